@@ -1,0 +1,157 @@
+//! From a policy crate to a component: cargo, componentize, embed the manifest.
+//!
+//! 1. `cargo build --profile guest --target wasm32-unknown-unknown`, with a small stack and a reserved arena, so that a
+//!    usual call grows no memory. (Pre-initialising with wizer was not worth a second copy of wasmtime: our modules build
+//!    no tables, and the arena does the rest.)
+//! 2. Wrap the core module as a component of the contract's world. Nothing else is linked, so nothing can be imported.
+//! 3. Lift the manifest, which the SDK put into the core module, to the component, where it is read without running it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use normgate_contract::MANIFEST_SECTION;
+
+/// The target that guests compile for.
+pub const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Linear memory at start. Columns of a few thousand rows and their answer fit; larger lists grow it once.
+const INITIAL_MEMORY: usize = 4 * 1024 * 1024;
+
+/// The guest's stack. Rules do not recurse.
+const STACK: usize = 64 * 1024;
+
+/// Why a policy could not be packaged.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// The target is missing and could not be added.
+    #[error("the Rust target {TARGET} is missing and could not be added ({0}); run `rustup target add {TARGET}`")]
+    Target(String),
+    /// cargo said no.
+    #[error("building `{package}` failed:\n{output}")]
+    Cargo {
+        /// Name of the policy crate.
+        package: String,
+        /// What cargo printed.
+        output: String,
+    },
+    /// The core module is missing or malformed.
+    #[error("`{path}`: {message}")]
+    Module {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// Makes sure that the wasm target is installed.
+///
+/// # Errors
+/// [`PackageError::Target`] when it is missing and rustup cannot add it.
+pub fn ensure_target() -> Result<(), PackageError> {
+    let sysroot = Command::new(rustc()).args(["--print", "target-libdir", "--target", TARGET]).output();
+    if let Ok(output) = &sysroot
+        && Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir()
+    {
+        return Ok(());
+    }
+    match Command::new("rustup").args(["target", "add", TARGET]).output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(PackageError::Target(String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; "))),
+        Err(error) => Err(PackageError::Target(format!("rustup: {error}"))),
+    }
+}
+
+fn rustc() -> String {
+    std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into())
+}
+
+/// Builds the named packages of a workspace for the sandbox and returns one component each, in order.
+///
+/// `target_dir` must not be the one that a surrounding cargo holds locked.
+///
+/// # Errors
+/// See [`PackageError`].
+pub fn build(workspace: &Path, packages: &[String], target_dir: &Path) -> Result<Vec<Vec<u8>>, PackageError> {
+    ensure_target()?;
+    let flags = [
+        format!("-Clink-arg=-zstack-size={STACK}"),
+        format!("-Clink-arg=--initial-memory={INITIAL_MEMORY}"),
+        // Paths of the building machine must not reach the bytes.
+        format!("--remap-path-prefix={}=/policy", workspace.display()),
+    ];
+    let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+    cargo
+        .current_dir(workspace)
+        .args(["build", "--quiet", "--locked", "--lib", "--profile", "guest", "--target", TARGET])
+        .arg("--target-dir")
+        .arg(target_dir)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
+        // What a surrounding build set for itself is not meant for the guests.
+        .env_remove("RUSTFLAGS")
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .env_remove("RUSTC_WRAPPER")
+        .env_remove("CARGO_TARGET_DIR");
+    for package in packages {
+        cargo.args(["-p", package]);
+    }
+    let output = cargo.output().map_err(|error| PackageError::Cargo {
+        package: packages.join("`, `"),
+        output: error.to_string(),
+    })?;
+    if !output.status.success() {
+        return Err(PackageError::Cargo {
+            package: packages.join("`, `"),
+            output: String::from_utf8_lossy(&output.stderr).into_owned(),
+        });
+    }
+    packages
+        .iter()
+        .map(|package| {
+            let path = target_dir.join(TARGET).join("guest").join(format!("{}.wasm", package.replace('-', "_")));
+            let module = std::fs::read(&path)
+                .map_err(|error| PackageError::Module { path: path.clone(), message: error.to_string() })?;
+            componentize(&module).map_err(|message| PackageError::Module { path, message })
+        })
+        .collect()
+}
+
+/// Wraps a core module that `normgate_sdk::policy!` exported, and lifts its manifest to the component.
+///
+/// # Errors
+/// One clause that says what the module lacks.
+pub fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
+    let (core, manifest) = take_manifest(module)?;
+    let mut component = wit_component::ComponentEncoder::default()
+        .module(&core)
+        .and_then(|encoder| encoder.validate(true).encode())
+        .map_err(|error| format!("{error:#}"))?;
+    append_section(&mut component, MANIFEST_SECTION, &manifest);
+    Ok(component)
+}
+
+/// Appends a custom section to a component.
+pub fn append_section(component: &mut Vec<u8>, name: &str, data: &[u8]) {
+    use wasm_encoder::{ComponentSection, CustomSection};
+    CustomSection { name: name.into(), data: data.into() }.append_to_component(component);
+}
+
+/// Splits the manifest section off a core module.
+fn take_manifest(module: &[u8]) -> Result<(Vec<u8>, Vec<u8>), String> {
+    let mut core = wasm_encoder::Module::new();
+    let mut manifest = None;
+    for payload in wasmparser::Parser::new(0).parse_all(module) {
+        let payload = payload.map_err(|error| error.to_string())?;
+        if let wasmparser::Payload::CustomSection(section) = &payload
+            && section.name() == MANIFEST_SECTION
+        {
+            manifest = Some(section.data().to_vec());
+            continue;
+        }
+        if let Some((id, range)) = payload.as_section() {
+            core.section(&wasm_encoder::RawSection { id, data: &module[range.start as usize..range.end as usize] });
+        }
+    }
+    let manifest = manifest.ok_or("the module carries no manifest; does it call normgate_sdk::policy!()?")?;
+    Ok((core.finish(), manifest))
+}

@@ -1,0 +1,56 @@
+//! A calendar day in Asia/Shanghai, the unit in which rules come into force.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize, de};
+
+/// A calendar day in Asia/Shanghai (UTC+8, without daylight saving since 1992), written `YYYY-MM-DD`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(jiff::civil::Date);
+
+impl Day {
+    /// The instant at which the day begins, in milliseconds since 1970 (UTC).
+    pub fn start_ms(self) -> i64 {
+        let days = self.0.since(jiff::civil::date(1970, 1, 1)).map_or(0, |span| i64::from(span.get_days()));
+        days * 86_400_000 - 8 * 3_600_000
+    }
+}
+
+impl FromStr for Day {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Day).map_err(|_| format!("`{text}` is not a day; write YYYY-MM-DD, for example 2026-11-01"))
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Day {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Day;
+
+    #[test]
+    fn a_day_begins_eight_hours_before_utc_midnight() {
+        let day: Day = "2026-01-01".parse().expect("a day");
+        assert_eq!(day.start_ms(), 1_767_225_600_000 - 8 * 3_600_000);
+        assert!("2026-02-30".parse::<Day>().is_err());
+    }
+}

@@ -1,0 +1,591 @@
+//! Reading `policy.toml`, and checking a resolved manifest against the vocabulary.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Deserialize;
+
+use crate::manifest::*;
+use crate::{CONTRACT, ColumnType, Day, MAX_ENTRIES, Vocabulary};
+
+/// A manifest that does not say what it must, or says what the vocabulary does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {message}")]
+pub struct ManifestError {
+    /// Where: `rules[3] art18.curfew`, `inputs`, …
+    pub place: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+fn fail<T>(place: impl Into<String>, message: impl Into<String>) -> Result<T, ManifestError> {
+    Err(ManifestError { place: place.into(), message: message.into() })
+}
+
+/// `policy.toml`, as the author writes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Source {
+    id: String,
+    module: String,
+    version: String,
+    title: Title,
+    #[serde(default = "arp")]
+    law: Law,
+    pack: Option<String>,
+    #[serde(default)]
+    replaces: Vec<String>,
+    effective_from: Option<Day>,
+    effective_until: Option<Day>,
+    on_failure: OnFailure,
+    #[serde(default)]
+    applies: Applies,
+    inputs: Vec<String>,
+    #[serde(default)]
+    optional: Vec<String>,
+    #[serde(default)]
+    entries: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    columns: BTreeMap<String, Column>,
+    #[serde(default)]
+    common: Vec<String>,
+    #[serde(default)]
+    parameters: BTreeMap<String, SourceParameter>,
+    #[serde(default)]
+    ordered: Vec<(String, String)>,
+    #[serde(default)]
+    rules: Vec<SourceRule>,
+}
+
+fn arp() -> Law {
+    Law::Arp
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceParameter {
+    default: Value,
+    range: Option<(i64, i64)>,
+    unit: Option<String>,
+    stricter: Option<Stricter>,
+    choices: Option<Vec<String>>,
+    owner: Owner,
+    source: Provenance,
+    #[serde(default)]
+    dated: Vec<(Day, Value)>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceRule {
+    id: String,
+    #[serde(default = "candidate")]
+    stage: Stage,
+    level: Level,
+    modality: Modality,
+    basis: String,
+    liability: Option<String>,
+    source: Provenance,
+    verified: bool,
+    #[serde(default)]
+    evidence: Vec<String>,
+    release: Option<String>,
+    #[serde(default)]
+    binds_emergency: bool,
+    effective_from: Option<Day>,
+    effective_until: Option<Day>,
+    audience: Audience,
+    zh: String,
+    en: String,
+    remedy: Text,
+    #[serde(default = "draft")]
+    wording: Wording,
+    #[serde(default)]
+    shares_sentence_with: Vec<String>,
+    effects: Vec<SourceEffect>,
+}
+
+fn candidate() -> Stage {
+    Stage::Candidate
+}
+
+fn draft() -> Wording {
+    Wording::Draft
+}
+
+/// An effect as written: an obligation may be just its code.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SourceEffect {
+    Bare { obligation: String },
+    Full(Effect),
+}
+
+/// Reads the author's `policy.toml` and resolves it against a vocabulary.
+///
+/// # Errors
+/// The first thing that is not TOML of this form, or that the vocabulary does not know, with its place.
+pub fn read_policy_toml(text: &str, vocabulary: &Vocabulary) -> Result<Manifest, ManifestError> {
+    let source: Source = match toml::from_str(text) {
+        Ok(source) => source,
+        Err(error) => {
+            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            return fail(format!("policy.toml line {line}"), error.message().replace('\n', "; "));
+        }
+    };
+    let manifest = source.resolve(vocabulary)?;
+    manifest.check(vocabulary)?;
+    Ok(manifest)
+}
+
+impl Source {
+    fn resolve(self, vocabulary: &Vocabulary) -> Result<Manifest, ManifestError> {
+        let module = self.module.clone();
+        let own = |name: &str| if name.contains('.') { name.to_owned() } else { format!("{module}.{name}") };
+
+        let mut request = Vec::new();
+        let mut frames: Vec<Frame> = Vec::new();
+        for name in &self.inputs {
+            let (frame, mut input) = resolve_input(name, &self.columns, &self.entries, vocabulary)?;
+            input.optional = self.optional.contains(name);
+            if frame == "request" {
+                request.push(input);
+            } else if let Some(known) = frames.iter_mut().find(|f| f.name == frame) {
+                known.columns.push(input);
+            } else {
+                frames.push(Frame { name: frame, columns: vec![input] });
+            }
+        }
+        for (place, names) in [("entries", self.entries.keys().collect::<Vec<_>>()), ("optional", self.optional.iter().collect())]
+        {
+            if let Some(name) = names.into_iter().find(|name| !self.inputs.contains(name)) {
+                return fail(place, format!("`{name}` is not among the inputs; add it there or remove it here"));
+            }
+        }
+
+        let mut parameters = Vec::new();
+        for name in &self.common {
+            let full = format!("common.{name}");
+            let Some(common) = vocabulary.common.get(&full) else {
+                let known: Vec<_> = vocabulary.common.keys().map(|k| k.trim_start_matches("common.")).collect();
+                return fail("common", format!("there is no shared parameter `{name}`; there are {}", known.join(", ")));
+            };
+            let default = match &common.default {
+                toml::Value::Integer(number) => Value::Integer(*number),
+                other => Value::Term(other.as_str().unwrap_or_default().to_owned()),
+            };
+            let parameter = SourceParameter {
+                default,
+                range: common.range,
+                unit: common.unit.clone(),
+                stricter: common.stricter,
+                choices: common.choices.clone(),
+                owner: common.owner,
+                source: common.source,
+                dated: Vec::new(),
+            };
+            parameters.push(parameter.resolve(full)?);
+        }
+        for (name, parameter) in self.parameters {
+            parameters.push(parameter.resolve(own(&name))?);
+        }
+
+        let rules = self
+            .rules
+            .into_iter()
+            .map(|rule| Rule {
+                id: format!("{module}.{}", rule.id),
+                stage: rule.stage,
+                level: rule.level,
+                modality: rule.modality,
+                basis: rule.basis,
+                liability: rule.liability,
+                source: rule.source,
+                verified: rule.verified,
+                evidence: rule.evidence,
+                release: rule.release,
+                binds_emergency: rule.binds_emergency,
+                effective_from: rule.effective_from,
+                effective_until: rule.effective_until,
+                audience: rule.audience,
+                sentence: Text { zh: rule.zh, en: rule.en },
+                remedy: rule.remedy,
+                wording: rule.wording,
+                shares_sentence_with: rule.shares_sentence_with.iter().map(|id| own(id)).collect(),
+                effects: rule.effects.into_iter().map(|effect| effect.resolve(&own)).collect(),
+            })
+            .collect();
+
+        let mut ordered: Vec<(String, String)> =
+            self.ordered.iter().map(|(low, high)| (own(low), own(high))).collect();
+        let has = |name: &String| parameters.iter().any(|p: &Parameter| p.name == *name);
+        ordered.extend(vocabulary.ordered.iter().filter(|(low, high)| has(low) && has(high)).cloned());
+
+        Ok(Manifest {
+            contract: CONTRACT.to_owned(),
+            id: self.id,
+            module: self.module,
+            version: self.version,
+            title: self.title,
+            law: self.law,
+            pack: self.pack,
+            replaces: self.replaces,
+            effective_from: self.effective_from,
+            effective_until: self.effective_until,
+            applies: self.applies,
+            on_failure: self.on_failure,
+            request,
+            frames,
+            parameters,
+            ordered,
+            rules,
+        })
+    }
+}
+
+impl SourceParameter {
+    fn resolve(self, name: String) -> Result<Parameter, ManifestError> {
+        let kind = match (self.choices, self.range, self.unit, self.stricter) {
+            (Some(choices), None, None, None) => ParameterType::Term { choices },
+            (None, Some((min, max)), Some(unit), Some(stricter)) => ParameterType::Integer { min, max, unit, stricter },
+            _ => {
+                return fail(
+                    format!("parameters.{name}"),
+                    "give either choices, or range, unit and stricter (smaller or larger)",
+                );
+            }
+        };
+        Ok(Parameter { name, kind, default: self.default, owner: self.owner, source: self.source, dated: self.dated })
+    }
+}
+
+impl SourceEffect {
+    fn resolve(self, own: &impl Fn(&str) -> String) -> Effect {
+        let mut effect = match self {
+            Self::Bare { obligation } => Effect::Obligation(Obligation {
+                code: obligation,
+                deadline_s: None,
+                retain_d: None,
+                args: BTreeMap::new(),
+            }),
+            Self::Full(effect) => effect,
+        };
+        let quantity = |q: &mut Quantity| {
+            if let Quantity::Parameter(name) = q {
+                *name = own(name);
+            }
+        };
+        match &mut effect {
+            Effect::Demote(Weight::Named(name)) if name != "computed" => *name = own(name),
+            Effect::Obligation(obligation) => {
+                obligation.deadline_s.iter_mut().chain(&mut obligation.retain_d).for_each(quantity);
+                for argument in obligation.args.values_mut() {
+                    if let Argument::Named(name) = argument
+                        && name != "computed"
+                    {
+                        *name = own(name);
+                    }
+                }
+            }
+            Effect::Constraint(constraint) => {
+                quantity(&mut constraint.count);
+                quantity(&mut constraint.slots);
+            }
+            _ => {}
+        }
+        effect
+    }
+}
+
+fn resolve_input(
+    name: &str,
+    columns: &BTreeMap<String, Column>,
+    entries: &BTreeMap<String, Vec<String>>,
+    vocabulary: &Vocabulary,
+) -> Result<(String, Input), ManifestError> {
+    let place = format!("inputs `{name}`");
+    let Some((frame, field)) = name.split_once('.') else {
+        return fail(place, "name the frame too, for example `candidates.kind` or `request.ctx.surface`");
+    };
+    let listed = entries.get(name).cloned();
+    if let Some(column) = columns.get(name) {
+        return Ok((
+            frame.to_owned(),
+            Input {
+                field: field.to_owned(),
+                kind: column.kind,
+                entries: listed.unwrap_or_else(|| column.terms.clone()),
+                range: column.range,
+                optional: false,
+            },
+        ));
+    }
+    let Some((_, spec)) = vocabulary.column(name) else {
+        return fail(place, format!("the vocabulary has no such column{}", suggest(name, vocabulary)));
+    };
+    let entries = match (listed, &spec.terms, spec.kind) {
+        (Some(entries), _, _) => entries,
+        (None, Some(set), _) => set.terms.clone(),
+        (None, None, ColumnType::Signals) => {
+            return fail(place, format!("list the codes that you distinguish under entries.\"{name}\""));
+        }
+        _ => Vec::new(),
+    };
+    Ok((frame.to_owned(), Input { field: field.to_owned(), kind: spec.kind, entries, range: None, optional: false }))
+}
+
+/// "; did you mean …?" with the column of the same frame that shares the longest run of characters.
+fn suggest(name: &str, vocabulary: &Vocabulary) -> String {
+    let common = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    let reverse = |s: &str| s.chars().rev().collect::<String>();
+    let score = |other: &str| common(name, other) + common(&reverse(name), &reverse(other));
+    let best = vocabulary.columns.iter().max_by_key(|column| score(&column.name));
+    match best {
+        Some(column) if score(&column.name) > name.len() => format!("; did you mean `{}`?", column.name),
+        _ => "; docs/reference/vocabulary.md lists them".to_owned(),
+    }
+}
+
+impl Manifest {
+    /// Reads the manifest that a component carries.
+    ///
+    /// # Errors
+    /// When the bytes are not a manifest of this contract, or name what the vocabulary does not know.
+    pub fn from_json(bytes: &[u8], vocabulary: &Vocabulary) -> Result<Manifest, ManifestError> {
+        let manifest: Manifest = match serde_json::from_slice(bytes) {
+            Ok(manifest) => manifest,
+            Err(error) => return fail("manifest", error.to_string()),
+        };
+        manifest.check(vocabulary)?;
+        Ok(manifest)
+    }
+
+    /// The bytes that a component carries.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Checks every name and shape against a vocabulary.
+    ///
+    /// # Errors
+    /// The first contradiction, with its place.
+    pub fn check(&self, vocabulary: &Vocabulary) -> Result<(), ManifestError> {
+        if self.contract != CONTRACT {
+            return fail("contract", format!("`{}` is not spoken here; this host speaks {CONTRACT}", self.contract));
+        }
+        self.check_identity()?;
+        self.check_inputs(vocabulary)?;
+        self.check_parameters()?;
+        self.check_applies(vocabulary)?;
+        let mut ids = HashSet::new();
+        for (index, rule) in self.rules.iter().enumerate() {
+            let place = format!("rules[{index}] `{}`", rule.id);
+            if !ids.insert(&rule.id) {
+                return fail(place, "this id is taken by an earlier rule");
+            }
+            self.check_rule(rule, &place, vocabulary)?;
+        }
+        if self.rules.is_empty() {
+            return fail("rules", "a policy needs at least one rule");
+        }
+        if self.effects().count() > usize::from(u16::MAX) {
+            return fail("rules", "more than 65535 effects");
+        }
+        Ok(())
+    }
+
+    fn check_identity(&self) -> Result<(), ManifestError> {
+        let name = |text: &str| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b))
+        };
+        match self.id.split_once('/') {
+            Some((authority, rest)) if name(authority) && name(rest) => {}
+            _ => return fail("id", format!("`{}` is not <authority>/<name> in lower-case letters, digits, - _ .", self.id)),
+        }
+        if !name(&self.module) || self.module == "host" || self.module == "common" {
+            return fail("module", format!("`{}` cannot prefix rule ids; use lower-case letters, digits, - and .", self.module));
+        }
+        let numbers: Vec<_> = self.version.split('.').collect();
+        if numbers.len() != 3 || numbers.iter().any(|n| n.parse::<u32>().is_err()) {
+            return fail("version", format!("`{}` is not major.minor.patch", self.version));
+        }
+        Ok(())
+    }
+
+    fn check_inputs(&self, vocabulary: &Vocabulary) -> Result<(), ManifestError> {
+        let mut names = HashSet::new();
+        for frame in &self.frames {
+            if vocabulary.frame(&frame.name).is_none_or(|index| index == 0) {
+                let known: Vec<_> = vocabulary.frames.iter().map(|(name, _)| name.as_str()).collect();
+                return fail("inputs", format!("there is no frame `{}`; there are {}", frame.name, known.join(", ")));
+            }
+        }
+        for (name, input) in self.columns() {
+            let place = format!("inputs `{name}`");
+            if !names.insert(name.clone()) {
+                return fail(place, "this column is listed twice");
+            }
+            if input.entries.len() > MAX_ENTRIES {
+                return fail(place, format!("{} entries; a column may distinguish at most {MAX_ENTRIES}", input.entries.len()));
+            }
+            if input.kind.has_entries() && input.entries.is_empty() {
+                return fail(place, "list the entries that you distinguish");
+            }
+            if let Some(twice) = input.entries.iter().enumerate().find_map(|(i, e)| input.entries[..i].contains(e).then_some(e)) {
+                return fail(place, format!("entry `{twice}` is listed twice"));
+            }
+            if !input.kind.crosses() {
+                return fail(place, "this column is for the host only and never crosses into a module");
+            }
+            if let Some(custom) = input.field.strip_prefix("x.") {
+                if custom.split_once('.').is_none_or(|(authority, _)| authority != self.authority()) {
+                    return fail(place, format!("a column of your own is named x.{}.<name>", self.authority()));
+                }
+                if name.starts_with("request.") && matches!(input.kind, ColumnType::Integers | ColumnType::Id | ColumnType::Ids | ColumnType::Signals) {
+                    return fail(place, "the request frame carries tri, integer, term and terms columns only");
+                }
+                continue;
+            }
+            let Some((_, spec)) = vocabulary.column(&name) else {
+                return fail(place, format!("the vocabulary has no such column{}", suggest(&name, vocabulary)));
+            };
+            if spec.kind != input.kind {
+                return fail(place, format!("the column is {:?}, not {:?}", spec.kind, input.kind).to_lowercase());
+            }
+            for entry in &input.entries {
+                let known = match &spec.terms {
+                    Some(set) => set.open || set.position(entry).is_some(),
+                    None => vocabulary.signals.accepts(entry) || is_letter_family(entry, vocabulary),
+                };
+                if !known {
+                    return fail(place, format!("the vocabulary has no `{entry}` for this column"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_parameters(&self) -> Result<(), ManifestError> {
+        for parameter in &self.parameters {
+            let place = format!("parameters `{}`", parameter.name);
+            let prefix = parameter.name.rsplit_once('.').map_or("", |(prefix, _)| prefix);
+            if prefix != self.module && prefix != "common" {
+                return fail(place, format!("a parameter of this module is named {}.<name>", self.module));
+            }
+            for value in std::iter::once(&parameter.default).chain(parameter.dated.iter().map(|(_, value)| value)) {
+                if let Err(clause) = parameter.encode(value) {
+                    return fail(place, format!("the default {clause}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_applies(&self, vocabulary: &Vocabulary) -> Result<(), ManifestError> {
+        for (what, set, listed) in
+            [("kinds", "kind", &self.applies.kinds), ("surfaces", "surface", &self.applies.surfaces)]
+        {
+            if let Some(term) = listed.iter().find(|term| vocabulary.terms.get(set).is_none_or(|s| s.position(term).is_none())) {
+                return fail(format!("applies.{what}"), format!("the vocabulary has no {set} `{term}`"));
+            }
+        }
+        if !self.applies.kinds.is_empty()
+            && let Some(rule) = self.rules.iter().find(|rule| rule.level != Level::Row)
+        {
+            return fail("applies.kinds", format!("`{}` does not judge rows, so the module cannot be skipped by kind", rule.id));
+        }
+        Ok(())
+    }
+
+    fn check_rule(&self, rule: &Rule, place: &str, vocabulary: &Vocabulary) -> Result<(), ManifestError> {
+        let prefix = format!("{}.", self.module);
+        if !rule.id.strip_prefix(&prefix).is_some_and(|name| !name.is_empty()) {
+            return fail(place, format!("a rule of this module is named {prefix}<name>"));
+        }
+        if [&rule.sentence.zh, &rule.sentence.en, &rule.remedy.zh, &rule.remedy.en, &rule.basis].iter().any(|t| t.trim().is_empty()) {
+            return fail(place, "basis, zh, en and both remedies must not be empty");
+        }
+        if rule.stage == Stage::Slate && rule.level == Level::Tag {
+            return fail(place, "tags are judged in the candidate stage");
+        }
+        if rule.binds_emergency && !["art06.illegal-confirmed", "art09.illegal-stop"].contains(&rule.id.as_str()) {
+            return fail(place, "only art06.illegal-confirmed and art09.illegal-stop bind emergency rows");
+        }
+        for column in rule.evidence.iter().chain(&rule.release) {
+            if !self.columns().any(|(name, _)| name == *column) {
+                return fail(place, format!("evidence or release names `{column}`, which is not among the inputs"));
+            }
+        }
+        if rule.effects.is_empty() {
+            return fail(place, "a rule needs at least one effect");
+        }
+        for (index, effect) in rule.effects.iter().enumerate() {
+            self.check_effect(rule, effect, &format!("{place} effects[{index}]"), vocabulary)?;
+        }
+        Ok(())
+    }
+
+    fn check_effect(&self, rule: &Rule, effect: &Effect, place: &str, vocabulary: &Vocabulary) -> Result<(), ManifestError> {
+        let known = |what: &str, list: &[String], name: &str| {
+            if list.iter().any(|n| n == name) { Ok(()) } else { fail(place, format!("the vocabulary has no {what} `{name}`")) }
+        };
+        let integer = |name: &str| match self.parameters.iter().find(|p| p.name == name).map(|p| &p.kind) {
+            Some(ParameterType::Integer { min, max, .. }) => Ok((*min, *max)),
+            Some(_) => fail(place, format!("parameter `{name}` is not an integer")),
+            None => fail(place, format!("there is no parameter `{name}` in this module")),
+        };
+        let quantity = |q: &Quantity| match q {
+            Quantity::Constant(number) if *number < 0 => fail(place, format!("{number} is negative")),
+            Quantity::Constant(_) => Ok(()),
+            Quantity::Parameter(name) => integer(name).map(|_| ()),
+        };
+        let misplaced = match effect {
+            Effect::Tag(_) => rule.level != Level::Tag,
+            Effect::Constraint(_) => rule.level != Level::Request,
+            _ => false,
+        };
+        if misplaced {
+            return fail(place, format!("a rule of level {:?} cannot have this effect", rule.level).to_lowercase());
+        }
+        match effect {
+            Effect::Label(label) => known("label", &vocabulary.labels, label),
+            Effect::Demote(Weight::Constant(ppm)) if !(0..=1_000_000).contains(ppm) => {
+                fail(place, format!("weight {ppm} is outside 0..1000000 ppm"))
+            }
+            Effect::Demote(Weight::Named(name)) if name != "computed" => match integer(name)? {
+                (min, max) if min < 0 || max > 1_000_000 => {
+                    fail(place, format!("parameter `{name}` can leave 0..1000000 ppm, so it is no weight"))
+                }
+                _ => Ok(()),
+            },
+            Effect::Tag(TagAction::Keep) => fail(place, "`keep` is what happens without a rule; use suppress or delete"),
+            Effect::Veto(feature) if feature != "tag" => known("veto", &vocabulary.vetoes, feature),
+            Effect::Obligation(obligation) => {
+                known("obligation", &vocabulary.obligations, &obligation.code)?;
+                for q in obligation.deadline_s.iter().chain(&obligation.retain_d) {
+                    quantity(q)?;
+                }
+                for argument in obligation.args.values() {
+                    if let Argument::Named(name) = argument
+                        && name != "computed"
+                    {
+                        integer(name)?;
+                    }
+                }
+                Ok(())
+            }
+            Effect::Constraint(constraint) => {
+                if constraint.kind != "min" {
+                    return fail(place, format!("there is no constraint `{}`; there is min", constraint.kind));
+                }
+                quantity(&constraint.count)?;
+                quantity(&constraint.slots)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `L*`: a letter of the vocabulary's codes and a star.
+fn is_letter_family(entry: &str, vocabulary: &Vocabulary) -> bool {
+    entry.len() == 2 && entry.ends_with('*') && vocabulary.signals.codes.iter().any(|code| code.starts_with(&entry[..1]))
+}

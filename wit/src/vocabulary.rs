@@ -1,0 +1,352 @@
+//! The vocabulary: every column, term, label, obligation and veto that may cross between platform, host and module.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::{Owner, Provenance, Stricter};
+
+/// The type of a column; FIELDS of the reference documentation gives each column's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    /// Unknown, no or yes.
+    Tri,
+    /// One 64-bit integer a row.
+    Integer,
+    /// A list of 64-bit integers a row.
+    Integers,
+    /// One term a row.
+    Term,
+    /// A set of terms a row.
+    Terms,
+    /// One identifier a row.
+    Id,
+    /// A list of identifiers a row.
+    Ids,
+    /// A list of signals a row.
+    Signals,
+    /// A 64-bit float; host only, never crosses into a module.
+    Number,
+    /// Text; host only, never crosses into a module.
+    Text,
+}
+
+impl ColumnType {
+    /// Whether columns of this type may be handed to a module.
+    pub fn crosses(self) -> bool {
+        !matches!(self, Self::Number | Self::Text)
+    }
+
+    /// Whether the values are terms, so that a manifest lists entries for them.
+    pub fn has_entries(self) -> bool {
+        matches!(self, Self::Term | Self::Terms | Self::Signals)
+    }
+}
+
+/// A named, append-only set of terms.
+#[derive(Debug)]
+pub struct TermSet {
+    /// Name of the set, for example `age_band`.
+    pub name: String,
+    /// The terms, in the order in which they were released.
+    pub terms: Vec<String>,
+    /// Whether other values are legal too.
+    pub open: bool,
+    index: HashMap<String, u16>,
+}
+
+impl TermSet {
+    /// Builds a set; `open` sets accept values that are not listed.
+    pub fn new(name: &str, terms: Vec<String>, open: bool) -> Self {
+        let index = terms.iter().enumerate().map(|(i, term)| (term.clone(), i as u16)).collect();
+        Self { name: name.into(), terms, open, index }
+    }
+
+    /// Position of a term in the set.
+    pub fn position(&self, term: &str) -> Option<u16> {
+        self.index.get(term).copied()
+    }
+}
+
+/// One column of a frame.
+#[derive(Debug)]
+pub struct ColumnSpec {
+    /// Frame-qualified name, for example `candidates.aigc.meta_label`.
+    pub name: String,
+    /// Index of the frame in [`Vocabulary::frames`].
+    pub frame: usize,
+    /// Name inside the frame, which is also the JSON path inside a row: `aigc.meta_label`.
+    pub field: String,
+    /// Type of the values.
+    pub kind: ColumnType,
+    /// The set that the terms come from, for term columns.
+    pub terms: Option<Arc<TermSet>>,
+    /// Unit of an integer: `ms`, `s`, `fen`, `ppm`, …
+    pub unit: Option<String>,
+    /// Inclusive bounds of an integer; none = any 64-bit value.
+    pub range: Option<(i64, i64)>,
+    /// Whether the column is about a person.
+    pub personal: bool,
+    /// What a rule takes an unknown value for.
+    pub unknown: String,
+    /// Further explanation.
+    pub note: Option<String>,
+}
+
+/// The signal codes that a request may carry.
+#[derive(Debug)]
+pub struct SignalCodes {
+    /// Listed codes, for example `L11.fraud`.
+    pub codes: Vec<String>,
+    /// Sources of a signal, strongest first.
+    pub sources: Vec<String>,
+    letters: HashSet<u8>,
+}
+
+impl SignalCodes {
+    /// Whether a code is legal: listed, or of the form of a listed letter (`M1.fan.x`).
+    pub fn accepts(&self, code: &str) -> bool {
+        let mut bytes = code.bytes();
+        bytes.next().is_some_and(|letter| self.letters.contains(&letter))
+            && bytes.next().is_some_and(|digit| digit.is_ascii_digit())
+            && code.len() <= 64
+            && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'_')
+            && !code.ends_with('.')
+    }
+}
+
+/// A parameter that several modules share.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommonParameter {
+    /// Value when nobody sets one.
+    pub default: toml::Value,
+    /// Inclusive bounds of an integer.
+    pub range: Option<(i64, i64)>,
+    /// Unit of an integer.
+    pub unit: Option<String>,
+    /// The choices of a term, from loose to strict.
+    pub choices: Option<Vec<String>>,
+    /// Which direction is stricter, for an integer.
+    pub stricter: Option<Stricter>,
+    /// Who may set it.
+    pub owner: Owner,
+    /// Where the default comes from.
+    pub source: Provenance,
+}
+
+/// Every name that may cross between platform, host and module. Built once; immutable.
+#[derive(Debug)]
+pub struct Vocabulary {
+    /// Version of the vocabulary.
+    pub version: u32,
+    /// Frames and the JSON path of their rows; `request` is first, and its path is empty.
+    pub frames: Vec<(String, String)>,
+    /// All columns, frame by frame.
+    pub columns: Vec<ColumnSpec>,
+    /// All term sets by name.
+    pub terms: BTreeMap<String, Arc<TermSet>>,
+    /// For a term `set.term` added later: the older term that a manifest without it reads.
+    pub reads_as: BTreeMap<String, String>,
+    /// Signal codes and sources.
+    pub signals: SignalCodes,
+    /// Labels that a rule may put on a row.
+    pub labels: Vec<String>,
+    /// Features that a rule may veto; `tag:<id>` is the host's way to write the veto of a tag.
+    pub vetoes: Vec<String>,
+    /// Obligations that a rule may raise.
+    pub obligations: Vec<String>,
+    /// Obligations about the user or the slate, which have no target even when a row raised them.
+    pub about_request: Vec<String>,
+    /// The `common.*` parameters.
+    pub common: BTreeMap<String, CommonParameter>,
+    /// Pairs of parameters of which the first must never be above the second.
+    pub ordered: Vec<(String, String)>,
+    by_name: HashMap<String, usize>,
+}
+
+/// A vocabulary that contradicts itself.
+#[derive(Debug, thiserror::Error)]
+#[error("vocabulary: {0}")]
+pub struct VocabularyError(String);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u32,
+    frames: toml::Table,
+    terms: BTreeMap<String, Vec<String>>,
+    open: Open,
+    reads_as: BTreeMap<String, String>,
+    signals: FileSignals,
+    answers: Answers,
+    parameters: BTreeMap<String, CommonParameter>,
+    order: Order,
+    columns: Vec<FileColumn>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Open {
+    sets: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileSignals {
+    sources: Vec<String>,
+    codes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answers {
+    labels: Vec<String>,
+    vetoes: Vec<String>,
+    obligations: Vec<String>,
+    about_request: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    pairs: Vec<(String, String)>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileColumn {
+    name: String,
+    #[serde(rename = "type")]
+    kind: ColumnType,
+    terms: Option<String>,
+    unit: Option<String>,
+    range: Option<(i64, i64)>,
+    personal: bool,
+    unknown: String,
+    note: Option<String>,
+}
+
+impl Vocabulary {
+    /// The text of the vocabulary that this release ships.
+    pub const SHIPPED: &'static str = include_str!("../vocabulary.toml");
+
+    /// The vocabulary that this release ships.
+    #[expect(clippy::panic, reason = "the shipped file is part of the program, and a test reads it")]
+    pub fn shipped() -> &'static Arc<Vocabulary> {
+        static SHIPPED: OnceLock<Arc<Vocabulary>> = OnceLock::new();
+        SHIPPED.get_or_init(|| match Vocabulary::parse(Vocabulary::SHIPPED) {
+            Ok(vocabulary) => Arc::new(vocabulary),
+            Err(error) => panic!("{error}"),
+        })
+    }
+
+    /// Reads a vocabulary.
+    ///
+    /// # Errors
+    /// When the text is not TOML of this form, or a column names a frame or a set that does not exist.
+    pub fn parse(text: &str) -> Result<Vocabulary, VocabularyError> {
+        let file: File = toml::from_str(text).map_err(|e| VocabularyError(e.to_string()))?;
+        let terms: BTreeMap<String, Arc<TermSet>> = file
+            .terms
+            .into_iter()
+            .map(|(name, terms)| {
+                let open = file.open.sets.contains(&name);
+                (name.clone(), Arc::new(TermSet::new(&name, terms, open)))
+            })
+            .collect();
+        let mut frames: Vec<(String, String)> = file
+            .frames
+            .iter()
+            .map(|(name, path)| (name.clone(), path.as_str().unwrap_or_default().to_owned()))
+            .collect();
+        frames.sort_by_key(|(_, path)| !path.is_empty());
+        let mut columns = Vec::with_capacity(file.columns.len());
+        let mut by_name = HashMap::new();
+        for column in file.columns {
+            let (frame_name, field) =
+                column.name.split_once('.').ok_or_else(|| VocabularyError(format!("`{}` names no frame", column.name)))?;
+            let frame = frames
+                .iter()
+                .position(|(name, _)| name == frame_name)
+                .ok_or_else(|| VocabularyError(format!("`{}`: there is no frame `{frame_name}`", column.name)))?;
+            let set = match (&column.terms, column.kind) {
+                (Some(set), ColumnType::Term | ColumnType::Terms) => Some(
+                    terms
+                        .get(set)
+                        .cloned()
+                        .ok_or_else(|| VocabularyError(format!("`{}`: there is no term set `{set}`", column.name)))?,
+                ),
+                (None, ColumnType::Term | ColumnType::Terms) => {
+                    return Err(VocabularyError(format!("`{}` names no term set", column.name)));
+                }
+                _ => None,
+            };
+            if by_name.insert(column.name.clone(), columns.len()).is_some() {
+                return Err(VocabularyError(format!("`{}` is defined twice", column.name)));
+            }
+            let field = field.to_owned();
+            columns.push(ColumnSpec {
+                name: column.name,
+                frame,
+                field,
+                kind: column.kind,
+                terms: set,
+                unit: column.unit,
+                range: column.range,
+                personal: column.personal,
+                unknown: column.unknown,
+                note: column.note,
+            });
+        }
+        let letters = file.signals.codes.iter().filter_map(|code| code.bytes().next()).collect();
+        Ok(Vocabulary {
+            version: file.version,
+            frames,
+            columns,
+            terms,
+            reads_as: file.reads_as,
+            signals: SignalCodes { codes: file.signals.codes, sources: file.signals.sources, letters },
+            labels: file.answers.labels,
+            vetoes: file.answers.vetoes,
+            obligations: file.answers.obligations,
+            about_request: file.answers.about_request,
+            common: file.parameters.into_iter().map(|(name, p)| (format!("common.{name}"), p)).collect(),
+            ordered: file.order.pairs,
+            by_name,
+        })
+    }
+
+    /// A column by its frame-qualified name, with its index.
+    pub fn column(&self, name: &str) -> Option<(usize, &ColumnSpec)> {
+        self.by_name.get(name).map(|&index| (index, &self.columns[index]))
+    }
+
+    /// Index of a frame.
+    pub fn frame(&self, name: &str) -> Option<usize> {
+        self.frames.iter().position(|(frame, _)| frame == name)
+    }
+
+    /// The term that a manifest without `term` reads instead, following [`Vocabulary::reads_as`] one step.
+    pub fn older_term(&self, set: &str, term: &str) -> Option<&str> {
+        self.reads_as.get(&format!("{set}.{term}")).map(String::as_str)
+    }
+
+    /// Every released name, one a line, as the lock file keeps it: `set.term`, `column:name`, `label:name`, …
+    pub fn lock_lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for set in self.terms.values() {
+            lines.extend(set.terms.iter().map(|term| format!("term:{}.{term}", set.name)));
+        }
+        lines.extend(self.signals.codes.iter().map(|code| format!("code:{code}")));
+        lines.extend(self.signals.sources.iter().map(|source| format!("source:{source}")));
+        lines.extend(self.labels.iter().map(|label| format!("label:{label}")));
+        lines.extend(self.vetoes.iter().map(|veto| format!("veto:{veto}")));
+        lines.extend(self.obligations.iter().map(|obligation| format!("obligation:{obligation}")));
+        lines.extend(self.columns.iter().map(|column| format!("column:{}", column.name)));
+        lines.extend(self.common.keys().map(|name| format!("parameter:{name}")));
+        lines
+    }
+}
