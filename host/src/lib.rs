@@ -1,0 +1,57 @@
+//! Judges ranked lists by sandboxed WebAssembly policy modules.
+//!
+//! ```
+//! use normgate::{Batch, Gate};
+//!
+//! let gate = Gate::builder().policies(normgate::embedded::arp()).build()?;
+//! let batch = Batch::from_json(
+//!     br#"{"id":"r1","ctx":{"surface":"feed","now_ms":1767225600000,"local_min":600,"can_render_labels":true},
+//!          "user":{"age_band":"a18_60","age_assurance":"id_verified","personalization":"on"},
+//!          "candidates":[{"id":"c1","kind":"article","scan_state":"done","retrieval_basis":"generic",
+//!                         "aigc":{"meta_label":"1"}}]}"#,
+//! )?;
+//! let outcome = gate.evaluate(&batch);
+//! let first = outcome.ranking().next().expect("one row may be shown");
+//! assert_eq!(first.id(), "c1");
+//! assert!(first.labels().any(|label| label == "ai.confirmed"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Layout
+//! A request reads top to bottom: [`Batch`] (columns) → [`PolicySet`] → plan (what each module sees) → sandbox →
+//! merge ([`Judgement`]) → [`Outcome`]. Nothing below knows what is above. Judging is synchronous and CPU-bound; there is no
+//! async here, no clock but the one that decides what is in force, and no state that survives a request.
+
+mod artifacts;
+mod batch;
+mod bindings;
+mod config;
+#[cfg(feature = "embedded")]
+pub mod embedded;
+mod error;
+mod gate;
+mod merge;
+mod module;
+mod order;
+mod outcome;
+mod plan;
+mod policy_set;
+mod sandbox;
+mod verdict;
+mod wire;
+
+pub use artifacts::Artifacts;
+pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_ROWS, Reader};
+pub use config::{Config, Mode};
+pub use error::BuildError;
+pub use gate::{Gate, GateBuilder};
+pub use module::{LoadError, MAX_MANIFEST_BYTES, MAX_MODULE_BYTES, Module};
+pub use normgate_contract as contract;
+pub use outcome::{
+    ArgumentValue, Cause, ConstraintItem, Failure, FailureKind, HOST_FAILURE, Notice, ObligationItem, Outcome, Reason,
+    RuleRef, Scope, ShadowItem, Shown, TagVerdict, Target, Verdict, VetoItem,
+};
+pub use policy_set::PolicySet;
+pub use sandbox::Limits;
+pub use verdict::{Action, FULL_WEIGHT, Judgement};
+pub use wire::{Detail, Explanation, Language};

@@ -1,0 +1,352 @@
+//! Merging answers: each is checked whole, then added; the order in which modules answer leaves no trace.
+
+use std::collections::BTreeMap;
+
+use normgate_contract::{Block, Level, REQUEST_ROW, Stage, TagAction};
+
+use crate::batch::Batch;
+use crate::bindings::exports::normgate::policy::judging::Answer;
+use crate::outcome::{
+    ArgumentValue, Cause, ConstraintItem, Failure, FailureKind, HOST_FAILURE, ObligationItem, Reason, RuleRef, ShadowItem,
+    TagVerdict, Target, VetoItem,
+};
+use crate::plan::{ArgumentPlan, EffectPlan};
+use crate::policy_set::{Fallback, Loaded, PolicySet};
+use crate::verdict::{Action, FULL_WEIGHT, Judgement};
+
+/// How one rule takes part in one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Enforced,
+    Shadow,
+    /// Not in force that day, or of the other stage: it does not speak.
+    Silent,
+}
+
+/// What has been said so far.
+pub(crate) struct Merge<'m> {
+    set: &'m PolicySet,
+    batch: &'m Batch,
+    /// Rows that only the two emergency-binding rules may block or demote.
+    emergency: Vec<bool>,
+    pub(crate) judgements: Vec<Judgement>,
+    raw_reasons: Vec<(u32, u32, Reason)>,
+    tags: Vec<TagVerdict>,
+    obligations: Vec<ObligationItem>,
+    vetoes: Vec<VetoItem>,
+    constraints: Vec<ConstraintItem>,
+    promote: Vec<(Target, RuleRef)>,
+    violations: Vec<(Target, RuleRef, Cause)>,
+    shadow: Vec<ShadowItem>,
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// The merged tables of an outcome.
+pub(crate) struct Merged {
+    pub(crate) judgements: Vec<Judgement>,
+    pub(crate) reasons: Vec<Reason>,
+    /// Range of each row's reasons.
+    pub(crate) spans: Vec<std::ops::Range<usize>>,
+    pub(crate) tags: Vec<TagVerdict>,
+    pub(crate) obligations: Vec<ObligationItem>,
+    pub(crate) vetoes: Vec<VetoItem>,
+    pub(crate) constraints: Vec<ConstraintItem>,
+    pub(crate) promote: Vec<(Target, RuleRef)>,
+    pub(crate) violations: Vec<(Target, RuleRef, Cause)>,
+    pub(crate) shadow: Vec<ShadowItem>,
+    pub(crate) failures: Vec<Failure>,
+}
+
+impl<'m> Merge<'m> {
+    pub(crate) fn new(set: &'m PolicySet, batch: &'m Batch, emergency: Vec<bool>) -> Self {
+        Self {
+            set,
+            batch,
+            emergency,
+            judgements: vec![Judgement::ALLOW; batch.candidates()],
+            raw_reasons: Vec::new(),
+            tags: vec![TagVerdict { action: TagAction::Keep, reasons: Vec::new() }; batch.tags()],
+            obligations: Vec::new(),
+            vetoes: Vec::new(),
+            constraints: Vec::new(),
+            promote: Vec::new(),
+            violations: Vec::new(),
+            shadow: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// Adds a module's answer. `rows` maps the call's candidate rows to the request's; none = they are the same.
+    ///
+    /// One item that is out of bounds fails the whole answer: the module is not what it says it is, and nothing of it is
+    /// used.
+    pub(crate) fn add(&mut self, policy: u16, parts: &[Part], rows: Option<&[u32]>, answer: &Answer) -> Result<(), String> {
+        let loaded = &self.set.policies[usize::from(policy)];
+        self.check(loaded, rows, answer)?;
+        for (index, &row) in answer.rows.iter().enumerate() {
+            let (rule, effect) = &loaded.plan.effects[usize::from(answer.effects[index])];
+            let cause = if answer.missing[index] == 1 { Cause::MissingInput } else { Cause::Fact };
+            let reference = RuleRef { policy, rule: *rule };
+            let row = match rows {
+                Some(map) if row != REQUEST_ROW && loaded.level(*rule) != Level::Tag => map[row as usize],
+                _ => row,
+            };
+            match parts[usize::from(*rule)] {
+                Part::Silent => {}
+                Part::Shadow => self.add_shadow(loaded, reference, effect, row, answer.values[index]),
+                Part::Enforced => self.apply(loaded, reference, effect, row, answer.values[index], cause),
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, loaded: &Loaded, rows: Option<&[u32]>, answer: &Answer) -> Result<(), String> {
+        let items = answer.rows.len();
+        if [answer.effects.len(), answer.values.len(), answer.missing.len()] != [items; 3] {
+            return Err("the lists of the answer differ in length".into());
+        }
+        let candidates = rows.map_or(self.batch.candidates(), <[u32]>::len);
+        let tags = self.batch.tags();
+        for index in 0..items {
+            let (row, effect, value) = (answer.rows[index], answer.effects[index], answer.values[index]);
+            let Some((rule, plan)) = loaded.plan.effects.get(usize::from(effect)) else {
+                return Err(format!("item {index} names effect {effect} of {}", loaded.plan.effects.len()));
+            };
+            let level = loaded.level(*rule);
+            let fits = match plan {
+                EffectPlan::Label(_) | EffectPlan::Demote(_) | EffectPlan::DemoteComputed | EffectPlan::Block(_) | EffectPlan::Promote => {
+                    (row as usize) < candidates
+                }
+                EffectPlan::Tag(_) => (row as usize) < tags,
+                EffectPlan::Constraint(..) => row == REQUEST_ROW,
+                _ => match level {
+                    Level::Row => (row as usize) < candidates,
+                    Level::Tag => (row as usize) < tags,
+                    Level::Request => row == REQUEST_ROW,
+                },
+            };
+            if !fits {
+                return Err(format!("item {index} names row {row}, which effect {effect} cannot have"));
+            }
+            let value_fits = match plan {
+                EffectPlan::DemoteComputed => (0..=i64::from(FULL_WEIGHT)).contains(&value),
+                EffectPlan::VetoTag => usize::try_from(value).is_ok_and(|tag| tag < tags),
+                _ => true,
+            };
+            if !value_fits {
+                return Err(format!("item {index} carries value {value}, which effect {effect} cannot have"));
+            }
+            if answer.missing[index] > 1 {
+                return Err(format!("item {index} has a missing-input flag of {}", answer.missing[index]));
+            }
+        }
+        Ok(())
+    }
+
+    fn exempt(&self, loaded: &Loaded, rule: u16, row: u32) -> bool {
+        self.emergency.get(row as usize) == Some(&true) && !loaded.module.manifest.rules[usize::from(rule)].binds_emergency
+    }
+
+    fn apply(&mut self, loaded: &Loaded, rule: RuleRef, effect: &EffectPlan, row: u32, value: i64, cause: Cause) {
+        let target = target(loaded.level(rule.rule), row);
+        match effect {
+            EffectPlan::Label(label) => self.judge(loaded, rule, row, cause, Judgement { labels: 1 << label, ..Judgement::ALLOW }),
+            EffectPlan::Demote(weight) => {
+                self.judge(loaded, rule, row, cause, Judgement { demotion: Some(*weight), ..Judgement::ALLOW });
+            }
+            EffectPlan::DemoteComputed => {
+                self.judge(loaded, rule, row, cause, Judgement { demotion: Some(value as u32), ..Judgement::ALLOW });
+            }
+            EffectPlan::Block(hold) => {
+                self.judge(loaded, rule, row, cause, Judgement { block: Some(*hold), ..Judgement::ALLOW });
+            }
+            EffectPlan::Tag(action) => {
+                let tag = &mut self.tags[row as usize];
+                tag.action = tag.action.max(*action);
+                tag.reasons.push((rule, *action, cause));
+            }
+            EffectPlan::Obligation(plan) => {
+                let args = plan.args.iter().map(|(name, argument)| {
+                    let value = match argument {
+                        ArgumentPlan::Flag(flag) => ArgumentValue::Flag(*flag),
+                        ArgumentPlan::Number(number) => ArgumentValue::Number(*number),
+                        ArgumentPlan::Computed => ArgumentValue::Number(value),
+                    };
+                    (name.clone(), value)
+                });
+                self.obligations.push(ObligationItem {
+                    code: plan.code.clone(),
+                    target: if plan.about_request { Target::Request } else { target },
+                    rule,
+                    deadline_s: plan.deadline_s,
+                    retain_d: plan.retain_d,
+                    args: args.collect::<BTreeMap<_, _>>(),
+                });
+            }
+            EffectPlan::Veto(feature) => self.vetoes.push(VetoItem { feature: feature.clone(), rule }),
+            EffectPlan::VetoTag => {
+                let feature = format!("tag:{}", self.batch.row_id("tags.tag_id", value as u32));
+                self.vetoes.push(VetoItem { feature, rule });
+            }
+            EffectPlan::Violation => self.violations.push((target, rule, cause)),
+            EffectPlan::Promote => self.promote.push((Target::Candidate(row), rule)),
+            EffectPlan::Constraint(constraint, count, slots) => self.constraints.push(ConstraintItem {
+                kind: constraint.kind.clone(),
+                codes: constraint.codes.clone(),
+                count: *count,
+                slots: *slots,
+                rule,
+            }),
+        }
+    }
+
+    fn judge(&mut self, loaded: &Loaded, rule: RuleRef, row: u32, cause: Cause, judgement: Judgement) {
+        let effect = judgement.action();
+        if effect >= Action::Demote && self.exempt(loaded, rule.rule, row) {
+            return;
+        }
+        let known = &mut self.judgements[row as usize];
+        *known = known.join(judgement);
+        self.raw_reasons.push((row, loaded.rank[usize::from(rule.rule)], Reason { rule, effect, cause }));
+    }
+
+    fn add_shadow(&mut self, loaded: &Loaded, rule: RuleRef, effect: &EffectPlan, row: u32, value: i64) {
+        let level = loaded.level(rule.rule);
+        let on_row = Target::Candidate(row);
+        let (target, kind, value) = match effect {
+            EffectPlan::Label(label) => (on_row, "label", self.batch.vocabulary.labels[usize::from(*label)].clone()),
+            EffectPlan::Demote(weight) => (on_row, "demote", weight.to_string()),
+            EffectPlan::DemoteComputed => (on_row, "demote", value.to_string()),
+            EffectPlan::Block(hold) => (on_row, "block", hold_name(*hold).to_owned()),
+            EffectPlan::Tag(action) => (Target::Tag(row), "tag", format!("{action:?}").to_lowercase()),
+            EffectPlan::Obligation(plan) => {
+                let about = if plan.about_request { Target::Request } else { target(level, row) };
+                (about, "obligation", plan.code.clone())
+            }
+            EffectPlan::Veto(feature) => (Target::Request, "veto", feature.clone()),
+            EffectPlan::VetoTag => {
+                (Target::Request, "veto", format!("tag:{}", self.batch.row_id("tags.tag_id", value as u32)))
+            }
+            EffectPlan::Violation => (target(level, row), "violation", String::new()),
+            EffectPlan::Promote => (on_row, "promote", String::new()),
+            EffectPlan::Constraint(constraint, ..) => (Target::Request, "constraint", constraint.kind.clone()),
+        };
+        if matches!(kind, "demote" | "block") && self.exempt(loaded, rule.rule, row) {
+            return;
+        }
+        self.shadow.push(ShadowItem { rule, target, effect: kind, value });
+    }
+
+    /// Applies a failed module's fallback to the rows that it was asked about.
+    pub(crate) fn fail(&mut self, policy: u16, stage: Stage, fallback: Fallback, rows: Option<&[u32]>, kind: FailureKind, message: String) {
+        let judgement = match fallback {
+            Fallback::Allow => None,
+            Fallback::Demote(weight) => Some(Judgement { demotion: Some(weight), ..Judgement::ALLOW }),
+            Fallback::Hold(hold) => Some(Judgement { block: Some(hold), ..Judgement::ALLOW }),
+        };
+        let all: Vec<u32> = (0..self.judgements.len() as u32).collect();
+        if let Some(judgement) = judgement {
+            for &row in rows.unwrap_or(&all) {
+                if self.emergency[row as usize] {
+                    continue;
+                }
+                let known = &mut self.judgements[row as usize];
+                *known = known.join(judgement);
+                let rule = RuleRef { policy, rule: HOST_FAILURE };
+                self.raw_reasons.push((row, u32::MAX, Reason { rule, effect: judgement.action(), cause: Cause::MissingInput }));
+            }
+        }
+        self.failures.push(Failure {
+            policy,
+            stage: match stage {
+                Stage::Candidate => "candidate",
+                Stage::Slate => "slate",
+            },
+            kind,
+            message,
+            applied: match fallback {
+                Fallback::Allow => "allow",
+                Fallback::Demote(_) => "demote",
+                Fallback::Hold(_) => "hold",
+            },
+        });
+    }
+
+    /// Sorts and joins what was said, so that nothing remembers who spoke first.
+    pub(crate) fn finish(mut self) -> Merged {
+        let id = |rule: RuleRef| self.set.rule_id(rule);
+        self.raw_reasons.sort_by_key(|(row, rank, reason)| (*row, *rank, reason.rule));
+        let mut reasons: Vec<Reason> = Vec::with_capacity(self.raw_reasons.len());
+        let mut spans = vec![0..0; self.judgements.len()];
+        for (row, _, reason) in &self.raw_reasons {
+            let span = &mut spans[*row as usize];
+            if span.start == span.end {
+                *span = reasons.len()..reasons.len();
+            }
+            match reasons.last_mut() {
+                Some(last) if span.start < span.end && last.rule == reason.rule => {
+                    last.effect = last.effect.max(reason.effect);
+                    last.cause = last.cause.max(reason.cause);
+                }
+                _ => {
+                    reasons.push(*reason);
+                    span.end = reasons.len();
+                }
+            }
+        }
+        for tag in &mut self.tags {
+            tag.reasons.sort_by(|a, b| id(a.0).cmp(id(b.0)).then(b.1.cmp(&a.1)).then(b.2.cmp(&a.2)));
+            tag.reasons.dedup_by(|later, first| later.0 == first.0);
+        }
+        self.obligations.sort_by(|a, b| (&a.code, a.target, id(a.rule), &a.args).cmp(&(&b.code, b.target, id(b.rule), &b.args)));
+        self.obligations.dedup_by(|later, first| {
+            let same = (&later.code, later.target, later.rule) == (&first.code, first.target, first.rule);
+            if same {
+                first.deadline_s = [first.deadline_s, later.deadline_s].into_iter().flatten().min();
+                first.retain_d = first.retain_d.max(later.retain_d);
+            }
+            same
+        });
+        self.vetoes.sort_by(|a, b| (&a.feature, id(a.rule)).cmp(&(&b.feature, id(b.rule))));
+        self.vetoes.dedup();
+        self.constraints.sort_by(|a, b| (&a.kind, &a.codes, id(a.rule)).cmp(&(&b.kind, &b.codes, id(b.rule))));
+        self.constraints.dedup();
+        self.promote.sort_by(|a, b| (a.0, id(a.1)).cmp(&(b.0, id(b.1))));
+        self.promote.dedup();
+        self.violations.sort_by(|a, b| (a.0, id(a.1)).cmp(&(b.0, id(b.1))).then(b.2.cmp(&a.2)));
+        self.violations.dedup_by(|later, first| (later.0, later.1) == (first.0, first.1));
+        self.shadow.sort_by(|a, b| (a.effect, a.target, id(a.rule), &a.value).cmp(&(b.effect, b.target, id(b.rule), &b.value)));
+        self.shadow.dedup();
+        Merged {
+            reasons,
+            spans,
+            judgements: self.judgements,
+            tags: self.tags,
+            obligations: self.obligations,
+            vetoes: self.vetoes,
+            constraints: self.constraints,
+            promote: self.promote,
+            violations: self.violations,
+            shadow: self.shadow,
+            failures: self.failures,
+        }
+    }
+}
+
+/// What a rule's obligation, veto or violation is about.
+fn target(level: Level, row: u32) -> Target {
+    match (level, row) {
+        (_, REQUEST_ROW) | (Level::Request, _) => Target::Request,
+        (Level::Row, row) => Target::Candidate(row),
+        (Level::Tag, row) => Target::Tag(row),
+    }
+}
+
+/// The wire name of a hold.
+pub(crate) fn hold_name(hold: Block) -> &'static str {
+    match hold {
+        Block::None => "none",
+        Block::HumanReview => "human_review",
+        Block::LabelFirst => "label_first",
+    }
+}

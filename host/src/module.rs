@@ -1,0 +1,163 @@
+//! A module as it arrives: bytes, and what can be known of them without running them.
+
+use std::sync::Arc;
+
+use normgate_contract::{MANIFEST_SECTION, Manifest, ManifestError, Vocabulary};
+use sha2::{Digest, Sha256};
+use wasmparser::{Encoding, Parser, Payload};
+
+/// Largest component that is looked at, in bytes.
+pub const MAX_MODULE_BYTES: usize = 8 << 20;
+/// Largest manifest, in bytes.
+pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
+
+/// Why a module is not loaded. Every variant names the module by the place it came from.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The bytes are not WebAssembly, or end early.
+    #[error("module {place}: not a WebAssembly component: {message}")]
+    Malformed {
+        /// Where the module came from.
+        place: String,
+        /// What the parser says.
+        message: String,
+    },
+    /// A core module.
+    #[error("module {place}: a core module, not a component; package it with `normgate_package::build`")]
+    CoreModule {
+        /// Where the module came from.
+        place: String,
+    },
+    /// It wants something from outside.
+    #[error("module {place}: it imports `{import}`; a policy imports nothing")]
+    Imports {
+        /// Where the module came from.
+        place: String,
+        /// Name of the first import.
+        import: String,
+    },
+    /// Too large.
+    #[error("module {place}: {what} of {size} bytes is larger than {bound}")]
+    TooLarge {
+        /// Where the module came from.
+        place: String,
+        /// The component or the manifest.
+        what: &'static str,
+        /// Its size.
+        size: usize,
+        /// The bound.
+        bound: usize,
+    },
+    /// No manifest.
+    #[error("module {place}: it carries no manifest (custom section `normgate:manifest`)")]
+    NoManifest {
+        /// Where the module came from.
+        place: String,
+    },
+    /// A manifest that is none.
+    #[error("module {place}: {error}")]
+    Manifest {
+        /// Where the module came from.
+        place: String,
+        /// What is wrong with it.
+        error: ManifestError,
+    },
+    /// It does not export the contract, or cannot be compiled.
+    #[error("module {place}: {message}")]
+    Compile {
+        /// Where the module came from.
+        place: String,
+        /// What the compiler or linker says.
+        message: String,
+    },
+    /// Two modules claim the same rule ids.
+    #[error("policies {first} and {second} both use the prefix `{prefix}`; load one of them")]
+    Prefix {
+        /// The prefix.
+        prefix: String,
+        /// The policy loaded first.
+        first: String,
+        /// The policy refused.
+        second: String,
+    },
+}
+
+/// A module: its manifest and bytes. Nothing of it has run.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// Where it came from: a file, or `embedded/<name>`.
+    pub place: String,
+    /// What it says of itself.
+    pub manifest: Arc<Manifest>,
+    /// SHA-256 of the component.
+    pub digest: [u8; 32],
+    /// The component.
+    pub bytes: Arc<[u8]>,
+}
+
+impl Module {
+    /// Reads a module without running or compiling it: its form, its imports, its manifest.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn read(place: &str, bytes: &[u8], vocabulary: &Vocabulary) -> Result<Module, LoadError> {
+        if bytes.len() > MAX_MODULE_BYTES {
+            let (what, size, bound) = ("a component", bytes.len(), MAX_MODULE_BYTES);
+            return Err(LoadError::TooLarge { place: place.into(), what, size, bound });
+        }
+        let malformed = |message: String| LoadError::Malformed { place: place.into(), message };
+        let mut manifest = None;
+        let mut depth = 0u32;
+        let mut ended = false;
+        for payload in Parser::new(0).parse_all(bytes) {
+            match payload.map_err(|error| malformed(error.to_string()))? {
+                Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                    return Err(LoadError::CoreModule { place: place.into() });
+                }
+                Payload::Version { .. } => depth += 1,
+                Payload::End(_) => {
+                    depth = depth.saturating_sub(1);
+                    ended = depth == 0;
+                }
+                // Only the outer component's imports reach the host; types may be imported, powers not.
+                Payload::ComponentImportSection(section) if depth == 1 => {
+                    if let Some(import) = section.into_iter().next() {
+                        let import = import.map_err(|error| malformed(error.to_string()))?;
+                        return Err(LoadError::Imports { place: place.into(), import: import.name.name.to_owned() });
+                    }
+                }
+                Payload::CustomSection(section) if depth == 1 && section.name() == MANIFEST_SECTION => {
+                    manifest = Some(section.data());
+                }
+                _ => {}
+            }
+        }
+        if !ended {
+            return Err(malformed("it ends early".into()));
+        }
+        let data = manifest.ok_or_else(|| LoadError::NoManifest { place: place.into() })?;
+        if data.len() > MAX_MANIFEST_BYTES {
+            let (what, size, bound) = ("a manifest", data.len(), MAX_MANIFEST_BYTES);
+            return Err(LoadError::TooLarge { place: place.into(), what, size, bound });
+        }
+        let manifest =
+            Manifest::from_json(data, vocabulary).map_err(|error| LoadError::Manifest { place: place.into(), error })?;
+        Ok(Module {
+            place: place.into(),
+            manifest: Arc::new(manifest),
+            digest: Sha256::digest(bytes).into(),
+            bytes: bytes.into(),
+        })
+    }
+
+    /// The digest as `sha256:<hex>`.
+    pub fn digest_text(&self) -> String {
+        format!("sha256:{}", hex(&self.digest))
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

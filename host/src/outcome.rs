@@ -1,0 +1,308 @@
+//! The outcome of one request: flat tables of indices into the policy set and the batch that made it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use normgate_contract::{Block, TagAction};
+use serde::Serialize;
+
+use crate::batch::Batch;
+use crate::policy_set::PolicySet;
+use crate::verdict::{Action, Judgement};
+
+/// Whether the Provisions cover the request (Art 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// They do, or nobody said that they don't.
+    In,
+    /// Territory OTHER, or no algorithm.
+    Out,
+}
+
+/// Why a rule fired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Because something is unknown.
+    MissingInput,
+    /// Because of a fact.
+    Fact,
+}
+
+/// A rule of the set. `rule` is [`HOST_FAILURE`] for the host's own reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RuleRef {
+    /// Index of the policy in the set.
+    pub policy: u16,
+    /// Index of the rule in its manifest.
+    pub rule: u16,
+}
+
+/// The rule index of the reason `host.failure`.
+pub const HOST_FAILURE: u16 = u16::MAX;
+
+/// Why a row is labelled, demoted or withheld.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The rule.
+    pub rule: RuleRef,
+    /// Its strongest effect on the row.
+    pub effect: Action,
+    /// Why it fired.
+    pub cause: Cause,
+}
+
+/// The verdict on one candidate.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Row of the candidates frame, in input order.
+    pub row: u32,
+    /// What all rules say together.
+    pub judgement: Judgement,
+    pub(crate) reasons: Range<usize>,
+}
+
+/// The verdict on one tag of the user.
+#[derive(Clone, Debug)]
+pub struct TagVerdict {
+    /// What becomes of it.
+    pub action: TagAction,
+    /// The rules that say so, with their cause.
+    pub reasons: Vec<(RuleRef, TagAction, Cause)>,
+}
+
+/// What an effect is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// The request, the user or the slate.
+    Request,
+    /// A candidate, by row.
+    Candidate(u32),
+    /// A tag, by row.
+    Tag(u32),
+}
+
+/// An argument of an obligation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(untagged)]
+pub enum ArgumentValue {
+    /// A flag.
+    Flag(bool),
+    /// A number.
+    Number(i64),
+}
+
+/// Something that the platform owes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObligationItem {
+    /// What.
+    pub code: String,
+    /// About what.
+    pub target: Target,
+    /// By which rule.
+    pub rule: RuleRef,
+    /// Within how many seconds.
+    pub deadline_s: Option<i64>,
+    /// How many days the record is kept.
+    pub retain_d: Option<i64>,
+    /// Further arguments.
+    pub args: BTreeMap<String, ArgumentValue>,
+}
+
+/// A feature that must not be used; rescore without it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VetoItem {
+    /// A feature of the vocabulary, or `tag:<id>`.
+    pub feature: String,
+    /// By which rule.
+    pub rule: RuleRef,
+}
+
+/// A demand on the first slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConstraintItem {
+    /// `min`.
+    pub kind: String,
+    /// Signal codes or families.
+    pub codes: Vec<String>,
+    /// How many rows.
+    pub count: i64,
+    /// Among how many first slots.
+    pub slots: i64,
+    /// By which rule.
+    pub rule: RuleRef,
+}
+
+/// An effect that a rule in shadow would have had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowItem {
+    /// The rule.
+    pub rule: RuleRef,
+    /// About what.
+    pub target: Target,
+    /// The kind of effect: `block`, `demote`, `label`, …
+    pub effect: &'static str,
+    /// Its value: the hold, the weight, the label, the code.
+    pub value: String,
+}
+
+/// How a module failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FailureKind {
+    /// It trapped.
+    Trap,
+    /// It used up its work.
+    Fuel,
+    /// It used up its time.
+    Deadline,
+    /// It wanted more memory than it may have.
+    Memory,
+    /// It answered more than it may.
+    Output,
+    /// It answered something that is no answer.
+    Garbage,
+    /// No slot was free.
+    Overload,
+}
+
+/// A module that failed, and what was done instead.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Index of the policy in the set.
+    pub policy: u16,
+    /// In which stage: `candidate` or `slate`.
+    pub stage: &'static str,
+    /// How.
+    pub kind: FailureKind,
+    /// In which words.
+    pub message: String,
+    /// What was applied to the rows: `hold`, `demote` or `allow`.
+    pub applied: &'static str,
+}
+
+/// Something to know that changes no verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// What kind of notice.
+    pub code: &'static str,
+    /// The policy concerned, if one is.
+    pub policy: Option<String>,
+    /// One sentence.
+    pub message: String,
+}
+
+/// Everything that was decided for one request. Failures are data in it; judging itself cannot fail.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub(crate) set: Arc<PolicySet>,
+    pub(crate) batch: Batch,
+    /// Whether the Provisions cover the request.
+    pub scope: Scope,
+    /// How many of the verdicts, from the first, may be shown.
+    pub shown: usize,
+    /// Verdicts in final order, withheld ones last.
+    pub verdicts: Vec<Verdict>,
+    pub(crate) reasons: Vec<Reason>,
+    /// Tag verdicts in input order.
+    pub tags: Vec<TagVerdict>,
+    /// What the platform owes, sorted by code, target, rule.
+    pub obligations: Vec<ObligationItem>,
+    /// Features that must not be used.
+    pub vetoes: Vec<VetoItem>,
+    /// Demands on the slate.
+    pub constraints: Vec<ConstraintItem>,
+    /// Rows that deserve a better place.
+    pub promote: Vec<(Target, RuleRef)>,
+    /// Findings about the operator.
+    pub violations: Vec<(Target, RuleRef, Cause)>,
+    /// What rules in shadow would have done.
+    pub shadow: Vec<ShadowItem>,
+    /// Modules that failed.
+    pub failures: Vec<Failure>,
+    /// Things to know.
+    pub notices: Vec<Notice>,
+}
+
+/// One row that may be shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'o> {
+    outcome: &'o Outcome,
+    verdict: &'o Verdict,
+}
+
+impl<'o> Shown<'o> {
+    /// The candidate's id.
+    pub fn id(&self) -> &'o str {
+        self.outcome.candidate_id(self.verdict.row)
+    }
+
+    /// The labels that must be shown with it.
+    pub fn labels(&self) -> impl Iterator<Item = &'o str> {
+        self.outcome.labels(self.verdict)
+    }
+
+    /// The factor of its score, ppm.
+    pub fn weight_ppm(&self) -> u32 {
+        self.verdict.judgement.weight_ppm()
+    }
+}
+
+impl Outcome {
+    /// The rows that may be shown, in order, with their labels.
+    pub fn ranking(&self) -> impl Iterator<Item = Shown<'_>> {
+        self.verdicts[..self.shown].iter().map(|verdict| Shown { outcome: self, verdict })
+    }
+
+    /// The policy set that decided.
+    pub fn policy_set(&self) -> &PolicySet {
+        &self.set
+    }
+
+    /// Why a row is as it is; sorted by rule id.
+    pub fn reasons(&self, verdict: &Verdict) -> &[Reason] {
+        self.reasons.get(verdict.reasons.clone()).unwrap_or_default()
+    }
+
+    /// The id of a candidate.
+    pub fn candidate_id(&self, row: u32) -> &str {
+        self.batch.row_id("candidates.id", row)
+    }
+
+    /// The id of a tag.
+    pub fn tag_id(&self, row: u32) -> &str {
+        self.batch.row_id("tags.tag_id", row)
+    }
+
+    /// Names of a verdict's labels, sorted.
+    pub fn labels<'o>(&'o self, verdict: &Verdict) -> impl Iterator<Item = &'o str> {
+        let bits = verdict.judgement.labels;
+        let mut names: Vec<&str> = self
+            .batch
+            .vocabulary
+            .labels
+            .iter()
+            .enumerate()
+            .filter(move |(bit, _)| bits >> bit & 1 == 1)
+            .map(|(_, label)| label.as_str())
+            .collect();
+        names.sort_unstable();
+        names.into_iter()
+    }
+
+    /// How a withheld row may come back: `none`, `human_review`, `label_first`; `none` on rows that are not withheld.
+    pub fn hold(verdict: &Verdict) -> Block {
+        verdict.judgement.block.unwrap_or(Block::None)
+    }
+
+    /// Text of a target: an id, or none for the request.
+    pub fn target(&self, target: Target) -> Option<&str> {
+        match target {
+            Target::Request => None,
+            Target::Candidate(row) => Some(self.candidate_id(row)),
+            Target::Tag(row) => Some(self.tag_id(row)),
+        }
+    }
+}

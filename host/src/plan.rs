@@ -1,0 +1,364 @@
+//! From a manifest to a plan: which columns of a batch a module gets, and how each code translates.
+
+use std::collections::HashMap;
+
+use normgate_contract::{
+    Applies, Argument, Block, ColumnType, Constraint, Effect, FIRST_ENTRY, Input, Manifest, Obligation, Quantity, Stage,
+    TagAction, TermSet, UNKNOWN, UNLISTED, Vocabulary, Weight, most_specific_entry,
+};
+
+use crate::batch::{Batch, Column, Lists, OPEN_TERM};
+use crate::bindings::exports::normgate::policy::judging as wit;
+
+/// How one column of a module is made from the batch.
+pub(crate) struct ColumnPlan {
+    /// Index in the vocabulary; none for a column that this vocabulary lacks, which is absent.
+    index: Option<usize>,
+    /// Manifest code by stored term code; empty when both agree, and the column is lent as it is.
+    table: Vec<u16>,
+    /// Manifest code of what an open set does not list, by name.
+    open: HashMap<String, u16>,
+    entries: Vec<String>,
+    /// Manifest code of every listed signal code.
+    signals: HashMap<String, u16>,
+}
+
+impl ColumnPlan {
+    fn new(frame: &str, input: &Input, vocabulary: &Vocabulary) -> Self {
+        let found = vocabulary.column(&format!("{frame}.{}", input.field));
+        let set = found.and_then(|(_, spec)| spec.terms.clone());
+        let table = set.as_ref().map_or(Vec::new(), |set| translation(set, input, vocabulary));
+        let identity = table.iter().enumerate().all(|(code, to)| code == usize::from(*to));
+        let open = match &set {
+            Some(set) if set.open => input
+                .entries
+                .iter()
+                .enumerate()
+                .filter(|(_, entry)| set.position(entry).is_none())
+                .map(|(position, entry)| (entry.clone(), position as u16 + FIRST_ENTRY))
+                .collect(),
+            _ => HashMap::new(),
+        };
+        let signals = match input.kind {
+            ColumnType::Signals => {
+                let code = |code: &String| (code.clone(), most_specific_entry(&input.entries, code));
+                vocabulary.signals.codes.iter().map(code).collect()
+            }
+            _ => HashMap::new(),
+        };
+        Self {
+            index: found.map(|(index, _)| index),
+            table: if identity { Vec::new() } else { table },
+            open,
+            entries: input.entries.clone(),
+            signals,
+        }
+    }
+
+    fn source<'b>(&self, batch: &'b Batch) -> Option<&'b Column> {
+        self.index.and_then(|index| batch.columns[index].as_deref())
+    }
+
+    fn term(&self, code: u32, batch: &Batch) -> u16 {
+        if code & OPEN_TERM != 0 {
+            return self.open.get(batch.strings.text(code & !OPEN_TERM)).copied().unwrap_or(UNLISTED);
+        }
+        if self.table.is_empty() { code as u16 } else { self.table.get(code as usize).copied().unwrap_or(UNLISTED) }
+    }
+}
+
+/// Manifest codes by stored code (0 unknown, 1 unlisted, 2… the set's terms). A term that the manifest does not list is
+/// read as the older term that the vocabulary names for it, else as unlisted.
+fn translation(set: &TermSet, input: &Input, vocabulary: &Vocabulary) -> Vec<u16> {
+    let listed = |term: &str| input.entries.iter().position(|entry| entry == term).map(|p| p as u16 + FIRST_ENTRY);
+    let terms = set.terms.iter().map(|term| {
+        let mut term = term.as_str();
+        // The chain of older terms is shorter than the set, or it is a circle.
+        for _ in 0..set.terms.len() {
+            if let Some(code) = listed(term) {
+                return code;
+            }
+            match vocabulary.older_term(&set.name, term) {
+                Some(older) => term = older,
+                None => break,
+            }
+        }
+        UNLISTED
+    });
+    [UNKNOWN, UNLISTED].into_iter().chain(terms).collect()
+}
+
+/// One frame of a module's call.
+pub(crate) struct FramePlan {
+    /// Index of the frame in the vocabulary.
+    frame: usize,
+    columns: Vec<ColumnPlan>,
+}
+
+/// What an effect means, with parameters filled in.
+#[derive(Clone, Debug)]
+pub(crate) enum EffectPlan {
+    Label(u8),
+    Demote(u32),
+    DemoteComputed,
+    Block(Block),
+    Tag(TagAction),
+    Obligation(ObligationPlan),
+    Veto(String),
+    VetoTag,
+    Violation,
+    Promote,
+    Constraint(Constraint, i64, i64),
+}
+
+/// An obligation with its numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct ObligationPlan {
+    pub(crate) code: String,
+    pub(crate) about_request: bool,
+    pub(crate) deadline_s: Option<i64>,
+    pub(crate) retain_d: Option<i64>,
+    pub(crate) args: Vec<(String, ArgumentPlan)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ArgumentPlan {
+    Flag(bool),
+    Number(i64),
+    Computed,
+}
+
+/// Everything about a module that is decided once, at load.
+pub(crate) struct Plan {
+    request: Vec<ColumnPlan>,
+    frames: Vec<FramePlan>,
+    /// Effects by index, each with its rule.
+    pub(crate) effects: Vec<(u16, EffectPlan)>,
+    applies: AppliesPlan,
+}
+
+struct AppliesPlan {
+    kinds: Vec<u16>,
+    surfaces: Vec<u16>,
+}
+
+impl Plan {
+    pub(crate) fn new(manifest: &Manifest, parameters: &[i64], vocabulary: &Vocabulary) -> Self {
+        let request = manifest.request.iter().map(|input| ColumnPlan::new("request", input, vocabulary)).collect();
+        let frames = manifest
+            .frames
+            .iter()
+            .map(|frame| FramePlan {
+                frame: vocabulary.frame(&frame.name).unwrap_or(0),
+                columns: frame.columns.iter().map(|input| ColumnPlan::new(&frame.name, input, vocabulary)).collect(),
+            })
+            .collect();
+        let effects = manifest
+            .effects()
+            .map(|(rule, effect)| (rule as u16, effect_plan(effect, manifest, parameters, vocabulary)))
+            .collect();
+        Self { request, frames, effects, applies: AppliesPlan::new(&manifest.applies, vocabulary) }
+    }
+
+    /// Whether the module may have something to say on this batch.
+    pub(crate) fn applies(&self, batch: &Batch) -> bool {
+        let AppliesPlan { kinds, surfaces } = &self.applies;
+        let surface = batch.column("request.ctx.surface").map_or(UNKNOWN, |column| column.term(0));
+        if !surfaces.is_empty() && surface != UNKNOWN && !surfaces.contains(&surface) {
+            return false;
+        }
+        if kinds.is_empty() {
+            return true;
+        }
+        match batch.column("candidates.kind") {
+            Some(Column::Term(codes)) => codes.iter().any(|code| *code == UNKNOWN || kinds.contains(code)),
+            _ => batch.candidates() > 0,
+        }
+    }
+
+    /// Hands a module its columns, borrowed from the batch where the codes agree.
+    pub(crate) fn lower<'b>(&'b self, batch: &'b Batch, scratch: &'b mut Scratch) -> Lowered<'b> {
+        // What has to be translated is made first, so that everything can be lent afterwards.
+        scratch.frames.clear();
+        for frame in &self.frames {
+            let columns = frame.columns.iter().map(|column| translate(column, batch)).collect();
+            scratch.frames.push(columns);
+        }
+        let scratch = &*scratch;
+        let frames = self
+            .frames
+            .iter()
+            .zip(&scratch.frames)
+            .map(|(frame, made)| {
+                let columns = frame.columns.iter().zip(made).map(|(column, made)| lend(column, made, batch)).collect();
+                (batch.rows[frame.frame], columns)
+            })
+            .collect();
+        let (known, values) = self.request.iter().map(|column| scalar(column, batch)).unzip();
+        Lowered { known, values, frames }
+    }
+}
+
+impl AppliesPlan {
+    fn new(applies: &Applies, vocabulary: &Vocabulary) -> Self {
+        let codes = |set: &str, terms: &[String]| {
+            let position = |term: &String| vocabulary.terms.get(set).and_then(|set| set.position(term));
+            terms.iter().filter_map(position).map(|p| p + FIRST_ENTRY).collect()
+        };
+        Self { kinds: codes("kind", &applies.kinds), surfaces: codes("surface", &applies.surfaces) }
+    }
+}
+
+fn effect_plan(effect: &Effect, manifest: &Manifest, parameters: &[i64], vocabulary: &Vocabulary) -> EffectPlan {
+    let parameter = |name: &str| {
+        manifest.parameters.iter().position(|p| p.name == name).and_then(|index| parameters.get(index)).copied().unwrap_or(0)
+    };
+    let quantity = |q: &Quantity| match q {
+        Quantity::Constant(number) => *number,
+        Quantity::Parameter(name) => parameter(name),
+    };
+    match effect {
+        Effect::Label(label) => EffectPlan::Label(vocabulary.labels.iter().position(|l| l == label).unwrap_or(0) as u8),
+        Effect::Demote(Weight::Constant(ppm)) => EffectPlan::Demote(*ppm as u32),
+        Effect::Demote(weight) if weight.is_computed() => EffectPlan::DemoteComputed,
+        Effect::Demote(Weight::Named(name)) => EffectPlan::Demote(parameter(name) as u32),
+        Effect::Block(hold) => EffectPlan::Block(*hold),
+        Effect::Tag(action) => EffectPlan::Tag(*action),
+        Effect::Obligation(Obligation { code, deadline_s, retain_d, args }) => EffectPlan::Obligation(ObligationPlan {
+            code: code.clone(),
+            about_request: vocabulary.about_request.contains(code),
+            deadline_s: deadline_s.as_ref().map(quantity),
+            retain_d: retain_d.as_ref().map(quantity),
+            args: args
+                .iter()
+                .map(|(name, argument)| {
+                    let argument = match argument {
+                        Argument::Flag(flag) => ArgumentPlan::Flag(*flag),
+                        Argument::Constant(number) => ArgumentPlan::Number(*number),
+                        Argument::Named(name) if name == "computed" => ArgumentPlan::Computed,
+                        Argument::Named(name) => ArgumentPlan::Number(parameter(name)),
+                    };
+                    (name.clone(), argument)
+                })
+                .collect(),
+        }),
+        Effect::Veto(feature) if feature == "tag" => EffectPlan::VetoTag,
+        Effect::Veto(feature) => EffectPlan::Veto(feature.clone()),
+        Effect::Violation => EffectPlan::Violation,
+        Effect::Promote => EffectPlan::Promote,
+        Effect::Constraint(constraint) => {
+            EffectPlan::Constraint(constraint.clone(), quantity(&constraint.count), quantity(&constraint.slots))
+        }
+    }
+}
+
+/// Columns that had to be made for one call.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    frames: Vec<Vec<Made>>,
+}
+
+enum Made {
+    /// Nothing: the batch's own vector is lent.
+    Lent,
+    Codes(Vec<u16>),
+    Sets(Lists<u16>),
+    Signals { entries: Vec<u16>, codes: Vec<u32>, confidences: Vec<u32>, sources: Vec<u8> },
+}
+
+fn translate(plan: &ColumnPlan, batch: &Batch) -> Made {
+    match plan.source(batch) {
+        Some(Column::Term(codes)) if !plan.table.is_empty() => {
+            Made::Codes(codes.iter().map(|code| plan.term(u32::from(*code), batch)).collect())
+        }
+        Some(Column::Terms(lists)) => Made::Sets(Lists {
+            known: Vec::new(),
+            offsets: Vec::new(),
+            values: lists.values.iter().map(|code| plan.term(*code, batch)).collect(),
+        }),
+        Some(Column::Signals(lists)) => {
+            // One look-up per distinct code, then an index per signal.
+            let mut entry_of = vec![u16::MAX; batch.strings.len() + 1];
+            let mut entries = Vec::with_capacity(lists.values.len());
+            for signal in &lists.values {
+                let slot = &mut entry_of[signal.code as usize];
+                if *slot == u16::MAX {
+                    let text = batch.strings.text(signal.code);
+                    *slot = plan.signals.get(text).copied().unwrap_or_else(|| most_specific_entry(&plan.entries, text));
+                }
+                entries.push(*slot);
+            }
+            Made::Signals {
+                entries,
+                codes: lists.values.iter().map(|signal| signal.code).collect(),
+                confidences: lists.values.iter().map(|signal| signal.confidence).collect(),
+                sources: lists.values.iter().map(|signal| signal.source).collect(),
+            }
+        }
+        _ => Made::Lent,
+    }
+}
+
+fn lend<'b>(plan: &ColumnPlan, made: &'b Made, batch: &'b Batch) -> wit::Column<'b> {
+    use wit::Column as C;
+    match (plan.source(batch), made) {
+        (Some(Column::Tri(codes)), _) => C::Tri(codes),
+        (Some(Column::Integer { known, values }), _) => C::Integer(wit::IntegerColumn { known, values }),
+        (Some(Column::Integers(Lists { known, offsets, values })), _) => {
+            C::Integers(wit::IntegersColumn { known, offsets, values })
+        }
+        (Some(Column::Term(_)), Made::Codes(codes)) => C::Term(codes),
+        (Some(Column::Term(codes)), _) => C::Term(codes),
+        (Some(Column::Terms(Lists { known, offsets, .. })), Made::Sets(sets)) => {
+            C::Terms(wit::TermsColumn { known, offsets, codes: &sets.values })
+        }
+        (Some(Column::Id(ids)), _) => C::Id(ids),
+        (Some(Column::Ids(Lists { known, offsets, values })), _) => C::Ids(wit::IdsColumn { known, offsets, ids: values }),
+        (Some(Column::Signals(Lists { known, offsets, .. })), Made::Signals { entries, codes, confidences, sources }) => {
+            C::Signals(wit::SignalsColumn { known, offsets, entries, codes, confidences, sources })
+        }
+        _ => C::Absent,
+    }
+}
+
+/// A column of the request as (presence, number).
+fn scalar(plan: &ColumnPlan, batch: &Batch) -> (u8, i64) {
+    let known = |code: i64| if code == 0 { (0, 0) } else { (1, code) };
+    match plan.source(batch) {
+        Some(column @ Column::Tri(_)) => known(i64::from(column.tri(0))),
+        Some(column @ Column::Term(_)) => known(i64::from(plan.term(u32::from(column.term(0)), batch))),
+        Some(column @ Column::Integer { .. }) => column.integer(0).map_or((0, 0), |value| (1, value)),
+        Some(Column::Terms(lists)) => lists.row(0).map_or((0, 0), |codes| {
+            let bit = |code: &u32| match plan.term(*code, batch) {
+                UNLISTED => 1i64 << 62,
+                code => 1i64 << (code - FIRST_ENTRY),
+            };
+            (1, codes.iter().map(bit).fold(0, |bits, bit| bits | bit))
+        }),
+        _ => (0, 0),
+    }
+}
+
+/// A call's columns, borrowed.
+pub(crate) struct Lowered<'b> {
+    known: Vec<u8>,
+    values: Vec<i64>,
+    frames: Vec<(u32, Vec<wit::Column<'b>>)>,
+}
+
+impl<'b> Lowered<'b> {
+    /// Runs `f` with the call. (The generated types borrow lists of lists, so the outer lists live here.)
+    pub(crate) fn with_call<R>(&self, stage: Stage, enforced: &[u8], parameters: &[i64], f: impl FnOnce(wit::Call<'_>) -> R) -> R {
+        let frames: Vec<_> = self.frames.iter().map(|(rows, columns)| wit::Frame { rows: *rows, columns }).collect();
+        f(wit::Call {
+            stage: match stage {
+                Stage::Candidate => wit::Stage::Candidate,
+                Stage::Slate => wit::Stage::Slate,
+            },
+            enforced,
+            parameters,
+            request: wit::Scalars { known: &self.known, values: &self.values },
+            frames: &frames,
+        })
+    }
+}
