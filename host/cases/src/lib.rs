@@ -1,0 +1,301 @@
+//! Case files: one JSON object a line, a request and exactly what a policy set must answer.
+//!
+//! `modules` names the modules loaded (absent = the whole set); `parameters` and `config.modes` override as in
+//! normgate.toml; `as_of` defaults to [`DEFAULT_DAY`]. Every list in `expect` is the exact set; a verdict that is not named
+//! is `allow` with no rules; sections left out are not compared.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use normgate::contract::{Day, Value};
+use normgate::{Artifacts, Batch, Config, Detail, Gate, Mode, Module};
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+/// The day on which a case is judged when it names none.
+pub const DEFAULT_DAY: &str = "2026-11-01";
+
+/// One case.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Name.
+    pub case: String,
+    /// Modules loaded; absent = the whole set.
+    pub modules: Option<Vec<String>>,
+    /// Parameters that differ from their defaults.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, Value>,
+    /// Modes that differ from enforce.
+    #[serde(default)]
+    pub config: CaseConfig,
+    /// Day on which the case is judged.
+    pub as_of: Option<Day>,
+    /// The request.
+    pub request: Json,
+    /// What must come out.
+    pub expect: Expect,
+    /// Remark for the reader.
+    pub note: Option<String>,
+}
+
+/// Configuration of a case.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseConfig {
+    /// Modes of rules or modules.
+    #[serde(default)]
+    pub modes: BTreeMap<String, Mode>,
+}
+
+/// What must come out; absent sections are not compared.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    scope: Option<String>,
+    verdicts: Option<BTreeMap<String, ExpectVerdict>>,
+    tags: Option<BTreeMap<String, ExpectTag>>,
+    obligations: Option<Vec<String>>,
+    vetoes: Option<Vec<String>>,
+    constraints: Option<Vec<Json>>,
+    promote: Option<Vec<String>>,
+    violations: Option<Vec<String>>,
+    shadow: Option<Vec<String>>,
+    order: Option<Vec<String>>,
+    args: Option<BTreeMap<String, Json>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExpectVerdict {
+    action: String,
+    hold: Option<String>,
+    weight_ppm: Option<u32>,
+    labels: Option<Vec<String>>,
+    rules: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExpectTag {
+    action: String,
+    rules: Vec<String>,
+}
+
+/// One difference between what a case expects and what came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Where: `verdicts.c1.labels`, `obligations`, …
+    pub place: String,
+    /// What the case expects.
+    pub expected: String,
+    /// What came out.
+    pub got: String,
+}
+
+/// What became of one case.
+#[derive(Debug)]
+pub struct Report {
+    /// Name of the case.
+    pub case: String,
+    /// Differences; none = passed.
+    pub differences: Vec<Difference>,
+    /// Why the case could not be run at all.
+    pub error: Option<String>,
+    /// Ids of the rules that fired, enforced or in shadow.
+    pub fired: BTreeSet<String>,
+}
+
+impl Report {
+    /// Whether the case passed.
+    pub fn passed(&self) -> bool {
+        self.differences.is_empty() && self.error.is_none()
+    }
+}
+
+/// Reads a case file.
+///
+/// # Errors
+/// A sentence with the line of the first case that is none.
+pub fn read(text: &str) -> Result<Vec<Case>, String> {
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(index, line)| serde_json::from_str(line).map_err(|error| format!("line {}: {error}", index + 1)))
+        .collect()
+}
+
+/// Runs cases over one set of modules. Gates are kept, since many cases share their configuration.
+pub struct Runner {
+    modules: Vec<Module>,
+    artifacts: Option<Box<dyn Fn() -> Option<Artifacts>>>,
+    gates: HashMap<String, Arc<Gate>>,
+}
+
+impl Runner {
+    /// A runner over these modules; `artifacts` opens the store of compiled modules, if there is one.
+    pub fn new(modules: Vec<Module>, artifacts: Option<Box<dyn Fn() -> Option<Artifacts>>>) -> Self {
+        Self { modules, artifacts, gates: HashMap::new() }
+    }
+
+    /// Runs one case.
+    pub fn run(&mut self, case: &Case) -> Report {
+        let mut report =
+            Report { case: case.case.clone(), differences: Vec::new(), error: None, fired: BTreeSet::new() };
+        let result = self.gate(case).and_then(|gate| {
+            let batch = Batch::from_json(case.request.to_string().as_bytes()).map_err(|error| error.to_string())?;
+            let outcome = gate.evaluate(&batch);
+            serde_json::from_str::<Json>(&outcome.to_json(Detail::default())).map_err(|error| error.to_string())
+        });
+        match result {
+            Ok(answer) => {
+                report.fired = fired(&answer);
+                report.differences = compare(&case.expect, &answer);
+            }
+            Err(error) => report.error = Some(error),
+        }
+        report
+    }
+
+    fn gate(&mut self, case: &Case) -> Result<Arc<Gate>, String> {
+        let key = format!("{:?}|{:?}|{:?}|{:?}", case.modules, case.parameters, case.config.modes, case.as_of);
+        if let Some(gate) = self.gates.get(&key) {
+            return Ok(Arc::clone(gate));
+        }
+        if let Some(names) = &case.modules
+            && let Some(name) = names.iter().find(|name| !self.modules.iter().any(|m| m.manifest.module == **name))
+        {
+            return Err(format!("there is no module `{name}` among those loaded"));
+        }
+        let wanted = |module: &&Module| case.modules.as_ref().is_none_or(|names| names.contains(&module.manifest.module));
+        let modules: Vec<Module> = self.modules.iter().filter(wanted).cloned().collect();
+        let config = Config { parameters: case.parameters.clone(), modes: case.config.modes.clone() };
+        let day = match case.as_of {
+            Some(day) => day,
+            None => DEFAULT_DAY.parse()?,
+        };
+        let mut builder = Gate::builder().policies(modules).config(config).as_of(day);
+        if let Some(artifacts) = self.artifacts.as_ref().and_then(|open| open()) {
+            builder = builder.artifacts(artifacts);
+        }
+        let gate = Arc::new(builder.build().map_err(|error| error.to_string())?);
+        self.gates.insert(key, Arc::clone(&gate));
+        Ok(gate)
+    }
+}
+
+fn list<'a>(value: &'a Json, key: &str) -> impl Iterator<Item = &'a Json> {
+    value[key].as_array().into_iter().flatten()
+}
+
+fn texts<'a>(value: &'a Json, list_key: &str, key: &str) -> impl Iterator<Item = String> {
+    list(value, list_key).map(move |item| item[key].as_str().unwrap_or_default().to_owned())
+}
+
+/// Every rule id that an answer names.
+fn fired(answer: &Json) -> BTreeSet<String> {
+    let mut rules: BTreeSet<String> = ["verdicts", "tags"]
+        .iter()
+        .flat_map(|frame| list(answer, frame))
+        .flat_map(|row| texts(row, "reasons", "rule").collect::<Vec<_>>())
+        .collect();
+    for key in ["obligations", "vetoes", "constraints", "promote", "violations", "shadow"] {
+        rules.extend(texts(answer, key, "rule"));
+    }
+    rules
+}
+
+fn compare(expect: &Expect, answer: &Json) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let mut check = |place: &str, expected: String, got: String| {
+        if expected != got {
+            differences.push(Difference { place: place.to_owned(), expected, got });
+        }
+    };
+    let set = |items: Vec<String>| {
+        let items: BTreeSet<String> = items.into_iter().collect();
+        format!("[{}]", items.into_iter().collect::<Vec<_>>().join(", "))
+    };
+    let list_of = |items: Vec<String>| format!("[{}]", items.join(", "));
+    let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+
+    if let Some(scope) = &expect.scope {
+        check("scope", scope.clone(), text(&answer["scope"]));
+    }
+    if let Some(verdicts) = &expect.verdicts {
+        let mut unnamed: BTreeSet<&str> = verdicts.keys().map(String::as_str).collect();
+        for got in list(answer, "verdicts") {
+            let id = got["id"].as_str().unwrap_or_default();
+            unnamed.remove(id);
+            let place = |part: &str| format!("verdicts.{id}.{part}");
+            let rules = set(texts(got, "reasons", "rule").collect());
+            let labels = set(list(got, "labels").map(&text).collect());
+            match verdicts.get(id) {
+                Some(expected) => {
+                    check(&place("action"), expected.action.clone(), text(&got["action"]));
+                    if let Some(hold) = &expected.hold {
+                        check(&place("hold"), hold.clone(), text(&got["hold"]));
+                    }
+                    if let Some(weight) = expected.weight_ppm {
+                        check(&place("weight_ppm"), weight.to_string(), got["weight_ppm"].to_string());
+                    }
+                    if let Some(expected) = &expected.labels {
+                        check(&place("labels"), set(expected.clone()), labels);
+                    }
+                    check(&place("rules"), set(expected.rules.clone()), rules);
+                }
+                None => {
+                    check(&place("action"), "allow".into(), text(&got["action"]));
+                    check(&place("rules"), "[]".into(), rules);
+                }
+            }
+        }
+        for id in unnamed {
+            check(&format!("verdicts.{id}"), "a verdict".into(), "no such candidate".into());
+        }
+    }
+    if let Some(tags) = &expect.tags {
+        for got in list(answer, "tags") {
+            let id = got["tag_id"].as_str().unwrap_or_default();
+            let rules = set(texts(got, "reasons", "rule").collect());
+            let (action, expected) = match tags.get(id) {
+                Some(tag) => (tag.action.clone(), set(tag.rules.clone())),
+                None => ("keep".into(), "[]".into()),
+            };
+            check(&format!("tags.{id}.action"), action, text(&got["action"]));
+            check(&format!("tags.{id}.rules"), expected, rules);
+        }
+    }
+    for (key, field, expected) in [
+        ("obligations", "code", &expect.obligations),
+        ("vetoes", "feature", &expect.vetoes),
+        ("promote", "target", &expect.promote),
+        ("violations", "rule", &expect.violations),
+        ("shadow", "rule", &expect.shadow),
+    ] {
+        if let Some(expected) = expected {
+            check(key, set(expected.clone()), set(texts(answer, key, field).collect()));
+        }
+    }
+    if let Some(constraints) = &expect.constraints {
+        // A case may leave out the rule that asks.
+        let got = list(answer, "constraints").map(|constraint| {
+            let mut constraint = constraint.clone();
+            if let Some(map) = constraint.as_object_mut()
+                && constraints.iter().all(|expected| expected.get("rule").is_none())
+            {
+                map.remove("rule");
+            }
+            constraint.to_string()
+        });
+        check("constraints", set(constraints.iter().map(Json::to_string).collect()), set(got.collect()));
+    }
+    if let Some(order) = &expect.order {
+        check("order", list_of(order.clone()), list_of(list(answer, "verdicts").map(|v| text(&v["id"])).collect()));
+    }
+    for (code, args) in expect.args.iter().flatten() {
+        let got = list(answer, "obligations").filter(|o| o["code"] == **code).map(|o| o["args"].to_string()).collect();
+        check(&format!("args.{code}"), set(vec![args.to_string()]), set(got));
+    }
+    differences
+}

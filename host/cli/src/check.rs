@@ -1,0 +1,54 @@
+//! `normgate check`: modules against the contract, the vocabulary and a configuration.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args as ClapArgs;
+use normgate::contract::Wording;
+
+use crate::source::Source;
+
+/// Check that modules load: form, imports, manifest, contract, vocabulary, and the parameters and modes of a configuration.
+/// Lists what still deserves a look: sentences that are drafts, sources that nobody verified.
+///
+/// Example: normgate check -c normgate.toml my-norm.wasm
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// Module files or folders; without any, the embedded set
+    #[arg(value_name = "MODULE.wasm|DIR")]
+    modules: Vec<PathBuf>,
+
+    #[command(flatten)]
+    source: Source,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let source = Source {
+        policies: args.modules.iter().chain(&args.source.policies).cloned().collect(),
+        only: args.source.only.clone(),
+        config: args.source.config.clone(),
+        as_of: args.source.as_of,
+    };
+    let gate = match source.build() {
+        Ok(gate) => gate,
+        Err(error) => {
+            println!("refused: {error:#}");
+            return Ok(ExitCode::from(1));
+        }
+    };
+    for manifest in gate.policy_set().manifests() {
+        println!("{}: {} rules, {} columns, loads", manifest.reference(), manifest.rules.len(), manifest.columns().count());
+        let drafts: Vec<&str> =
+            manifest.rules.iter().filter(|r| r.wording == Wording::Draft).map(|rule| rule.id.as_str()).collect();
+        if !drafts.is_empty() {
+            println!("  wording to be reviewed: {}", drafts.join(", "));
+        }
+        let unverified = manifest.rules.iter().filter(|rule| !rule.verified).count();
+        if unverified > 0 {
+            println!("  {unverified} rules whose source nobody checked against the official text");
+        }
+    }
+    println!("policy set {}", gate.policy_set().digest());
+    Ok(ExitCode::SUCCESS)
+}

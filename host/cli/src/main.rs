@@ -1,0 +1,70 @@
+//! `normgate`: judge requests, test and inspect policy modules, from a shell.
+//!
+//! Results go to standard output, one JSON object a line where a program reads them; everything meant for a person goes to
+//! standard error. Exit 0: all well; 1: something was refused or a case failed; 2: usage or configuration.
+
+mod check;
+mod demo;
+mod eval;
+mod inspect;
+mod source;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Rules for recommender systems, shipped as WebAssembly.
+///
+/// Policy modules, one per article of the Algorithmic Recommendation Management Provisions or per sector norm, judge ranked
+/// lists inside a sandbox and answer allow, label, demote or block, with their reasons.
+#[derive(Parser)]
+#[command(name = "normgate", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Judge requests: JSON lines in, JSON lines out
+    Eval(eval::Args),
+    /// Run case files and show what differs
+    Test(test::Args),
+    /// Show what a module says of itself, without running it
+    Inspect(inspect::Args),
+    /// Check modules against the contract, the vocabulary and a configuration
+    Check(check::Args),
+    /// Judge the scenes that this program carries, for a person to read
+    Demo(demo::Args),
+    /// Print the completion script of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Eval(args) => eval::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "normgate", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    result.unwrap_or_else(|error| {
+        // A reader that went away (`| head`) is no error of ours.
+        let broken_pipe = error.chain().any(|cause| {
+            cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+        });
+        if broken_pipe {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("normgate: {error:#}");
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,112 @@
+//! Where modules and configuration come from: files, folders, or the set that this program carries.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use normgate::contract::{Day, Vocabulary};
+use normgate::{Artifacts, Config, Gate, GateBuilder, Module, embedded};
+
+/// Options that say which policies judge, and how.
+#[derive(Args)]
+pub(crate) struct Source {
+    /// Module file or folder of modules to load instead of the embedded set; may be given again
+    #[arg(short = 'p', long = "policy", value_name = "MODULE.wasm|DIR")]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// Load only these modules, for example art18,art09
+    #[arg(long, value_name = "MODULES", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+
+    /// Parameters and modes
+    #[arg(short, long, value_name = "normgate.toml")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Judge by what is in force on this day in Asia/Shanghai, instead of today
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) as_of: Option<Day>,
+}
+
+impl Source {
+    /// The modules that the options name.
+    pub(crate) fn modules(&self) -> Result<Vec<Module>> {
+        let mut modules = if self.policies.is_empty() { embedded::arp() } else { Vec::new() };
+        for path in &self.policies {
+            modules.extend(read_modules(path)?);
+        }
+        if let Some(name) = self.only.iter().find(|name| !modules.iter().any(|m| m.manifest.module == **name)) {
+            let known: Vec<_> = modules.iter().map(|m| m.manifest.module.as_str()).collect();
+            bail!("--only {name}: there is no such module; loaded are {}", known.join(", "));
+        }
+        if !self.only.is_empty() {
+            modules.retain(|module| self.only.contains(&module.manifest.module));
+        }
+        Ok(modules)
+    }
+
+    /// The configuration that the options name.
+    pub(crate) fn config(&self) -> Result<Config> {
+        let Some(path) = &self.config else { return Ok(Config::default()) };
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        Config::parse(&text).with_context(|| path.display().to_string())
+    }
+
+    /// A builder of the gate that the options name.
+    pub(crate) fn gate(&self) -> Result<GateBuilder> {
+        if !self.policies.is_empty() {
+            eprintln!("normgate: no [authorities] are configured, so every module is granted what its manifest asks for");
+        }
+        let mut builder = Gate::builder().policies(self.modules()?).config(self.config()?);
+        if let Some(day) = self.as_of {
+            builder = builder.as_of(day);
+        }
+        if let Some(artifacts) = artifacts() {
+            builder = builder.artifacts(artifacts);
+        }
+        Ok(builder)
+    }
+
+    /// Adds the configuration file's name to an error of building.
+    pub(crate) fn build(&self) -> Result<Gate> {
+        let place = self.config.as_ref().map_or("normgate.toml".into(), |path| path.display().to_string());
+        self.gate()?.build().map_err(|error| match error {
+            normgate::BuildError::Config { .. } => anyhow::Error::new(error).context(place),
+            other => other.into(),
+        })
+    }
+}
+
+/// The store of compiled modules under the user's cache folder; none where it cannot be had, which only costs time.
+pub(crate) fn artifacts() -> Option<Artifacts> {
+    let path = dirs::cache_dir()?.join("normgate");
+    match Artifacts::open(&path) {
+        Ok(artifacts) => Some(artifacts),
+        Err(error) => {
+            eprintln!("normgate: compiling without a cache: {}: {error}", path.display());
+            None
+        }
+    }
+}
+
+/// The modules of a file, or of all `.wasm` files of a folder, by name.
+pub(crate) fn read_modules(path: &Path) -> Result<Vec<Module>> {
+    let mut files = vec![path.to_owned()];
+    if path.is_dir() {
+        files = std::fs::read_dir(path)
+            .with_context(|| path.display().to_string())?
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .filter(|file| file.extension().is_some_and(|extension| extension == "wasm"))
+            .collect();
+        files.sort();
+        if files.is_empty() {
+            bail!("{}: no .wasm file in this folder", path.display());
+        }
+    }
+    files
+        .iter()
+        .map(|file| {
+            let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+            Ok(Module::read(&file.display().to_string(), &bytes, Vocabulary::shipped())?)
+        })
+        .collect()
+}
