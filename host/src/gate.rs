@@ -8,6 +8,7 @@ use normgate_contract::{Day, Law, Manifest, Stage, Vocabulary};
 
 use crate::artifacts::Artifacts;
 use crate::batch::Batch;
+use crate::bindings::exports::normgate::policy::judging;
 use crate::config::Config;
 use crate::error::BuildError;
 use crate::merge::{Merge, Part};
@@ -213,7 +214,7 @@ impl Gate {
         batch: &Batch,
         parts: &[Part],
         scratch: &mut Scratch,
-    ) -> Result<crate::bindings::exports::normgate::policy::judging::Answer, (FailureKind, String)> {
+    ) -> Result<judging::Answer, (FailureKind, String)> {
         let mut enforced = vec![0u8; parts.len().div_ceil(8)];
         for (rule, _) in parts.iter().enumerate().filter(|(_, part)| **part == Part::Enforced) {
             enforced[rule / 8] |= 1 << (rule % 8);
@@ -231,6 +232,27 @@ impl Gate {
             return Err((FailureKind::Output, format!("{} items; at most {items} make sense here", answer.rows.len())));
         }
         Ok(answer)
+    }
+}
+
+/// What one module is asked and answers, apart from everything else: for benches, and for holding the sandbox against the
+/// same policy compiled natively.
+#[doc(hidden)]
+impl Gate {
+    /// The candidate-stage question of one module, lent to `f`.
+    pub fn with_call<R>(&self, module: &str, batch: &Batch, f: impl FnOnce(judging::Call<'_>) -> R) -> Option<R> {
+        let policy = self.set.policies.iter().find(|policy| policy.module.manifest.module == module)?;
+        let mut scratch = Scratch::default();
+        let lowered = policy.plan.lower(batch, &mut scratch);
+        let enforced = vec![u8::MAX; policy.module.manifest.rules.len().div_ceil(8)];
+        Some(lowered.with_call(Stage::Candidate, &enforced, &policy.parameters, f))
+    }
+
+    /// The candidate-stage answer of one module, on a fresh instance.
+    pub fn ask_module(&self, module: &str, batch: &Batch) -> Option<Result<judging::Answer, (FailureKind, String)>> {
+        let policy = self.set.policies.iter().find(|policy| policy.module.manifest.module == module)?;
+        let parts = vec![Part::Enforced; policy.module.manifest.rules.len()];
+        Some(self.ask(policy, Stage::Candidate, batch, &parts, &mut Scratch::default()))
     }
 }
 

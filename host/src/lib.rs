@@ -22,6 +22,10 @@
 //! merge ([`Judgement`]) → [`Outcome`]. Nothing below knows what is above. Judging is synchronous and CPU-bound; there is no
 //! async here, no clock but the one that decides what is in force, and no state that survives a request.
 
+/// The host's side of the contract, as generated; for benches.
+#[doc(hidden)]
+pub use bindings::exports::normgate::policy::judging as __judging;
+
 mod artifacts;
 mod batch;
 mod bindings;

@@ -106,7 +106,13 @@ impl Module {
             let (what, size, bound) = ("a component", bytes.len(), MAX_MODULE_BYTES);
             return Err(LoadError::TooLarge { place: place.into(), what, size, bound });
         }
-        let malformed = |message: String| LoadError::Malformed { place: place.into(), message };
+        let malformed = |message: String| LoadError::Malformed {
+            place: place.into(),
+            message: message.split_whitespace().collect::<Vec<_>>().join(" "),
+        };
+        if !bytes.starts_with(b"\0asm") {
+            return Err(malformed("it does not begin as WebAssembly does".into()));
+        }
         let mut manifest = None;
         let mut depth = 0u32;
         let mut ended = false;

@@ -25,6 +25,9 @@ pub use vocabulary::{ColumnSpec, ColumnType, CommonParameter, SignalCodes, TermS
 /// The package that modules and hosts of this release speak.
 pub const CONTRACT: &str = "normgate:policy@0.1.0";
 
+/// The contract's text.
+pub const WIT: &str = include_str!("../policy.wit");
+
 /// Name of the component's custom section that carries the manifest as JSON.
 pub const MANIFEST_SECTION: &str = "normgate:manifest";
 

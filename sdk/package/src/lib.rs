@@ -122,12 +122,32 @@ pub fn build(workspace: &Path, packages: &[String], target_dir: &Path) -> Result
 /// One clause that says what the module lacks.
 pub fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
     let (core, manifest) = take_manifest(module)?;
-    let mut component = wit_component::ComponentEncoder::default()
-        .module(&core)
-        .and_then(|encoder| encoder.validate(true).encode())
-        .map_err(|error| format!("{error:#}"))?;
+    let mut component = wrap_encoded(&core)?;
     append_section(&mut component, MANIFEST_SECTION, &manifest);
     Ok(component)
+}
+
+fn wrap_encoded(core: &[u8]) -> Result<Vec<u8>, String> {
+    wit_component::ComponentEncoder::default()
+        .module(core)
+        .and_then(|encoder| encoder.validate(true).encode())
+        .map_err(|error| format!("{error:#}"))
+}
+
+/// Wraps any core module whose exports follow the contract's names, whatever language made it.
+///
+/// # Errors
+/// One clause that says what the module lacks.
+pub fn wrap(core: &[u8]) -> Result<Vec<u8>, String> {
+    let mut resolve = wit_parser::Resolve::default();
+    let world = resolve
+        .push_str("policy.wit", normgate_contract::WIT)
+        .and_then(|package| resolve.select_world(&[package], Some("policy")))
+        .map_err(|error| format!("{error:#}"))?;
+    let mut core = core.to_vec();
+    wit_component::embed_component_metadata(&mut core, &resolve, world, wit_component::StringEncoding::UTF8)
+        .map_err(|error| format!("{error:#}"))?;
+    wrap_encoded(&core)
 }
 
 /// Appends a custom section to a component.

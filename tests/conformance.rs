@@ -1,0 +1,46 @@
+//! Every case that a policy ships passes, and every rule is fired by one of them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use normgate_cases::{Runner, read};
+
+/// The case files: one beside each policy, and those that need several policies at once.
+fn case_files() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(root.join("policies"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("cases.jsonl"))
+        .chain(std::fs::read_dir(root.join("tests/cases")).into_iter().flatten().map(|entry| entry.unwrap().path()))
+        .filter(|path| path.is_file())
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_shipped_case_passes_and_fires_every_rule() {
+    let modules = normgate::embedded::arp();
+    let mut never: BTreeSet<String> =
+        modules.iter().flat_map(|module| module.manifest.rules.iter().map(|rule| rule.id.clone())).collect();
+    let mut runner = Runner::new(modules, None);
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for file in case_files() {
+        let cases = read(&std::fs::read_to_string(&file).unwrap()).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        for case in &cases {
+            let report = runner.run(case);
+            for rule in &report.fired {
+                never.remove(rule);
+            }
+            count += 1;
+            if !report.passed() {
+                failures.push(format!("{}: {:?} {:?}", report.case, report.error, report.differences));
+            }
+        }
+    }
+    assert!(count > 0, "no case file was found");
+    assert!(failures.is_empty(), "{} of {count} cases failed:\n{}", failures.len(), failures.join("\n"));
+    assert!(never.is_empty(), "no shipped case fires: {never:?}");
+}

@@ -1,0 +1,104 @@
+//! The contract holds: the vocabulary only grows, the generated reference is current, and a module outlives both.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use normgate::contract::{Vocabulary, reference};
+use normgate::{Detail, Gate, Module, Reader, embedded};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Compares a generated file with the committed one; `NORMGATE_ACCEPT=1` (`make docs`) writes it.
+fn generated(path: &str, text: &str) {
+    let path = root().join(path);
+    if std::env::var_os("NORMGATE_ACCEPT").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == text, "{} is out of date; run `make docs` and commit it", path.display());
+}
+
+#[test]
+fn the_reference_is_generated_from_the_vocabulary() {
+    let vocabulary = Vocabulary::shipped();
+    generated("docs/reference/vocabulary.md", &reference::markdown(vocabulary));
+    let schema = serde_json::to_string_pretty(&reference::json_schema(vocabulary)).unwrap() + "\n";
+    generated("docs/reference/request.schema.json", &schema);
+}
+
+#[test]
+fn released_names_stay_and_new_terms_say_what_they_read_as() {
+    let vocabulary = Vocabulary::shipped();
+    let path = root().join("wit/vocabulary.lock");
+    let locked_text = std::fs::read_to_string(&path).unwrap();
+    let locked: Vec<&str> = locked_text.lines().filter(|line| !line.starts_with('#')).collect();
+    let lines = vocabulary.lock_lines();
+    let current: BTreeSet<&str> = lines.iter().map(String::as_str).collect();
+    for line in &locked {
+        assert!(current.contains(line), "`{line}` was released and is gone; names are append-only");
+    }
+    // Codes are positions: a released term keeps its place among the released ones.
+    let kept: Vec<&str> = lines.iter().map(String::as_str).filter(|line| locked.contains(line)).collect();
+    assert_eq!(kept, locked, "released names changed their order");
+    for line in lines.iter().filter(|line| !locked.contains(&line.as_str())) {
+        let reads_as = line.strip_prefix("term:").is_none_or(|term| vocabulary.reads_as.contains_key(term));
+        assert!(reads_as, "`{line}` is new: say in [reads_as] which older term a module without it reads");
+    }
+}
+
+/// A vocabulary of the future: a fourth frame, a new column, a new surface, a new obligation.
+fn future() -> Arc<Vocabulary> {
+    let text = Vocabulary::SHIPPED
+        .replace("tags = \"user.tags\"", "tags = \"user.tags\"\nsellers = \"sellers\"")
+        .replace("\"game_entry\", \"chat_gen\", \"account\",", "\"game_entry\", \"chat_gen\", \"account\", \"wrist\",")
+        .replace("\n[reads_as]\n", "\n[reads_as]\n\"surface.wrist\" = \"push\"\n")
+        .replace("obligations = [", "obligations = [\n    \"notify.seller\",")
+        + "\n[[columns]]\nname = \"sellers.seller_id\"\ntype = \"id\"\npersonal = false\nunknown = \"required\"\n";
+    Arc::new(Vocabulary::parse(&text).unwrap())
+}
+
+#[test]
+fn a_module_compiled_today_judges_under_a_vocabulary_of_the_future() {
+    let vocabulary = future();
+    assert!(vocabulary.frame("sellers").is_some() && vocabulary.obligations.contains(&"notify.seller".into()));
+    let modules = embedded::arp()
+        .iter()
+        .map(|module| Module::read(&module.place, &module.bytes, &vocabulary).unwrap())
+        .filter(|module| module.manifest.module == "art17")
+        .collect::<Vec<_>>();
+    let gate = Gate::builder().policies(modules).vocabulary(Arc::clone(&vocabulary)).build().unwrap();
+    // `wrist` is unknown to the module; the vocabulary has it read as `push`, where recommendations can be off.
+    let line = br#"{"id":"r","ctx":{"now_ms":1767225600000,"local_min":600,"surface":"wrist"},
+        "user":{"personalization":"on","recs_switch":"off"},"sellers":[{"seller_id":"s1"}],
+        "candidates":[{"id":"c1","retrieval_basis":"generic"}]}"#;
+    let outcome = gate.evaluate(&Reader::new(vocabulary).read(line).unwrap());
+    assert!(outcome.to_json(Detail::default()).contains("art17.recs-off"));
+}
+
+#[test]
+fn a_module_whose_manifest_carries_a_new_obligation_argument_loads() {
+    let module = embedded::arp().into_iter().find(|m| m.manifest.module == "art09").unwrap();
+    let mut manifest = serde_json::to_value(&*module.manifest).unwrap();
+    let effects = manifest["rules"][0]["effects"].as_array_mut().unwrap();
+    let obligation = effects.iter_mut().find(|e| e.get("obligation").is_some()).unwrap();
+    obligation["obligation"]["args"]["urgency"] = 3.into();
+    let bytes = with_manifest(&module, &serde_json::to_vec(&manifest).unwrap());
+    let module = Module::read("future", &bytes, Vocabulary::shipped()).unwrap();
+    let gate = Gate::builder().policies([module]).build().unwrap();
+    let batch = normgate::Batch::from_json(
+        br#"{"ctx":{"now_ms":1767225600000,"local_min":600,"can_render_labels":true},"candidates":[{"id":"c","aigc":{"meta_label":"1"}}]}"#,
+    );
+    assert!(gate.evaluate(&batch.unwrap()).to_json(Detail::default()).contains(r#""args":{"label":1,"urgency":3}"#));
+}
+
+/// The same component with another manifest: a later section of the same name wins.
+fn with_manifest(module: &Module, manifest: &[u8]) -> Vec<u8> {
+    let mut bytes = module.bytes.to_vec();
+    normgate_package::append_section(&mut bytes, "normgate:manifest", manifest);
+    bytes
+}
