@@ -35,7 +35,10 @@ fn every_refusal_names_the_place_and_the_way_out() {
         ("a number for a term", candidates(r#"{"id":"a","kind":3}"#).into()),
         ("out of range", candidates(r#"{"id":"a"},{"id":"b"},{"id":"c"},{"id":"d","rank_pos":70000}"#).into()),
         ("beyond 64 bits", candidates(r#"{"id":"a","price_fen":99999999999999999999999}"#).into()),
-        ("confidence out of range", candidates(r#"{"id":"a","signals":[{"code":"M1","source":"classifier","conf_ppm":1000001}]}"#).into()),
+        (
+            "confidence out of range",
+            candidates(r#"{"id":"a","signals":[{"code":"M1","source":"classifier","conf_ppm":1000001}]}"#).into(),
+        ),
         ("unknown term", candidates(r#"{"id":"a","kind":"podcast"}"#).into()),
         ("unknown code", candidates(r#"{"id":"a","signals":[{"code":"Z9","source":"human"}]}"#).into()),
         ("unknown source", candidates(r#"{"id":"a","signals":[{"code":"M1","source":"rumour"}]}"#).into()),
@@ -48,7 +51,10 @@ fn every_refusal_names_the_place_and_the_way_out() {
         ("a group that is no object", candidates(r#"{"id":"a","aigc":true}"#).into()),
         ("an id of 10 MB", candidates(&format!(r#"{{"id":"{}"}}"#, "x".repeat(10 << 20))).into()),
         ("a term of 10 MB", candidates(&format!(r#"{{"id":"a","kind":"{}"}}"#, "x".repeat(10 << 20))).into()),
-        ("deep nesting where a value belongs", candidates(&format!(r#"{{"id":"a","kind":{}}}"#, "[".repeat(100_000))).into()),
+        (
+            "deep nesting where a value belongs",
+            candidates(&format!(r#"{{"id":"a","kind":{}}}"#, "[".repeat(100_000))).into(),
+        ),
         ("a tag without id", request(r#","user":{"tags":[{"state":"active"}]}"#).into()),
     ];
     let text: String = lines.iter().map(|(what, line)| format!("{what}\n    {}\n", sentence(line))).collect();
@@ -80,7 +86,8 @@ fn strict_reading_refuses_what_loose_reading_counts() {
 
 #[test]
 fn ten_thousand_candidates_are_one_list() {
-    let rows: Vec<String> = (0..10_000).map(|n| format!(r#"{{"id":"c{n}","rank_pos":{n},"age_rating":"r18"}}"#)).collect();
+    let rows: Vec<String> =
+        (0..10_000).map(|n| format!(r#"{{"id":"c{n}","rank_pos":{n},"age_rating":"r18"}}"#)).collect();
     let line = request(&format!(r#","user":{{"minor_mode":true}},"candidates":[{}]"#, rows.join(",")));
     let gate = Gate::builder().policies(embedded::arp()).build().unwrap();
     let outcome = gate.evaluate(&Batch::from_json(line.as_bytes()).unwrap());

@@ -28,7 +28,8 @@ fn every_shipped_case_passes_and_fires_every_rule() {
     let mut failures = Vec::new();
     let mut count = 0;
     for file in case_files() {
-        let cases = read(&std::fs::read_to_string(&file).unwrap()).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let cases =
+            read(&std::fs::read_to_string(&file).unwrap()).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         for case in &cases {
             let report = runner.run(case);
             for rule in &report.fired {

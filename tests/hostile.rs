@@ -143,11 +143,23 @@ fn what_is_no_policy_is_refused_with_a_sentence() {
         ("core module", refusal(&wat::parse_str("(module)").unwrap())),
         ("truncated", refusal(&good[..good.len() / 2])),
         ("no manifest", refusal(&wat::parse_str("(component)").unwrap())),
-        ("an import", refusal(&wat::parse_str(r#"(component (import "wasi:clocks/wall-clock@0.2.0" (instance)))"#).unwrap())),
+        (
+            "an import",
+            refusal(&wat::parse_str(r#"(component (import "wasi:clocks/wall-clock@0.2.0" (instance)))"#).unwrap()),
+        ),
         ("a manifest that is no JSON", refusal(&with("{"))),
-        ("a column that does not exist", refusal(&with(&MANIFEST.replace(r#""columns":[]"#, r#""columns":[{"field":"colour","type":"term","entries":["red"]}]"#)))),
+        (
+            "a column that does not exist",
+            refusal(&with(
+                &MANIFEST
+                    .replace(r#""columns":[]"#, r#""columns":[{"field":"colour","type":"term","entries":["red"]}]"#),
+            )),
+        ),
         ("a rule of another module", refusal(&with(&MANIFEST.replace("hostile.rule", "art18.rule")))),
-        ("a label that does not exist", refusal(&with(&MANIFEST.replace(r#"{"block":"none"}"#, r#"{"label":"evil"}"#)))),
+        (
+            "a label that does not exist",
+            refusal(&with(&MANIFEST.replace(r#"{"block":"none"}"#, r#"{"label":"evil"}"#))),
+        ),
         ("another contract", refusal(&with(&MANIFEST.replace("policy@0.1.0", "policy@9.0.0")))),
         ("a manifest of 50 MB", refusal(&with(&" ".repeat(50 << 20)))),
     ];

@@ -67,7 +67,10 @@ impl Artifacts {
         if Sha256::digest(artifact).as_slice() != digest {
             return None;
         }
-        #[allow(unsafe_code, reason = "wasmtime loads machine code; the folder is private and the bytes are ours, see above")]
+        #[allow(
+            unsafe_code,
+            reason = "wasmtime loads machine code; the folder is private and the bytes are ours, see above"
+        )]
         // SAFETY: the bytes were written by `save`, into a folder that only we can write.
         unsafe { Component::deserialize(engine, artifact) }.ok()
     }

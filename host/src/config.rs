@@ -66,7 +66,10 @@ impl Config {
             if let (Some(a), Some(b)) = (value_of(low), value_of(high))
                 && a > b
             {
-                return wrong(format!("parameters.\"{low}\""), format!("{a} is above {b}, the value of `{high}`; keep them in order"));
+                return wrong(
+                    format!("parameters.\"{low}\""),
+                    format!("{a} is above {b}, the value of `{high}`; keep them in order"),
+                );
             }
         }
         Ok(values)
@@ -84,7 +87,9 @@ impl Config {
 
     /// Refuses names that no loaded module has. A name of a module that is not loaded is left for the day it is.
     pub(crate) fn check_names(&self, manifests: &[&Manifest], vocabulary: &Vocabulary) -> Result<(), BuildError> {
-        let owner = |name: &str| manifests.iter().find(|m| name.strip_prefix(&m.module).is_some_and(|r| r.is_empty() || r.starts_with('.')));
+        let owner = |name: &str| {
+            manifests.iter().find(|m| name.strip_prefix(&m.module).is_some_and(|r| r.is_empty() || r.starts_with('.')))
+        };
         for name in self.parameters.keys() {
             let known = match owner(name) {
                 Some(manifest) => manifest.parameters.iter().any(|p| p.name == *name),
@@ -92,7 +97,10 @@ impl Config {
                 None => true,
             };
             if !known {
-                return wrong(format!("parameters.\"{name}\""), "there is no such parameter; `normgate inspect` lists them".into());
+                return wrong(
+                    format!("parameters.\"{name}\""),
+                    "there is no such parameter; `normgate inspect` lists them".into(),
+                );
             }
         }
         for name in self.modes.keys() {
@@ -100,7 +108,10 @@ impl Config {
                 && *name != manifest.module
                 && !manifest.rules.iter().any(|rule| rule.id == *name)
             {
-                return wrong(format!("modes.\"{name}\""), "there is no such rule; `normgate inspect` lists them".into());
+                return wrong(
+                    format!("modes.\"{name}\""),
+                    "there is no such rule; `normgate inspect` lists them".into(),
+                );
             }
         }
         Ok(())

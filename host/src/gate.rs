@@ -145,7 +145,9 @@ impl Gate {
         self.stage(Stage::Candidate, batch, None, &parts, &mut merge);
 
         // 3. Slate stage: the rows that are left, in the order that the first stage made.
-        if (self.set.policies.iter().zip(&parts)).any(|(policy, parts)| parts.is_some() && policy.has_stage(Stage::Slate)) {
+        if (self.set.policies.iter().zip(&parts))
+            .any(|(policy, parts)| parts.is_some() && policy.has_stage(Stage::Slate))
+        {
             let (mut order, shown) = order::arrange(batch, &merge.judgements);
             order.truncate(shown);
             let slate = batch.gather(&order);
@@ -183,7 +185,14 @@ impl Gate {
     }
 
     /// Asks every module that has rules of the stage.
-    fn stage(&self, stage: Stage, batch: &Batch, rows: Option<&[u32]>, parts: &[Option<Vec<Part>>], merge: &mut Merge<'_>) {
+    fn stage(
+        &self,
+        stage: Stage,
+        batch: &Batch,
+        rows: Option<&[u32]>,
+        parts: &[Option<Vec<Part>>],
+        merge: &mut Merge<'_>,
+    ) {
         thread_local! {
             static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
         }
@@ -270,9 +279,8 @@ fn parts_of(policy: &Loaded, batch: &Batch, at_ms: i64) -> Vec<Part> {
     let adopted = manifest.pack.as_ref().is_none_or(|pack| batch.request_has("request.provider.norms_adopted", pack));
     (manifest.rules.iter().zip(&policy.shadowed))
         .map(|(rule, shadowed)| {
-            if !in_force(rule.effective_from, rule.effective_until, at_ms) {
-                Part::Silent
-            } else if !module_in_force && manifest.pack.is_none() {
+            let in_force = in_force(rule.effective_from, rule.effective_until, at_ms);
+            if !in_force || (!module_in_force && manifest.pack.is_none()) {
                 Part::Silent
             } else if !module_in_force || !adopted || *shadowed {
                 // A sector norm outside its dates, or not adopted, is only observed.

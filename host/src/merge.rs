@@ -7,8 +7,8 @@ use normgate_contract::{Block, Level, REQUEST_ROW, Stage, TagAction};
 use crate::batch::Batch;
 use crate::bindings::exports::normgate::policy::judging::Answer;
 use crate::outcome::{
-    ArgumentValue, Cause, ConstraintItem, Failure, FailureKind, HOST_FAILURE, ObligationItem, Reason, RuleRef, ShadowItem,
-    TagVerdict, Target, VetoItem,
+    ArgumentValue, Cause, ConstraintItem, Failure, FailureKind, HOST_FAILURE, ObligationItem, Reason, RuleRef,
+    ShadowItem, TagVerdict, Target, VetoItem,
 };
 use crate::plan::{ArgumentPlan, EffectPlan};
 use crate::policy_set::{Fallback, Loaded, PolicySet};
@@ -80,7 +80,13 @@ impl<'m> Merge<'m> {
     ///
     /// One item that is out of bounds fails the whole answer: the module is not what it says it is, and nothing of it is
     /// used.
-    pub(crate) fn add(&mut self, policy: u16, parts: &[Part], rows: Option<&[u32]>, answer: &Answer) -> Result<(), String> {
+    pub(crate) fn add(
+        &mut self,
+        policy: u16,
+        parts: &[Part],
+        rows: Option<&[u32]>,
+        answer: &Answer,
+    ) -> Result<(), String> {
         let loaded = &self.set.policies[usize::from(policy)];
         self.check(loaded, rows, answer)?;
         for (index, &row) in answer.rows.iter().enumerate() {
@@ -114,9 +120,11 @@ impl<'m> Merge<'m> {
             };
             let level = loaded.level(*rule);
             let fits = match plan {
-                EffectPlan::Label(_) | EffectPlan::Demote(_) | EffectPlan::DemoteComputed | EffectPlan::Block(_) | EffectPlan::Promote => {
-                    (row as usize) < candidates
-                }
+                EffectPlan::Label(_)
+                | EffectPlan::Demote(_)
+                | EffectPlan::DemoteComputed
+                | EffectPlan::Block(_)
+                | EffectPlan::Promote => (row as usize) < candidates,
                 EffectPlan::Tag(_) => (row as usize) < tags,
                 EffectPlan::Constraint(..) => row == REQUEST_ROW,
                 _ => match level {
@@ -144,13 +152,16 @@ impl<'m> Merge<'m> {
     }
 
     fn exempt(&self, loaded: &Loaded, rule: u16, row: u32) -> bool {
-        self.emergency.get(row as usize) == Some(&true) && !loaded.module.manifest.rules[usize::from(rule)].binds_emergency
+        self.emergency.get(row as usize) == Some(&true)
+            && !loaded.module.manifest.rules[usize::from(rule)].binds_emergency
     }
 
     fn apply(&mut self, loaded: &Loaded, rule: RuleRef, effect: &EffectPlan, row: u32, value: i64, cause: Cause) {
         let target = target(loaded.level(rule.rule), row);
         match effect {
-            EffectPlan::Label(label) => self.judge(loaded, rule, row, cause, Judgement { labels: 1 << label, ..Judgement::ALLOW }),
+            EffectPlan::Label(label) => {
+                self.judge(loaded, rule, row, cause, Judgement { labels: 1 << label, ..Judgement::ALLOW })
+            }
             EffectPlan::Demote(weight) => {
                 self.judge(loaded, rule, row, cause, Judgement { demotion: Some(*weight), ..Judgement::ALLOW });
             }
@@ -238,7 +249,15 @@ impl<'m> Merge<'m> {
     }
 
     /// Applies a failed module's fallback to the rows that it was asked about.
-    pub(crate) fn fail(&mut self, policy: u16, stage: Stage, fallback: Fallback, rows: Option<&[u32]>, kind: FailureKind, message: String) {
+    pub(crate) fn fail(
+        &mut self,
+        policy: u16,
+        stage: Stage,
+        fallback: Fallback,
+        rows: Option<&[u32]>,
+        kind: FailureKind,
+        message: String,
+    ) {
         let judgement = match fallback {
             Fallback::Allow => None,
             Fallback::Demote(weight) => Some(Judgement { demotion: Some(weight), ..Judgement::ALLOW }),
@@ -253,7 +272,11 @@ impl<'m> Merge<'m> {
                 let known = &mut self.judgements[row as usize];
                 *known = known.join(judgement);
                 let rule = RuleRef { policy, rule: HOST_FAILURE };
-                self.raw_reasons.push((row, u32::MAX, Reason { rule, effect: judgement.action(), cause: Cause::MissingInput }));
+                self.raw_reasons.push((
+                    row,
+                    u32::MAX,
+                    Reason { rule, effect: judgement.action(), cause: Cause::MissingInput },
+                ));
             }
         }
         self.failures.push(Failure {
@@ -298,7 +321,8 @@ impl<'m> Merge<'m> {
             tag.reasons.sort_by(|a, b| id(a.0).cmp(id(b.0)).then(b.1.cmp(&a.1)).then(b.2.cmp(&a.2)));
             tag.reasons.dedup_by(|later, first| later.0 == first.0);
         }
-        self.obligations.sort_by(|a, b| (&a.code, a.target, id(a.rule), &a.args).cmp(&(&b.code, b.target, id(b.rule), &b.args)));
+        self.obligations
+            .sort_by(|a, b| (&a.code, a.target, id(a.rule), &a.args).cmp(&(&b.code, b.target, id(b.rule), &b.args)));
         self.obligations.dedup_by(|later, first| {
             let same = (&later.code, later.target, later.rule) == (&first.code, first.target, first.rule);
             if same {
@@ -315,7 +339,9 @@ impl<'m> Merge<'m> {
         self.promote.dedup();
         self.violations.sort_by(|a, b| (a.0, id(a.1)).cmp(&(b.0, id(b.1))).then(b.2.cmp(&a.2)));
         self.violations.dedup_by(|later, first| (later.0, later.1) == (first.0, first.1));
-        self.shadow.sort_by(|a, b| (a.effect, a.target, id(a.rule), &a.value).cmp(&(b.effect, b.target, id(b.rule), &b.value)));
+        self.shadow.sort_by(|a, b| {
+            (a.effect, a.target, id(a.rule), &a.value).cmp(&(b.effect, b.target, id(b.rule), &b.value))
+        });
         self.shadow.dedup();
         Merged {
             reasons,

@@ -147,8 +147,8 @@ impl Module {
             let (what, size, bound) = ("a manifest", data.len(), MAX_MANIFEST_BYTES);
             return Err(LoadError::TooLarge { place: place.into(), what, size, bound });
         }
-        let manifest =
-            Manifest::from_json(data, vocabulary).map_err(|error| LoadError::Manifest { place: place.into(), error })?;
+        let manifest = Manifest::from_json(data, vocabulary)
+            .map_err(|error| LoadError::Manifest { place: place.into(), error })?;
         Ok(Module {
             place: place.into(),
             manifest: Arc::new(manifest),

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use normgate_contract::{
-    Applies, Argument, Block, ColumnType, Constraint, Effect, FIRST_ENTRY, Input, Manifest, Obligation, Quantity, Stage,
-    TagAction, TermSet, UNKNOWN, UNLISTED, Vocabulary, Weight, most_specific_entry,
+    Applies, Argument, Block, ColumnType, Constraint, Effect, FIRST_ENTRY, Input, Manifest, Obligation, Quantity,
+    Stage, TagAction, TermSet, UNKNOWN, UNLISTED, Vocabulary, Weight, most_specific_entry,
 };
 
 use crate::batch::{Batch, Column, Lists, OPEN_TERM};
@@ -211,7 +211,13 @@ impl AppliesPlan {
 
 fn effect_plan(effect: &Effect, manifest: &Manifest, parameters: &[i64], vocabulary: &Vocabulary) -> EffectPlan {
     let parameter = |name: &str| {
-        manifest.parameters.iter().position(|p| p.name == name).and_then(|index| parameters.get(index)).copied().unwrap_or(0)
+        manifest
+            .parameters
+            .iter()
+            .position(|p| p.name == name)
+            .and_then(|index| parameters.get(index))
+            .copied()
+            .unwrap_or(0)
     };
     let quantity = |q: &Quantity| match q {
         Quantity::Constant(number) => *number,
@@ -263,7 +269,12 @@ enum Made {
     Lent,
     Codes(Vec<u16>),
     Sets(Lists<u16>),
-    Signals { entries: Vec<u16>, codes: Vec<u32>, confidences: Vec<u32>, sources: Vec<u8> },
+    Signals {
+        entries: Vec<u16>,
+        codes: Vec<u32>,
+        confidences: Vec<u32>,
+        sources: Vec<u8>,
+    },
 }
 
 fn translate(plan: &ColumnPlan, batch: &Batch) -> Made {
@@ -313,10 +324,13 @@ fn lend<'b>(plan: &ColumnPlan, made: &'b Made, batch: &'b Batch) -> wit::Column<
             C::Terms(wit::TermsColumn { known, offsets, codes: &sets.values })
         }
         (Some(Column::Id(ids)), _) => C::Id(ids),
-        (Some(Column::Ids(Lists { known, offsets, values })), _) => C::Ids(wit::IdsColumn { known, offsets, ids: values }),
-        (Some(Column::Signals(Lists { known, offsets, .. })), Made::Signals { entries, codes, confidences, sources }) => {
-            C::Signals(wit::SignalsColumn { known, offsets, entries, codes, confidences, sources })
+        (Some(Column::Ids(Lists { known, offsets, values })), _) => {
+            C::Ids(wit::IdsColumn { known, offsets, ids: values })
         }
+        (
+            Some(Column::Signals(Lists { known, offsets, .. })),
+            Made::Signals { entries, codes, confidences, sources },
+        ) => C::Signals(wit::SignalsColumn { known, offsets, entries, codes, confidences, sources }),
         _ => C::Absent,
     }
 }
@@ -348,7 +362,13 @@ pub(crate) struct Lowered<'b> {
 
 impl<'b> Lowered<'b> {
     /// Runs `f` with the call. (The generated types borrow lists of lists, so the outer lists live here.)
-    pub(crate) fn with_call<R>(&self, stage: Stage, enforced: &[u8], parameters: &[i64], f: impl FnOnce(wit::Call<'_>) -> R) -> R {
+    pub(crate) fn with_call<R>(
+        &self,
+        stage: Stage,
+        enforced: &[u8],
+        parameters: &[i64],
+        f: impl FnOnce(wit::Call<'_>) -> R,
+    ) -> R {
         let frames: Vec<_> = self.frames.iter().map(|(rows, columns)| wit::Frame { rows: *rows, columns }).collect();
         f(wit::Call {
             stage: match stage {

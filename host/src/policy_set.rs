@@ -141,11 +141,17 @@ impl Loaded {
                 continue;
             }
             fallback = match (effect, &self.plan.effects[index].1, fallback) {
-                (Effect::Block(hold), _, Fallback::Hold(known)) => Fallback::Hold(known.max((*hold).min(Block::HumanReview))),
+                (Effect::Block(hold), _, Fallback::Hold(known)) => {
+                    Fallback::Hold(known.max((*hold).min(Block::HumanReview)))
+                }
                 (Effect::Block(hold), _, _) => Fallback::Hold((*hold).min(Block::HumanReview)),
                 (_, crate::plan::EffectPlan::Demote(weight), Fallback::Allow) => Fallback::Demote(*weight),
-                (_, crate::plan::EffectPlan::Demote(weight), Fallback::Demote(known)) => Fallback::Demote(known.min(*weight)),
-                (_, crate::plan::EffectPlan::DemoteComputed, Fallback::Allow | Fallback::Demote(_)) => Fallback::Demote(0),
+                (_, crate::plan::EffectPlan::Demote(weight), Fallback::Demote(known)) => {
+                    Fallback::Demote(known.min(*weight))
+                }
+                (_, crate::plan::EffectPlan::DemoteComputed, Fallback::Allow | Fallback::Demote(_)) => {
+                    Fallback::Demote(0)
+                }
                 (_, _, known) => known,
             };
         }

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use wasmtime::component::{Component, Linker};
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder, Trap,
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits,
+    StoreLimitsBuilder, Trap,
 };
 
 use crate::artifacts::Artifacts;
@@ -106,12 +107,15 @@ impl Sandbox {
     /// What matters for identical outcomes; part of the policy set's digest.
     pub(crate) fn semantics(&self) -> String {
         let Limits { fuel, memory, stack, .. } = self.limits;
-        format!("normgate/1 merge=1 wasmtime={WASMTIME} fuel={fuel} memory={memory} stack={stack} simd=1 relaxed=0 nan=canonical")
+        format!(
+            "normgate/1 merge=1 wasmtime={WASMTIME} fuel={fuel} memory={memory} stack={stack} simd=1 relaxed=0 nan=canonical"
+        )
     }
 
     /// Compiles a module, or takes it from the store of compiled artifacts.
     pub(crate) fn compile(&self, module: &Module, artifacts: Option<&Artifacts>) -> Result<Compiled, LoadError> {
-        let fail = |error: wasmtime::Error| LoadError::Compile { place: module.place.clone(), message: format!("{error:#}") };
+        let fail =
+            |error: wasmtime::Error| LoadError::Compile { place: module.place.clone(), message: format!("{error:#}") };
         let component = match artifacts.and_then(|store| store.load(&self.engine, module)) {
             Some(component) => component,
             None => {

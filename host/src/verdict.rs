@@ -82,8 +82,11 @@ mod tests {
             Just(Some(Block::HumanReview)),
             Just(Some(Block::None))
         ];
-        (block, proptest::option::of(0..=FULL_WEIGHT), any::<u64>())
-            .prop_map(|(block, demotion, labels)| Judgement { block, demotion, labels })
+        (block, proptest::option::of(0..=FULL_WEIGHT), any::<u64>()).prop_map(|(block, demotion, labels)| Judgement {
+            block,
+            demotion,
+            labels,
+        })
     }
 
     proptest! {

@@ -170,7 +170,11 @@ impl<'a> IdsColumn<'a> {
     /// The identifiers of a row.
     #[inline]
     pub fn get(&self, row: u32) -> Option<impl Iterator<Item = Id> + Clone + 'a> {
-        if known(self.known, row) { Some(self.ids.get(span(self.offsets, row)?)?.iter().map(|id| Id(*id))) } else { None }
+        if known(self.known, row) {
+            Some(self.ids.get(span(self.offsets, row)?)?.iter().map(|id| Id(*id)))
+        } else {
+            None
+        }
     }
 }
 

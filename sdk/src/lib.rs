@@ -48,8 +48,8 @@ pub mod __private {
     pub use crate::answer::{Hit, Sheet};
     pub use crate::bindings::exports::normgate::policy::judging::{Answer, Call, Frame, Scalars, Stage};
     pub use crate::columns::{
-        IdColumn, IdsColumn, IntegerColumn, IntegersColumn, TermColumn, TermsColumn, TriColumn, parameter, scalar_integer,
-        scalar_term, scalar_tri, view,
+        IdColumn, IdsColumn, IntegerColumn, IntegersColumn, TermColumn, TermsColumn, TriColumn, parameter,
+        scalar_integer, scalar_term, scalar_tri, view,
     };
     pub use crate::signals::SignalsColumn;
 

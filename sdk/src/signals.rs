@@ -112,7 +112,9 @@ impl<'a> SignalsColumn<'a> {
     #[inline]
     pub fn get(&self, row: u32) -> Signals<'a> {
         let row = row as usize;
-        let (Some(from), Some(to)) = (self.offsets.get(row), self.offsets.get(row + 1)) else { return Signals::default() };
+        let (Some(from), Some(to)) = (self.offsets.get(row), self.offsets.get(row + 1)) else {
+            return Signals::default();
+        };
         let span = *from as usize..*to as usize;
         if span.is_empty() {
             return Signals::default();
@@ -216,7 +218,8 @@ impl Signals<'_> {
                 continue;
             }
             let evidence = self.evidence(self.codes.get(row).copied().unwrap_or(0));
-            let decided = evidence.authority || evidence.human_yes || evidence.human_no || evidence.exact || evidence.fuzzy;
+            let decided =
+                evidence.authority || evidence.human_yes || evidence.human_no || evidence.exact || evidence.fuzzy;
             if !decided && evidence.classifier > 0 {
                 highest = highest.max(Some(evidence.classifier));
             }

@@ -75,9 +75,11 @@ impl Fired {
     /// Every (rule, row) that fired, effect by effect; the request is row 0xffffffff.
     pub fn rules(&self) -> impl Iterator<Item = (&str, u32)> {
         let owners: Vec<usize> = self.manifest.effects().map(|(rule, _)| rule).collect();
-        self.answer.effects.iter().zip(&self.answer.rows).map(move |(effect, row)| {
-            (self.manifest.rules[owners[usize::from(*effect)]].id.as_str(), *row)
-        })
+        self.answer
+            .effects
+            .iter()
+            .zip(&self.answer.rows)
+            .map(move |(effect, row)| (self.manifest.rules[owners[usize::from(*effect)]].id.as_str(), *row))
     }
 
     /// Whether nothing fired.
@@ -169,9 +171,10 @@ impl Question {
         }
         let frames = self.manifest.frames.iter().map(|frame| {
             let rows = if frame.name == "tags" { &self.tags } else { &self.candidates };
-            let columns = frame.columns.iter().map(|input| {
-                column(input, &rows.iter().map(|row| find(row, &input.field)).collect::<Vec<_>>())
-            });
+            let columns = frame
+                .columns
+                .iter()
+                .map(|input| column(input, &rows.iter().map(|row| find(row, &input.field)).collect::<Vec<_>>()));
             Frame { rows: rows.len() as u32, columns: columns.collect() }
         });
         let call = Call {
@@ -204,7 +207,9 @@ fn column(input: &Input, cells: &[Option<Cell>]) -> Column {
     let mut offsets = vec![0u32];
     match input.kind {
         ColumnType::Tri => Column::Tri(cells.iter().map(|cell| number(cell) as u8).collect()),
-        ColumnType::Integer => Column::Integer(IntegerColumn { known: known(), values: cells.iter().map(number).collect() }),
+        ColumnType::Integer => {
+            Column::Integer(IntegerColumn { known: known(), values: cells.iter().map(number).collect() })
+        }
         ColumnType::Term => Column::Term(cells.iter().map(|cell| number(cell) as u16).collect()),
         ColumnType::Id => Column::Id(cells.iter().map(|cell| number(cell) as u32).collect()),
         ColumnType::Ids => {

@@ -20,7 +20,9 @@ fn main() {
     // `cargo test` runs benches too, once and without timing.
     let rounds = if std::env::args().any(|arg| arg == "--bench") { 60 } else { 1 };
     let gate = Gate::builder().policies(embedded::arp()).build().unwrap();
-    println!("median of {rounds} rounds, us a list; 2 columns a module: sandbox (fresh instance), and ratio to native\n");
+    println!(
+        "median of {rounds} rounds, us a list; 2 columns a module: sandbox (fresh instance), and ratio to native\n"
+    );
     print!("{:>6}", "rows");
     for (module, _) in native::POLICIES {
         print!("{module:>10}{:>7}", "ratio");
@@ -43,7 +45,7 @@ fn main() {
         for _ in 0..rounds {
             for (index, ((module, evaluate), call)) in native::POLICIES.iter().zip(&calls).enumerate() {
                 sandbox[index].push(time(10, || (), |()| gate.ask_module(module, &batch)));
-                natively[index].push(time(10, || call.clone(), |call| evaluate(call)));
+                natively[index].push(time(10, || call.clone(), evaluate));
             }
             whole.push(time(10, || (), |()| gate.evaluate(&batch)));
         }

@@ -65,7 +65,11 @@ pub(crate) fn request_with(numbers: &mut Numbers, candidates: u64, tags: u64) ->
     }
     // What every request must say.
     set(&mut request, "ctx.now_ms", json!(1_767_225_600_000i64));
-    set(&mut request, "ctx.local_min", json!(*numbers.pick(&[0, 359, 360, 600, 1199, 1200, 1259, 1260, 1319, 1320, 1439])));
+    set(
+        &mut request,
+        "ctx.local_min",
+        json!(*numbers.pick(&[0, 359, 360, 600, 1199, 1200, 1259, 1260, 1319, 1320, 1439])),
+    );
     Value::Object(request).to_string()
 }
 
@@ -104,7 +108,8 @@ fn value(column: &ColumnSpec, numbers: &mut Numbers, row: u64) -> Value {
             (0..count).map(|_| json!(format!("t{}", numbers.below(4)))).collect()
         }
         ColumnType::Signals => {
-            let codes = ["L8", "L11.fraud", "L11.minor", "H1", "H8", "M1", "M1.fan", "M2", "M3.prank", "M4", "E1", "H4.x"];
+            let codes =
+                ["L8", "L11.fraud", "L11.minor", "H1", "H8", "M1", "M1.fan", "M2", "M3.prank", "M4", "E1", "H4.x"];
             let sources = ["authority", "human", "db_exact", "db_fuzzy", "classifier", "classifier", "declared"];
             let confidences = [0, 399_999, 400_000, 699_999, 700_000, 949_999, 950_000, 1_000_000];
             let count = numbers.below(4);
@@ -122,7 +127,8 @@ fn value(column: &ColumnSpec, numbers: &mut Numbers, row: u64) -> Value {
 
 /// Small numbers, bounds of rules, and the ends of the range.
 fn integer(column: &ColumnSpec, numbers: &mut Numbers) -> i64 {
-    let near = [0, 1, 2, 3, 5, 6, 7, 8, 30, 1_800, 3_600, 7_200, 10_000, 14_400, 14_401, 28_800, 43_200, 300_000, 700_000];
+    let near =
+        [0, 1, 2, 3, 5, 6, 7, 8, 30, 1_800, 3_600, 7_200, 10_000, 14_400, 14_401, 28_800, 43_200, 300_000, 700_000];
     let value = match numbers.below(6) {
         0 => column.range.map_or(i64::MAX, |(_, high)| high),
         1 => column.range.map_or(i64::MIN, |(low, _)| low),

@@ -15,9 +15,8 @@ mod vocabulary;
 pub use day::Day;
 pub use manifest::{
     Applies, Argument, Audience, Block, Column, Constraint, Effect, Frame, Input, Law, Level, Manifest, Modality,
-    Obligation, OnFailure, Owner, Parameter, ParameterType, Provenance, Quantity, Rule, Stage, Stricter, TagAction, Text,
-    most_specific_entry,
-    Title, Value, Weight, Wording,
+    Obligation, OnFailure, Owner, Parameter, ParameterType, Provenance, Quantity, Rule, Stage, Stricter, TagAction,
+    Text, Title, Value, Weight, Wording, most_specific_entry,
 };
 pub use source::{ManifestError, read_policy_toml};
 pub use vocabulary::{ColumnSpec, ColumnType, CommonParameter, SignalCodes, TermSet, Vocabulary, VocabularyError};

@@ -42,7 +42,8 @@ pub fn markdown(vocabulary: &Vocabulary) -> String {
         }
     }
     let mut list = |title: &str, names: &[String]| {
-        let _ = write!(page, "\n## {title}\n\n{}\n", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "));
+        let _ =
+            write!(page, "\n## {title}\n\n{}\n", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "));
     };
     list("Signal codes", &vocabulary.signals.codes);
     list("Signal sources, strongest first", &vocabulary.signals.sources);
@@ -50,7 +51,9 @@ pub fn markdown(vocabulary: &Vocabulary) -> String {
     list("Obligations", &vocabulary.obligations);
     list("Obligations about the user or the slate (no target)", &vocabulary.about_request);
     list("Feature vetoes (besides `tag:<id>`)", &vocabulary.vetoes);
-    page.push_str("\n## Shared parameters\n\n| name | default | bounds or choices | owner | source |\n|---|---|---|---|---|\n");
+    page.push_str(
+        "\n## Shared parameters\n\n| name | default | bounds or choices | owner | source |\n|---|---|---|---|---|\n",
+    );
     for (name, parameter) in &vocabulary.common {
         let bounds = match (&parameter.choices, parameter.range) {
             (Some(choices), _) => choices.join(" < "),
@@ -75,7 +78,11 @@ fn type_name(column: &ColumnSpec) -> String {
 /// A JSON Schema (2020-12) of one request.
 pub fn json_schema(vocabulary: &Vocabulary) -> Value {
     let mut request = object();
-    insert(&mut request, &["id"], json!({"type": "string", "description": "Name of the request, echoed in the answer."}));
+    insert(
+        &mut request,
+        &["id"],
+        json!({"type": "string", "description": "Name of the request, echoed in the answer."}),
+    );
     for (frame, (_, path)) in vocabulary.frames.iter().enumerate() {
         let mut row = object();
         for column in vocabulary.columns.iter().filter(|column| column.frame == frame) {
@@ -86,7 +93,11 @@ pub fn json_schema(vocabulary: &Vocabulary) -> Value {
             if let Some(id) = vocabulary.columns.iter().find(|c| c.frame == frame && c.kind == ColumnType::Id) {
                 row.insert("required".into(), json!([id.field]));
             }
-            insert(&mut request, &path.split('.').collect::<Vec<_>>(), json!({"type": ["array", "null"], "items": row}));
+            insert(
+                &mut request,
+                &path.split('.').collect::<Vec<_>>(),
+                json!({"type": ["array", "null"], "items": row}),
+            );
         }
     }
     request.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));

@@ -155,7 +155,8 @@ impl Source {
                 frames.push(Frame { name: frame, columns: vec![input] });
             }
         }
-        for (place, names) in [("entries", self.entries.keys().collect::<Vec<_>>()), ("optional", self.optional.iter().collect())]
+        for (place, names) in
+            [("entries", self.entries.keys().collect::<Vec<_>>()), ("optional", self.optional.iter().collect())]
         {
             if let Some(name) = names.into_iter().find(|name| !self.inputs.contains(name)) {
                 return fail(place, format!("`{name}` is not among the inputs; add it there or remove it here"));
@@ -167,7 +168,10 @@ impl Source {
             let full = format!("common.{name}");
             let Some(common) = vocabulary.common.get(&full) else {
                 let known: Vec<_> = vocabulary.common.keys().map(|k| k.trim_start_matches("common.")).collect();
-                return fail("common", format!("there is no shared parameter `{name}`; there are {}", known.join(", ")));
+                return fail(
+                    "common",
+                    format!("there is no shared parameter `{name}`; there are {}", known.join(", ")),
+                );
             };
             let default = match &common.default {
                 toml::Value::Integer(number) => Value::Integer(*number),
@@ -215,8 +219,7 @@ impl Source {
             })
             .collect();
 
-        let mut ordered: Vec<(String, String)> =
-            self.ordered.iter().map(|(low, high)| (own(low), own(high))).collect();
+        let mut ordered: Vec<(String, String)> = self.ordered.iter().map(|(low, high)| (own(low), own(high))).collect();
         let has = |name: &String| parameters.iter().any(|p: &Parameter| p.name == *name);
         ordered.extend(vocabulary.ordered.iter().filter(|(low, high)| has(low) && has(high)).cloned());
 
@@ -395,14 +398,23 @@ impl Manifest {
 
     fn check_identity(&self) -> Result<(), ManifestError> {
         let name = |text: &str| {
-            !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b))
+            !text.is_empty()
+                && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b))
         };
         match self.id.split_once('/') {
             Some((authority, rest)) if name(authority) && name(rest) => {}
-            _ => return fail("id", format!("`{}` is not <authority>/<name> in lower-case letters, digits, - _ .", self.id)),
+            _ => {
+                return fail(
+                    "id",
+                    format!("`{}` is not <authority>/<name> in lower-case letters, digits, - _ .", self.id),
+                );
+            }
         }
         if !name(&self.module) || self.module == "host" || self.module == "common" {
-            return fail("module", format!("`{}` cannot prefix rule ids; use lower-case letters, digits, - and .", self.module));
+            return fail(
+                "module",
+                format!("`{}` cannot prefix rule ids; use lower-case letters, digits, - and .", self.module),
+            );
         }
         let numbers: Vec<_> = self.version.split('.').collect();
         if numbers.len() != 3 || numbers.iter().any(|n| n.parse::<u32>().is_err()) {
@@ -425,12 +437,17 @@ impl Manifest {
                 return fail(place, "this column is listed twice");
             }
             if input.entries.len() > MAX_ENTRIES {
-                return fail(place, format!("{} entries; a column may distinguish at most {MAX_ENTRIES}", input.entries.len()));
+                return fail(
+                    place,
+                    format!("{} entries; a column may distinguish at most {MAX_ENTRIES}", input.entries.len()),
+                );
             }
             if input.kind.has_entries() && input.entries.is_empty() {
                 return fail(place, "list the entries that you distinguish");
             }
-            if let Some(twice) = input.entries.iter().enumerate().find_map(|(i, e)| input.entries[..i].contains(e).then_some(e)) {
+            if let Some(twice) =
+                input.entries.iter().enumerate().find_map(|(i, e)| input.entries[..i].contains(e).then_some(e))
+            {
                 return fail(place, format!("entry `{twice}` is listed twice"));
             }
             if !input.kind.crosses() {
@@ -440,7 +457,12 @@ impl Manifest {
                 if custom.split_once('.').is_none_or(|(authority, _)| authority != self.authority()) {
                     return fail(place, format!("a column of your own is named x.{}.<name>", self.authority()));
                 }
-                if name.starts_with("request.") && matches!(input.kind, ColumnType::Integers | ColumnType::Id | ColumnType::Ids | ColumnType::Signals) {
+                if name.starts_with("request.")
+                    && matches!(
+                        input.kind,
+                        ColumnType::Integers | ColumnType::Id | ColumnType::Ids | ColumnType::Signals
+                    )
+                {
                     return fail(place, "the request frame carries tri, integer, term and terms columns only");
                 }
                 continue;
@@ -484,24 +506,32 @@ impl Manifest {
         for (what, set, listed) in
             [("kinds", "kind", &self.applies.kinds), ("surfaces", "surface", &self.applies.surfaces)]
         {
-            if let Some(term) = listed.iter().find(|term| vocabulary.terms.get(set).is_none_or(|s| s.position(term).is_none())) {
+            if let Some(term) =
+                listed.iter().find(|term| vocabulary.terms.get(set).is_none_or(|s| s.position(term).is_none()))
+            {
                 return fail(format!("applies.{what}"), format!("the vocabulary has no {set} `{term}`"));
             }
         }
         if !self.applies.kinds.is_empty()
             && let Some(rule) = self.rules.iter().find(|rule| rule.level != Level::Row)
         {
-            return fail("applies.kinds", format!("`{}` does not judge rows, so the module cannot be skipped by kind", rule.id));
+            return fail(
+                "applies.kinds",
+                format!("`{}` does not judge rows, so the module cannot be skipped by kind", rule.id),
+            );
         }
         Ok(())
     }
 
     fn check_rule(&self, rule: &Rule, place: &str, vocabulary: &Vocabulary) -> Result<(), ManifestError> {
         let prefix = format!("{}.", self.module);
-        if !rule.id.strip_prefix(&prefix).is_some_and(|name| !name.is_empty()) {
+        if rule.id.strip_prefix(&prefix).is_none_or(str::is_empty) {
             return fail(place, format!("a rule of this module is named {prefix}<name>"));
         }
-        if [&rule.sentence.zh, &rule.sentence.en, &rule.remedy.zh, &rule.remedy.en, &rule.basis].iter().any(|t| t.trim().is_empty()) {
+        if [&rule.sentence.zh, &rule.sentence.en, &rule.remedy.zh, &rule.remedy.en, &rule.basis]
+            .iter()
+            .any(|t| t.trim().is_empty())
+        {
             return fail(place, "basis, zh, en and both remedies must not be empty");
         }
         if rule.stage == Stage::Slate && rule.level == Level::Tag {
@@ -524,9 +554,19 @@ impl Manifest {
         Ok(())
     }
 
-    fn check_effect(&self, rule: &Rule, effect: &Effect, place: &str, vocabulary: &Vocabulary) -> Result<(), ManifestError> {
+    fn check_effect(
+        &self,
+        rule: &Rule,
+        effect: &Effect,
+        place: &str,
+        vocabulary: &Vocabulary,
+    ) -> Result<(), ManifestError> {
         let known = |what: &str, list: &[String], name: &str| {
-            if list.iter().any(|n| n == name) { Ok(()) } else { fail(place, format!("the vocabulary has no {what} `{name}`")) }
+            if list.iter().any(|n| n == name) {
+                Ok(())
+            } else {
+                fail(place, format!("the vocabulary has no {what} `{name}`"))
+            }
         };
         let integer = |name: &str| match self.parameters.iter().find(|p| p.name == name).map(|p| &p.kind) {
             Some(ParameterType::Integer { min, max, .. }) => Ok((*min, *max)),
@@ -557,7 +597,9 @@ impl Manifest {
                 }
                 _ => Ok(()),
             },
-            Effect::Tag(TagAction::Keep) => fail(place, "`keep` is what happens without a rule; use suppress or delete"),
+            Effect::Tag(TagAction::Keep) => {
+                fail(place, "`keep` is what happens without a rule; use suppress or delete")
+            }
             Effect::Veto(feature) if feature != "tag" => known("veto", &vocabulary.vetoes, feature),
             Effect::Obligation(obligation) => {
                 known("obligation", &vocabulary.obligations, &obligation.code)?;
@@ -587,5 +629,7 @@ impl Manifest {
 
 /// `L*`: a letter of the vocabulary's codes and a star.
 fn is_letter_family(entry: &str, vocabulary: &Vocabulary) -> bool {
-    entry.len() == 2 && entry.ends_with('*') && vocabulary.signals.codes.iter().any(|code| code.starts_with(&entry[..1]))
+    entry.len() == 2
+        && entry.ends_with('*')
+        && vocabulary.signals.codes.iter().any(|code| code.starts_with(&entry[..1]))
 }

@@ -266,8 +266,10 @@ impl Vocabulary {
         let mut columns = Vec::with_capacity(file.columns.len());
         let mut by_name = HashMap::new();
         for column in file.columns {
-            let (frame_name, field) =
-                column.name.split_once('.').ok_or_else(|| VocabularyError(format!("`{}` names no frame", column.name)))?;
+            let (frame_name, field) = column
+                .name
+                .split_once('.')
+                .ok_or_else(|| VocabularyError(format!("`{}` names no frame", column.name)))?;
             let frame = frames
                 .iter()
                 .position(|(name, _)| name == frame_name)

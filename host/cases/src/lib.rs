@@ -167,7 +167,8 @@ impl Runner {
         {
             return Err(format!("there is no module `{name}` among those loaded"));
         }
-        let wanted = |module: &&Module| case.modules.as_ref().is_none_or(|names| names.contains(&module.manifest.module));
+        let wanted =
+            |module: &&Module| case.modules.as_ref().is_none_or(|names| names.contains(&module.manifest.module));
         let modules: Vec<Module> = self.modules.iter().filter(wanted).cloned().collect();
         let config = Config { parameters: case.parameters.clone(), modes: case.config.modes.clone() };
         let day = match case.as_of {
@@ -188,7 +189,7 @@ fn list<'a>(value: &'a Json, key: &str) -> impl Iterator<Item = &'a Json> {
     value[key].as_array().into_iter().flatten()
 }
 
-fn texts<'a>(value: &'a Json, list_key: &str, key: &str) -> impl Iterator<Item = String> {
+fn texts(value: &Json, list_key: &str, key: &str) -> impl Iterator<Item = String> {
     list(value, list_key).map(move |item| item[key].as_str().unwrap_or_default().to_owned())
 }
 

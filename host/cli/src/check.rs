@@ -38,7 +38,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
     };
     for manifest in gate.policy_set().manifests() {
-        println!("{}: {} rules, {} columns, loads", manifest.reference(), manifest.rules.len(), manifest.columns().count());
+        println!(
+            "{}: {} rules, {} columns, loads",
+            manifest.reference(),
+            manifest.rules.len(),
+            manifest.columns().count()
+        );
         let drafts: Vec<&str> =
             manifest.rules.iter().filter(|r| r.wording == Wording::Draft).map(|rule| rule.id.as_str()).collect();
         if !drafts.is_empty() {

@@ -54,7 +54,9 @@ impl Source {
     /// A builder of the gate that the options name.
     pub(crate) fn gate(&self) -> Result<GateBuilder> {
         if !self.policies.is_empty() {
-            eprintln!("normgate: no [authorities] are configured, so every module is granted what its manifest asks for");
+            eprintln!(
+                "normgate: no [authorities] are configured, so every module is granted what its manifest asks for"
+            );
         }
         let mut builder = Gate::builder().policies(self.modules()?).config(self.config()?);
         if let Some(day) = self.as_of {

@@ -33,7 +33,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         bail!("a case names its own parameters, modes and day; -c and --as-of are for eval");
     }
     let modules = args.source.modules()?;
-    let rules: BTreeSet<String> = modules.iter().flat_map(|m| m.manifest.rules.iter().map(|rule| rule.id.clone())).collect();
+    let rules: BTreeSet<String> =
+        modules.iter().flat_map(|m| m.manifest.rules.iter().map(|rule| rule.id.clone())).collect();
     let mut runner = Runner::new(modules, Some(Box::new(artifacts)));
     let (mut passed, mut failed, mut fired) = (0, 0, BTreeSet::new());
     for file in &args.files {
@@ -53,7 +54,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                 println!("  could not be run: {error}");
             }
             for difference in &report.differences {
-                println!("  {}\n    expected {}\n    got      {}", difference.place, difference.expected, difference.got);
+                println!(
+                    "  {}\n    expected {}\n    got      {}",
+                    difference.place, difference.expected, difference.got
+                );
             }
         }
     }

@@ -57,7 +57,10 @@ pub(crate) struct Signal {
 pub(crate) enum Column {
     /// 0 unknown, 1 no, 2 yes.
     Tri(Vec<u8>),
-    Integer { known: Vec<u8>, values: Vec<i64> },
+    Integer {
+        known: Vec<u8>,
+        values: Vec<i64>,
+    },
     Integers(Lists<i64>),
     /// 0 unknown, 2 + position in the term set.
     Term(Vec<u16>),

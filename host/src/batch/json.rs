@@ -504,7 +504,9 @@ impl<'de> Visitor<'de> for SignalSeed<'_, '_> {
         };
         match made {
             Ok(signal) => Ok(signal),
-            Err(clause) => Err(self.reading.check::<A::Error>(Err(clause)).err().unwrap_or_else(|| de::Error::custom(""))),
+            Err(clause) => {
+                Err(self.reading.check::<A::Error>(Err(clause)).err().unwrap_or_else(|| de::Error::custom("")))
+            }
         }
     }
 }

@@ -156,7 +156,9 @@ impl Batch {
         let Some(column) = &self.columns[index] else { return Value::Null };
         let term = |code: u32| match (&spec.terms, code) {
             (_, code) if code & OPEN_TERM != 0 => json!(self.strings.text(code & !OPEN_TERM)),
-            (Some(set), code) => code.checked_sub(2).and_then(|i| set.terms.get(i as usize)).map_or(Value::Null, |t| json!(t)),
+            (Some(set), code) => {
+                code.checked_sub(2).and_then(|i| set.terms.get(i as usize)).map_or(Value::Null, |t| json!(t))
+            }
             (None, _) => Value::Null,
         };
         match &**column {
@@ -169,13 +171,15 @@ impl Batch {
             Column::Integers(lists) => lists.row(row).map_or(Value::Null, |v| json!(v)),
             Column::Term(codes) => codes.get(row).map_or(Value::Null, |code| term(u32::from(*code))),
             Column::Terms(lists) => lists.row(row).map_or(Value::Null, |v| v.iter().map(|code| term(*code)).collect()),
-            Column::Id(ids) => ids.get(row).filter(|id| **id != 0).map_or(Value::Null, |id| json!(self.strings.text(*id))),
+            Column::Id(ids) => {
+                ids.get(row).filter(|id| **id != 0).map_or(Value::Null, |id| json!(self.strings.text(*id)))
+            }
             Column::Ids(lists) => {
                 lists.row(row).map_or(Value::Null, |v| v.iter().map(|id| json!(self.strings.text(*id))).collect())
             }
-            Column::Signals(lists) => lists.row(row).map_or(Value::Null, |signals| {
-                signals.iter().map(|signal| self.signal_value(signal)).collect()
-            }),
+            Column::Signals(lists) => lists
+                .row(row)
+                .map_or(Value::Null, |signals| signals.iter().map(|signal| self.signal_value(signal)).collect()),
             Column::Number(values) => values.get(row).copied().flatten().map_or(Value::Null, |v| json!(v)),
             Column::Text(values) => values.get(row).cloned().flatten().map_or(Value::Null, |v| json!(v)),
         }
@@ -479,7 +483,12 @@ impl Draft {
             Some(text) => self.intern_id(text)?,
             None => 0,
         };
-        Ok(Signal { code: self.strings.intern(code), confidence: confidence as u32, source: position as u8 + 2, reference })
+        Ok(Signal {
+            code: self.strings.intern(code),
+            confidence: confidence as u32,
+            source: position as u8 + 2,
+            reference,
+        })
     }
 
     fn signals(&mut self, index: usize, row: usize, signals: &[Signal]) -> Result<(), Clause> {

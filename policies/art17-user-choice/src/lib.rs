@@ -47,9 +47,8 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
     }
 
     // Once a row.
-    let deleted = |id| {
-        call.tags().find(|tag| tag.tag_id() == Some(id)).filter(|tag| tag.state() == TagState::UserDeleted)
-    };
+    let deleted =
+        |id| call.tags().find(|tag| tag.tag_id() == Some(id)).filter(|tag| tag.state() == TagState::UserDeleted);
     for item in call.candidates().filter(|item| item.kind() != Kind::ServiceNotice) {
         let basis = item.retrieval_basis();
         let unknown = matches!(basis, RetrievalBasis::Unknown | RetrievalBasis::Unlisted);

@@ -66,17 +66,27 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
                 rules.pi_exposure(&item).block();
             }
             if states.of(M) == State::Unknown && people::is_content(kind) {
-                let place = surface::judged(shown_on, request.ctx_home_page(), item.rank_pos(), limits.first_screen_slots());
+                let place =
+                    surface::judged(shown_on, request.ctx_home_page(), item.rank_pos(), limits.first_screen_slots());
                 let hit = rules.unscanned(&item).because_unknown(true);
-                if minor_mode || surface::is_pushed(place) || surface::is_key(place) { hit.block() } else { hit.demote() };
+                if minor_mode || surface::is_pushed(place) || surface::is_key(place) {
+                    hit.block()
+                } else {
+                    hit.demote()
+                };
             }
             if minor_mode && !item.in_minor_pool().is_yes() && !essential {
                 rules.pool(&item).because_unknown(item.in_minor_pool().is_unknown()).block();
             }
             let rating = item.age_rating();
             if floor(rating, minor_mode) > child.lower_bound || rating == AgeRating::R18 {
-                let hit = rules.age_fit(&item).because_unknown(matches!(rating, AgeRating::Unknown | AgeRating::Unlisted));
-                if minor_mode || rating == AgeRating::R18 { hit.block() } else { hit.demote() };
+                let hit =
+                    rules.age_fit(&item).because_unknown(matches!(rating, AgeRating::Unknown | AgeRating::Unlisted));
+                if minor_mode || rating == AgeRating::R18 {
+                    hit.block()
+                } else {
+                    hit.demote()
+                };
             }
             if curfew && !essential {
                 rules.curfew(&item).block().oblige_end_session();
@@ -95,7 +105,8 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
                     (Some(_) | None, _) => true,
                 };
                 if over {
-                    let a_fact = price.is_some_and(|price| price > single_cap || month.is_some_and(|m| m + price > month_cap));
+                    let a_fact =
+                        price.is_some_and(|price| price > single_cap || month.is_some_and(|m| m + price > month_cap));
                     rules.game_spend(&item).because_unknown(!a_fact || guessed).block();
                 }
             }
@@ -104,10 +115,12 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
             }
             if people::is_commercial(item.commercial(), kind, request.user_minor_mode(), request.user_elder_mode()) {
                 let (basis, class) = (item.retrieval_basis(), item.ad_class());
-                let personal = matches!(basis, RetrievalBasis::Personal | RetrievalBasis::Unknown | RetrievalBasis::Unlisted);
+                let personal =
+                    matches!(basis, RetrievalBasis::Personal | RetrievalBasis::Unknown | RetrievalBasis::Unlisted);
                 let barred = !matches!(class, AdClass::None | AdClass::Other);
                 if personal || barred || minor_mode {
-                    let a_fact = minor_mode || basis == RetrievalBasis::Personal || (barred && class != AdClass::Unknown);
+                    let a_fact =
+                        minor_mode || basis == RetrievalBasis::Personal || (barred && class != AdClass::Unknown);
                     rules.marketing(&item).because_unknown(!a_fact || item.commercial().is_unknown()).block();
                 }
             }

@@ -4,7 +4,8 @@ use proc_macro2::{Ident, Span};
 
 /// `aigc.meta_label` -> `aigc_meta_label`; a leading digit gets an underscore, a keyword too.
 pub(crate) fn method(name: &str) -> Ident {
-    let mut text: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    let mut text: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
     if text.starts_with(|c: char| c.is_ascii_digit()) || syn::parse_str::<Ident>(&text).is_err() {
         text.insert(0, '_');
     }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use normgate_contract::{
-    Block, ColumnType, Effect, Input, Level, Manifest, ParameterType, Rule, Stage, TagAction, Vocabulary, read_policy_toml,
+    Block, ColumnType, Effect, Input, Level, Manifest, ParameterType, Rule, Stage, TagAction, Vocabulary,
+    read_policy_toml,
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
@@ -29,7 +30,12 @@ impl Parse for Stages {
             match stage.to_string().as_str() {
                 "candidate" => stages.candidate = Some(function),
                 "slate" => stages.slate = Some(function),
-                other => return Err(Error::new(stage.span(), format!("`{other}` is no stage; there are candidate and slate"))),
+                other => {
+                    return Err(Error::new(
+                        stage.span(),
+                        format!("`{other}` is no stage; there are candidate and slate"),
+                    ));
+                }
             }
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
@@ -192,24 +198,25 @@ fn term_type(frame: &str, input: &Input) -> (TokenStream, TokenStream) {
 
 /// Enums for the term columns that the norm defines itself.
 fn own_terms(frame: &str, inputs: &[Input]) -> TokenStream {
-    let enums = inputs.iter().filter(|i| matches!(i.kind, ColumnType::Term) && i.field.starts_with("x.")).map(|input| {
-        let name = type_or_variant(&input.field);
-        let title = format!("Terms of `{frame}.{}`.", input.field);
-        let variants: Vec<_> = input.entries.iter().map(|entry| type_or_variant(entry)).collect();
-        let docs = input.entries.iter().map(|entry| format!("`{entry}`"));
-        quote! {
-            #[doc = #title]
-            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-            pub enum #name {
-                /// Absent, null or `unknown`.
-                #[default]
-                Unknown,
-                /// Known to the host, not listed here.
-                Unlisted,
-                #(#[doc = #docs] #variants,)*
+    let enums =
+        inputs.iter().filter(|i| matches!(i.kind, ColumnType::Term) && i.field.starts_with("x.")).map(|input| {
+            let name = type_or_variant(&input.field);
+            let title = format!("Terms of `{frame}.{}`.", input.field);
+            let variants: Vec<_> = input.entries.iter().map(|entry| type_or_variant(entry)).collect();
+            let docs = input.entries.iter().map(|entry| format!("`{entry}`"));
+            quote! {
+                #[doc = #title]
+                #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+                pub enum #name {
+                    /// Absent, null or `unknown`.
+                    #[default]
+                    Unknown,
+                    /// Known to the host, not listed here.
+                    Unlisted,
+                    #(#[doc = #docs] #variants,)*
+                }
             }
-        }
-    });
+        });
     quote!(#(#enums)*)
 }
 
@@ -404,7 +411,8 @@ fn signal_groups(input: &Input) -> TokenStream {
     };
     let constants = input.entries.iter().map(|family| {
         let name = constant(family);
-        let mask = input.entries.iter().enumerate().filter(|(_, e)| covers(family, e)).fold(0u64, |m, (bit, _)| m | 1 << bit);
+        let mask =
+            input.entries.iter().enumerate().filter(|(_, e)| covers(family, e)).fold(0u64, |m, (bit, _)| m | 1 << bit);
         let doc = format!("Signals of `{family}`.");
         quote! {
             #[doc = #doc]
@@ -591,7 +599,9 @@ fn effect_methods(rule: &Rule, first: u16) -> Result<Vec<(bool, TokenStream)>> {
             let index = first + offset as u16;
             let (name, argument, value) = match effect {
                 Effect::Label(label) => (format!("label_{label}"), quote!(), quote!(0)),
-                Effect::Demote(weight) if weight.is_computed() => ("demote_to".into(), quote!(weight: i64), quote!(weight)),
+                Effect::Demote(weight) if weight.is_computed() => {
+                    ("demote_to".into(), quote!(weight: i64), quote!(weight))
+                }
                 Effect::Demote(_) => ("demote".into(), quote!(), quote!(0)),
                 Effect::Block(Block::None) => ("block".into(), quote!(), quote!(0)),
                 Effect::Block(Block::HumanReview) => ("hold".into(), quote!(), quote!(0)),
@@ -599,11 +609,16 @@ fn effect_methods(rule: &Rule, first: u16) -> Result<Vec<(bool, TokenStream)>> {
                 Effect::Tag(TagAction::Delete) => ("delete".into(), quote!(), quote!(0)),
                 Effect::Tag(_) => ("suppress".into(), quote!(), quote!(0)),
                 Effect::Obligation(obligation) => {
-                    let computed = obligation.args.values().any(|a| matches!(a, normgate_contract::Argument::Named(n) if n == "computed"));
+                    let computed = obligation
+                        .args
+                        .values()
+                        .any(|a| matches!(a, normgate_contract::Argument::Named(n) if n == "computed"));
                     let name = format!("oblige_{}", obligation.code);
                     if computed { (name, quote!(argument: i64), quote!(argument)) } else { (name, quote!(), quote!(0)) }
                 }
-                Effect::Veto(feature) if feature == "tag" => ("veto_tag".into(), quote!(tag: u32), quote!(i64::from(tag))),
+                Effect::Veto(feature) if feature == "tag" => {
+                    ("veto_tag".into(), quote!(tag: u32), quote!(i64::from(tag)))
+                }
                 Effect::Veto(feature) => (format!("veto_{feature}"), quote!(), quote!(0)),
                 Effect::Violation => ("violation".into(), quote!(), quote!(0)),
                 Effect::Promote => ("promote".into(), quote!(), quote!(0)),
@@ -612,7 +627,10 @@ fn effect_methods(rule: &Rule, first: u16) -> Result<Vec<(bool, TokenStream)>> {
             if let Some(other) = taken.insert(name.clone(), offset) {
                 return Err(Error::new(
                     Span::call_site(),
-                    format!("policy.toml: rule `{}` lists the same effect twice (effects[{other}] and effects[{offset}])", rule.id),
+                    format!(
+                        "policy.toml: rule `{}` lists the same effect twice (effects[{other}] and effects[{offset}])",
+                        rule.id
+                    ),
                 ));
             }
             let method = method(&name);

@@ -95,10 +95,9 @@ pub fn build(workspace: &Path, packages: &[String], target_dir: &Path) -> Result
     for package in packages {
         cargo.args(["-p", package]);
     }
-    let output = cargo.output().map_err(|error| PackageError::Cargo {
-        package: packages.join("`, `"),
-        output: error.to_string(),
-    })?;
+    let output = cargo
+        .output()
+        .map_err(|error| PackageError::Cargo { package: packages.join("`, `"), output: error.to_string() })?;
     if !output.status.success() {
         return Err(PackageError::Cargo {
             package: packages.join("`, `"),

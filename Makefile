@@ -1,0 +1,35 @@
+# Every command of the project, one line of meaning each. `make` lists them.
+SHELL := /bin/bash
+TARGET := wasm32-unknown-unknown
+DATA ?=
+
+.PHONY: help demo test lint bench trial docs package target
+
+help: ## List the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+demo: target ## Judge the scenes that the project carries, for a person to read
+	@cargo run --quiet --locked -p normgate-cli -- demo
+
+test: target ## Run every test
+	cargo test --locked --workspace
+
+lint: target ## Check formatting, lints and documentation
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+
+bench: target ## Measure what the sandbox costs against the same rules compiled natively
+	cargo bench --locked -p normgate-tests --bench judging
+
+trial: target ## Judge real data sets: make trial DATA=folder
+	@test -n "$(DATA)" || { echo "name the folder of data sets: make trial DATA=folder"; exit 2; }
+	cargo build --quiet --release --locked -p normgate-cli
+	cargo run --quiet --release --locked -p normgate-tests --bin trial -- $(DATA) --normgate target/release/normgate
+
+docs: target ## Regenerate the reference documentation from the vocabulary
+	NORMGATE_ACCEPT=1 cargo test --quiet --locked -p normgate-tests --test contract
+
+target: # The target that policies compile for; added when it is missing
+	@test -d "$$(rustc --print target-libdir --target $(TARGET) 2>/dev/null)" || rustup target add $(TARGET) \
+		|| { echo "the Rust target $(TARGET) is missing: run 'rustup target add $(TARGET)'"; exit 1; }
