@@ -1,12 +1,15 @@
 //! The contract holds: the vocabulary only grows, the generated reference is current, and a module outlives both.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use normgate::contract::{Vocabulary, reference};
-use normgate::{Detail, Gate, Module, Reader, embedded};
+use normgate::{Batch, Detail, Gate, Module, Reader, embedded};
+use support::component::{MANIFEST, module, with_manifest};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -87,18 +90,32 @@ fn a_module_whose_manifest_carries_a_new_obligation_argument_loads() {
     let effects = manifest["rules"][0]["effects"].as_array_mut().unwrap();
     let obligation = effects.iter_mut().find(|e| e.get("obligation").is_some()).unwrap();
     obligation["obligation"]["args"]["urgency"] = 3.into();
-    let bytes = with_manifest(&module, &serde_json::to_vec(&manifest).unwrap());
+    let bytes = with_manifest(module.bytes.to_vec(), &manifest.to_string());
     let module = Module::read("future", &bytes, Vocabulary::shipped()).unwrap();
     let gate = Gate::builder().policies([module]).build().unwrap();
-    let batch = normgate::Batch::from_json(
+    let batch = Batch::from_json(
         br#"{"ctx":{"now_ms":1767225600000,"local_min":600,"can_render_labels":true},"candidates":[{"id":"c","aigc":{"meta_label":"1"}}]}"#,
     );
     assert!(gate.evaluate(&batch.unwrap()).to_json(Detail::default()).contains(r#""args":{"label":1,"urgency":3}"#));
 }
 
-/// The same component with another manifest: a later section of the same name wins.
-fn with_manifest(module: &Module, manifest: &[u8]) -> Vec<u8> {
-    let mut bytes = module.bytes.to_vec();
-    normgate_package::append_section(&mut bytes, "normgate:manifest", manifest);
-    bytes
+#[test]
+fn a_norm_may_add_a_column_of_its_own() {
+    let own = MANIFEST.replace(r#""columns":[]"#, r#""columns":[{"field":"x.hostile.risk","type":"tri"}]"#);
+    let bytes = with_manifest(module("", 0, 1, 300_000), &own);
+    let module = Module::read("own.wasm", &bytes, Vocabulary::shipped()).unwrap();
+    let gate = Gate::builder().policies([module]).build().unwrap();
+    let line = br#"{"ctx":{"now_ms":1,"local_min":1},"candidates":[{"id":"a","x":{"hostile":{"risk":true}}}]}"#;
+    let seen = |batch: &Batch| {
+        gate.with_call("hostile", batch, |call| match &call.frames[0].columns[0] {
+            normgate::__judging::Column::Tri(codes) => codes.to_vec(),
+            _ => Vec::new(),
+        })
+    };
+    assert_eq!(seen(&gate.reader().read(line).unwrap()), Some(vec![2]));
+    // Read without the norm, the field is unknown to the reader, and the column is absent.
+    let without = Batch::from_json(line).unwrap();
+    assert_eq!((without.ignored_fields(), seen(&without)), (1, Some(vec![])));
+    let wrong = br#"{"ctx":{"now_ms":1,"local_min":1},"candidates":[{"id":"a","x":{"hostile":{"risk":3}}}]}"#;
+    assert!(gate.reader().read(wrong).unwrap_err().to_string().starts_with("candidates[0].x.hostile.risk: "));
 }

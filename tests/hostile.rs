@@ -1,50 +1,14 @@
 //! Modules that are not what they should be: each is refused or fails with a typed kind, and the others judge on.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod support;
+
 use normgate::contract::Vocabulary;
 use normgate::{Batch, Detail, FailureKind, Gate, LoadError, Module, embedded};
+use support::component::{MANIFEST, module};
 
 fn embedded_module(name: &str) -> Module {
     embedded::arp().into_iter().find(|module| module.manifest.module == name).unwrap()
-}
-
-/// A manifest that holds on failure and can block.
-const MANIFEST: &str = r#"{"contract":"normgate:policy@0.1.0","id":"hostile/module","module":"hostile","version":"1.0.0",
-    "title":{"zh":"x","en":"x"},"law":"arp","on_failure":"hold","request":[],"frames":[{"name":"candidates","columns":[]}],
-    "parameters":[],"rules":[{"id":"hostile.rule","stage":"candidate","level":"row","modality":"must","basis":"none",
-    "source":"engineering","verified":false,"audience":"viewer","sentence":{"zh":"x","en":"x"},"remedy":{"zh":"x","en":"x"},
-    "wording":"draft","effects":[{"block":"none"},{"demote":"computed"}]}]}"#;
-
-/// A component that exports the contract, built around the body of `evaluate`. The answer lies at address 1024: four lists
-/// of (pointer, length), each one item long, whose cells are at 2048 (row), 2064 (effect), 2080 (value), 2096 (missing).
-fn module(body: &str, row: u32, effect: u16, value: i64) -> Vec<u8> {
-    // `realloc` hands out one area above the answer, and starts over: nothing here is read back.
-    let core = format!(
-        r#"(module
-            (memory (export "memory") 64)
-            (global $next (mut i32) (i32.const 65536))
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-                (global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
-                (global.get $next)
-                (global.set $next (i32.add (global.get $next) (local.get 3))))
-            (func (export "normgate:policy/judging@0.1.0#evaluate")
-                (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-                (i32.store (i32.const 1024) (i32.const 2048)) (i32.store (i32.const 1028) (i32.const 1))
-                (i32.store (i32.const 1032) (i32.const 2064)) (i32.store (i32.const 1036) (i32.const 1))
-                (i32.store (i32.const 1040) (i32.const 2080)) (i32.store (i32.const 1044) (i32.const 1))
-                (i32.store (i32.const 1048) (i32.const 2096)) (i32.store (i32.const 1052) (i32.const 1))
-                (i32.store (i32.const 2048) (i32.const {row}))
-                (i32.store16 (i32.const 2064) (i32.const {effect}))
-                (i64.store (i32.const 2080) (i64.const {value}))
-                {body}
-                (i32.const 1024))
-        )"#,
-        row = row as i32,
-    );
-    let core = wat::parse_str(&core).unwrap();
-    let mut bytes = normgate_package::wrap(&core).unwrap();
-    normgate_package::append_section(&mut bytes, "normgate:manifest", MANIFEST.as_bytes());
-    bytes
 }
 
 fn batch() -> Batch {

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use normgate_contract::{Day, Law, Manifest, Stage, Vocabulary};
 
 use crate::artifacts::Artifacts;
-use crate::batch::Batch;
+use crate::batch::{Batch, Reader};
 use crate::bindings::exports::normgate::policy::judging;
 use crate::config::Config;
 use crate::error::BuildError;
@@ -23,6 +23,7 @@ use crate::sandbox::{Limits, Sandbox};
 pub struct Gate {
     sandbox: Sandbox,
     set: Arc<PolicySet>,
+    vocabulary: Arc<Vocabulary>,
     as_of: Option<Day>,
     applicability: bool,
 }
@@ -90,13 +91,17 @@ impl GateBuilder {
         let sandbox = Sandbox::new(self.limits).map_err(BuildError::Sandbox)?;
         let manifests: Vec<&Manifest> = self.modules.iter().map(|module| &*module.manifest).collect();
         self.config.check_names(&manifests, &self.vocabulary)?;
+        let vocabulary = self
+            .vocabulary
+            .extended(manifests)
+            .map_err(|error| BuildError::Config { place: "modules".into(), message: error.to_string() })?;
         let now = self.as_of.map_or_else(now_ms, Day::start_ms);
         let mut policies = Vec::with_capacity(self.modules.len());
         for module in self.modules {
             let parameters = self.config.parameters_of(&module.manifest, now)?;
             policies.push(Loaded {
                 compiled: sandbox.compile(&module, self.artifacts.as_ref())?,
-                plan: Plan::new(&module.manifest, &parameters, &self.vocabulary),
+                plan: Plan::new(&module.manifest, &parameters, &vocabulary),
                 shadowed: self.config.shadowed(&module.manifest),
                 rank: Vec::new(),
                 parameters,
@@ -104,7 +109,7 @@ impl GateBuilder {
             });
         }
         let set = Arc::new(PolicySet::new(policies, &self.config, &sandbox.semantics())?);
-        Ok(Gate { sandbox, set, as_of: self.as_of, applicability: self.applicability })
+        Ok(Gate { sandbox, set, vocabulary, as_of: self.as_of, applicability: self.applicability })
     }
 }
 
@@ -125,6 +130,12 @@ impl Gate {
     /// The policy set that judges.
     pub fn policy_set(&self) -> &PolicySet {
         &self.set
+    }
+
+    /// A reader of requests that knows the columns which loaded norms define themselves. (A batch that was read without
+    /// them lacks these columns, and nothing else.)
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.vocabulary))
     }
 
     /// Judges one request. It cannot fail as a whole: what went wrong is data in the outcome.

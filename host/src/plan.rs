@@ -12,8 +12,10 @@ use crate::bindings::exports::normgate::policy::judging as wit;
 
 /// How one column of a module is made from the batch.
 pub(crate) struct ColumnPlan {
-    /// Index in the vocabulary; none for a column that this vocabulary lacks, which is absent.
+    /// Index in the gate's vocabulary; none for a column that it lacks, which is absent.
     index: Option<usize>,
+    /// The name, for a column that a norm defines: a batch read elsewhere may have another at that index.
+    own: Option<String>,
     /// Manifest code by stored term code; empty when both agree, and the column is lent as it is.
     table: Vec<u16>,
     /// Manifest code of what an open set does not list, by name.
@@ -48,6 +50,7 @@ impl ColumnPlan {
         };
         Self {
             index: found.map(|(index, _)| index),
+            own: input.field.starts_with("x.").then(|| format!("{frame}.{}", input.field)),
             table: if identity { Vec::new() } else { table },
             open,
             entries: input.entries.clone(),
@@ -56,7 +59,11 @@ impl ColumnPlan {
     }
 
     fn source<'b>(&self, batch: &'b Batch) -> Option<&'b Column> {
-        self.index.and_then(|index| batch.columns[index].as_deref())
+        let index = match &self.own {
+            Some(name) => batch.vocabulary.column(name).map(|(index, _)| index),
+            None => self.index,
+        };
+        index.and_then(|index| batch.columns[index].as_deref())
     }
 
     fn term(&self, code: u32, batch: &Batch) -> u16 {

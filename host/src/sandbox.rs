@@ -3,8 +3,8 @@
 //! Deterministic by construction: fuel ends a call the same way every time, NaNs are canonical, there are no threads and
 //! no relaxed SIMD. The epoch deadline behind it bounds wall time only; it never decides in a healthy process.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -47,19 +47,34 @@ const TICK: Duration = Duration::from_millis(10);
 /// Concurrent instances. A call takes one slot; more callers than slots is a typed failure, not a wait.
 const SLOTS: u32 = 256;
 
-/// One engine. One exists per gate; it dies with the last gate that uses it.
+/// The sandbox of a gate. Gates with the same limits share one engine, and so one pool and one clock.
 pub(crate) struct Sandbox {
-    engine: Engine,
+    shared: Arc<Shared>,
     linker: Linker<StoreLimits>,
     limits: Limits,
-    ticker: Arc<AtomicBool>,
 }
 
-/// A compiled module, ready to be instantiated. Lives as long as the policy set.
-pub(crate) struct Compiled(PolicyPre<StoreLimits>);
+/// An engine and its clock; they end with the last gate that uses them.
+struct Shared {
+    engine: Engine,
+    alive: Arc<AtomicBool>,
+}
 
-impl Sandbox {
-    pub(crate) fn new(limits: Limits) -> Result<Self, String> {
+impl Shared {
+    /// The process's engine for these limits: a pool reserves address space, and one is enough.
+    fn of(limits: Limits) -> Result<Arc<Self>, String> {
+        static ENGINES: Mutex<Vec<(Limits, Weak<Shared>)>> = Mutex::new(Vec::new());
+        let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
+        engines.retain(|(_, shared)| shared.strong_count() > 0);
+        if let Some(shared) = engines.iter().find(|(l, _)| *l == limits).and_then(|(_, shared)| shared.upgrade()) {
+            return Ok(shared);
+        }
+        let shared = Arc::new(Self::new(limits)?);
+        engines.push((limits, Arc::downgrade(&shared)));
+        Ok(shared)
+    }
+
+    fn new(limits: Limits) -> Result<Self, String> {
         let mut pool = PoolingAllocationConfig::default();
         pool.total_component_instances(SLOTS)
             .total_core_instances(SLOTS)
@@ -86,13 +101,12 @@ impl Sandbox {
             .memory_init_cow(true)
             .max_wasm_stack(limits.stack);
         let engine = Engine::new(&config).map_err(|error| format!("the sandbox cannot start: {error:#}"))?;
-        let linker = Linker::new(&engine);
-        let ticker = Arc::new(AtomicBool::new(true));
-        let (alive, weak) = (Arc::clone(&ticker), engine.weak());
+        let alive = Arc::new(AtomicBool::new(true));
+        let (ticking, weak) = (Arc::clone(&alive), engine.weak());
         thread::Builder::new()
             .name("normgate-epoch".into())
             .spawn(move || {
-                while alive.load(Ordering::Relaxed) {
+                while ticking.load(Ordering::Relaxed) {
                     thread::sleep(TICK);
                     match weak.upgrade() {
                         Some(engine) => engine.increment_epoch(),
@@ -101,7 +115,23 @@ impl Sandbox {
                 }
             })
             .map_err(|error| format!("the sandbox's clock cannot start: {error}"))?;
-        Ok(Self { engine, linker, limits, ticker })
+        Ok(Self { engine, alive })
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.alive.store(false, Ordering::Relaxed);
+    }
+}
+
+/// A compiled module, ready to be instantiated. Lives as long as the policy set.
+pub(crate) struct Compiled(PolicyPre<StoreLimits>);
+
+impl Sandbox {
+    pub(crate) fn new(limits: Limits) -> Result<Self, String> {
+        let shared = Shared::of(limits)?;
+        Ok(Self { linker: Linker::new(&shared.engine), shared, limits })
     }
 
     /// What matters for identical outcomes; part of the policy set's digest.
@@ -116,12 +146,12 @@ impl Sandbox {
     pub(crate) fn compile(&self, module: &Module, artifacts: Option<&Artifacts>) -> Result<Compiled, LoadError> {
         let fail =
             |error: wasmtime::Error| LoadError::Compile { place: module.place.clone(), message: format!("{error:#}") };
-        let component = match artifacts.and_then(|store| store.load(&self.engine, module)) {
+        let component = match artifacts.and_then(|store| store.load(&self.shared.engine, module)) {
             Some(component) => component,
             None => {
-                let component = Component::new(&self.engine, &module.bytes).map_err(fail)?;
+                let component = Component::new(&self.shared.engine, &module.bytes).map_err(fail)?;
                 if let Some(store) = artifacts {
-                    store.save(&self.engine, module, &component);
+                    store.save(&self.shared.engine, module, &component);
                 }
                 component
             }
@@ -145,7 +175,7 @@ impl Sandbox {
             .tables(8)
             .memories(1)
             .build();
-        let mut store = Store::new(&self.engine, limits);
+        let mut store = Store::new(&self.shared.engine, limits);
         store.limiter(|limits| limits);
         store.set_hostcall_fuel(output_bytes);
         store.set_epoch_deadline(self.limits.deadline_ticks);
@@ -154,12 +184,6 @@ impl Sandbox {
         // 3. Instantiate and call. The instance dies with the store, whatever happened.
         let policy: Policy = compiled.0.instantiate(&mut store).map_err(|error| classify(&error))?;
         policy.normgate_policy_judging().call_evaluate(&mut store, call).map_err(|error| classify(&error))
-    }
-}
-
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        self.ticker.store(false, Ordering::Relaxed);
     }
 }
 

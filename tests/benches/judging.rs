@@ -12,6 +12,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use normgate::{Batch, Gate, embedded};
+use serde_json::{Value, json};
 use support::{Numbers, native, request_with};
 
 const SIZES: [u64; 4] = [10, 100, 500, 2_000];
@@ -29,8 +30,7 @@ fn main() {
     }
     println!("{:>10}{:>7}{:>12}{:>12}", "set", "ratio", "native set", "evaluate");
     for rows in SIZES {
-        let line = request_with(&mut Numbers::new(rows), rows, 8);
-        let batch = Batch::from_json(line.as_bytes()).unwrap();
+        let batch = Batch::from_json(request(rows).as_bytes()).unwrap();
         let calls: Vec<_> = native::POLICIES
             .iter()
             .map(|(module, _)| gate.with_call(module, &batch, |call| native::call(&call)).unwrap())

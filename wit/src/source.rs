@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Deserialize;
 
 use crate::manifest::*;
-use crate::{CONTRACT, ColumnType, Day, MAX_ENTRIES, Vocabulary};
+use crate::{CONTRACT, ColumnSpec, ColumnType, Day, MAX_ENTRIES, Vocabulary};
 
 /// A manifest that does not say what it must, or says what the vocabulary does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -336,14 +336,11 @@ fn resolve_input(
     Ok((frame.to_owned(), Input { field: field.to_owned(), kind: spec.kind, entries, range: None, optional: false }))
 }
 
-/// "; did you mean …?" with the column of the same frame that shares the longest run of characters.
+/// "; did you mean …?" with the column that is a slip or two away, else where to look.
 fn suggest(name: &str, vocabulary: &Vocabulary) -> String {
-    let common = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
-    let reverse = |s: &str| s.chars().rev().collect::<String>();
-    let score = |other: &str| common(name, other) + common(&reverse(name), &reverse(other));
-    let best = vocabulary.columns.iter().max_by_key(|column| score(&column.name));
-    match best {
-        Some(column) if score(&column.name) > name.len() => format!("; did you mean `{}`?", column.name),
+    let distance = |column: &&ColumnSpec| strsim::osa_distance(name, &column.name);
+    match vocabulary.columns.iter().min_by_key(distance) {
+        Some(column) if distance(&column) <= 3 => format!("; did you mean `{}`?", column.name),
         _ => "; docs/reference/vocabulary.md lists them".to_owned(),
     }
 }
@@ -632,4 +629,71 @@ fn is_letter_family(entry: &str, vocabulary: &Vocabulary) -> bool {
     entry.len() == 2
         && entry.ends_with('*')
         && vocabulary.signals.codes.iter().any(|code| code.starts_with(&entry[..1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = r#"
+id = "a/b"
+module = "m"
+version = "1.0.0"
+title = { zh = "题", en = "t" }
+on_failure = "allow"
+inputs = ["candidates.kind"]
+
+[[rules]]
+id = "r"
+level = "row"
+modality = "policy"
+basis = "b"
+source = "engineering"
+verified = false
+audience = "viewer"
+zh = "句"
+en = "s"
+remedy = { zh = "法", en = "r" }
+effects = [{ block = "none" }]
+"#;
+
+    #[test]
+    fn a_short_manifest_is_resolved_in_full() {
+        let manifest = read_policy_toml(POLICY, Vocabulary::shipped()).expect("a policy");
+        assert_eq!(manifest.rules[0].id, "m.r");
+        assert_eq!(manifest.frames[0].columns[0].entries[0], "article");
+        assert_eq!(Manifest::from_json(&manifest.to_json(), Vocabulary::shipped()).expect("the same"), manifest);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        for (from, to, sentence) in [
+            (
+                "\"candidates.kind\"",
+                "\"candidates.knd\"",
+                "inputs `candidates.knd`: the vocabulary has no such column; did you mean `candidates.kind`?",
+            ),
+            ("\"candidates.kind\"", "\"kind\"", "inputs `kind`: name the frame too"),
+            ("\"candidates.kind\"", "\"candidates.title\"", "never crosses into a module"),
+            ("\"candidates.kind\"", "\"candidates.signals\"", "list the codes that you distinguish"),
+            ("\"candidates.kind\"", "\"candidates.x.c.d\"", "the vocabulary has no such column"),
+            ("module = \"m\"", "module = \"host\"", "module: `host` cannot prefix rule ids"),
+            ("on_failure", "on_failur", "policy.toml line"),
+            ("block = \"none\"", "label = \"evil\"", "rules[0] `m.r` effects[0]: the vocabulary has no label `evil`"),
+            ("block = \"none\"", "demote = \"w\"", "there is no parameter `m.w` in this module"),
+            ("block = \"none\"", "demote = 1000001", "weight 1000001 is outside 0..1000000 ppm"),
+            ("block = \"none\"", "tag = \"delete\"", "a rule of level row cannot have this effect"),
+            ("verified = false", "verified = false\nbinds_emergency = true", "only art06.illegal-confirmed"),
+            ("verified = false", "verified = false\nevidence = [\"candidates.score\"]", "not among the inputs"),
+            (
+                "inputs =",
+                "applies = { kinds = [\"podcast\"] }\ninputs =",
+                "applies.kinds: the vocabulary has no kind `podcast`",
+            ),
+        ] {
+            let text = POLICY.replacen(from, to, 1);
+            let error = read_policy_toml(&text, Vocabulary::shipped()).map(|_| ()).expect_err(to).to_string();
+            assert!(error.contains(sentence), "{to}: {error}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::{Owner, Provenance, Stricter};
+use crate::manifest::{Manifest, Owner, Provenance, Stricter};
 
 /// The type of a column; FIELDS of the reference documentation gives each column's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ impl TermSet {
 }
 
 /// One column of a frame.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ColumnSpec {
     /// Frame-qualified name, for example `candidates.aigc.meta_label`.
     pub name: String,
@@ -96,7 +96,7 @@ pub struct ColumnSpec {
 }
 
 /// The signal codes that a request may carry.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SignalCodes {
     /// Listed codes, for example `L11.fraud`.
     pub codes: Vec<String>,
@@ -138,7 +138,7 @@ pub struct CommonParameter {
 }
 
 /// Every name that may cross between platform, host and module. Built once; immutable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Vocabulary {
     /// Version of the vocabulary.
     pub version: u32,
@@ -319,6 +319,56 @@ impl Vocabulary {
             ordered: file.order.pairs,
             by_name,
         })
+    }
+
+    /// This vocabulary with the columns that manifests define themselves (`<frame>.x.<authority>.<name>`) at its end, so
+    /// that every index of this one stays what it is.
+    ///
+    /// # Errors
+    /// When two manifests give one name different types.
+    pub fn extended<'m>(
+        self: &Arc<Self>,
+        manifests: impl IntoIterator<Item = &'m Manifest>,
+    ) -> Result<Arc<Self>, VocabularyError> {
+        let mut own: Vec<ColumnSpec> = Vec::new();
+        for manifest in manifests {
+            for (name, input) in manifest.columns().filter(|(_, input)| input.field.starts_with("x.")) {
+                let frame = name.split('.').next().and_then(|frame| self.frame(frame)).unwrap_or(0);
+                if let Some(known) = own.iter().find(|column| column.name == name) {
+                    if known.kind != input.kind {
+                        return Err(VocabularyError(format!(
+                            "`{name}` is given two types; {} gives the second",
+                            manifest.id
+                        )));
+                    }
+                    continue;
+                }
+                let terms = matches!(input.kind, ColumnType::Term | ColumnType::Terms)
+                    .then(|| Arc::new(TermSet::new(&input.field, input.entries.clone(), false)));
+                own.push(ColumnSpec {
+                    name,
+                    frame,
+                    field: input.field.clone(),
+                    kind: input.kind,
+                    terms,
+                    unit: None,
+                    range: input.range,
+                    // Nobody can tell what a norm adds, so it is treated as personal.
+                    personal: true,
+                    unknown: "as its norm says".into(),
+                    note: Some(format!("defined by {}", manifest.id)),
+                });
+            }
+        }
+        if own.is_empty() {
+            return Ok(Arc::clone(self));
+        }
+        let mut extended = Vocabulary::clone(self);
+        for column in own {
+            extended.by_name.insert(column.name.clone(), extended.columns.len());
+            extended.columns.push(column);
+        }
+        Ok(Arc::new(extended))
     }
 
     /// A column by its frame-qualified name, with its index.

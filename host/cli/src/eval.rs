@@ -4,12 +4,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args as ClapArgs, ValueEnum};
-use normgate::contract::Vocabulary;
-use normgate::{Detail, InputError, Language, Reader};
+use normgate::{Detail, InputError, Language};
 use serde_json::json;
 
 use crate::source::Source;
@@ -63,7 +61,7 @@ impl From<Lang> for Language {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let gate = args.source.build()?;
-    let reader = Reader::new(Arc::clone(Vocabulary::shipped())).strict(args.strict);
+    let reader = gate.reader().strict(args.strict);
     let detail = Detail { explain: args.explain.map(Language::from), evidence: args.evidence };
     let mut input: Box<dyn BufRead> = if args.input.as_os_str() == "-" {
         Box::new(BufReader::with_capacity(1 << 20, io::stdin().lock()))

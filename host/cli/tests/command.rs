@@ -1,0 +1,169 @@
+//! The command as a user types it: what goes where, exit codes, and nothing lost around a bad line.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn normgate(args: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_normgate"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // A command that refuses its arguments reads nothing, and that is fine.
+    let feeding = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    feeding.join().unwrap();
+    output
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn request(id: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","ctx":{{"now_ms":1767225600000,"local_min":600,"can_render_labels":true}},"user":{{"personalization":"on"}},"candidates":[{{"id":"c1","aigc":{{"meta_label":"1"}}}}]}}"#
+    )
+}
+
+#[test]
+fn a_bad_line_is_answered_in_its_place_and_the_others_are_judged() {
+    let input = format!("{}\nhello\n\n{}\n{{\"id\":\"r3\"}}\n", request("r1"), request("r2"));
+    let output = normgate(&["eval", "--only", "art09"], input.as_bytes());
+    assert_eq!(output.status.code(), Some(1));
+    let answers = lines(&output);
+    let ids: Vec<_> = answers.iter().map(|a| a["id"].as_str()).collect();
+    assert_eq!(ids, [Some("r1"), None, Some("r2"), Some("r3")]);
+    assert_eq!(answers[0]["verdicts"][0]["labels"][0], "ai.confirmed");
+    assert_eq!(answers[1]["line"], 2);
+    assert_eq!(answers[3]["error"]["path"], "ctx.now_ms");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(errors.lines().count(), 2, "{errors}");
+    assert!(errors.contains("line 5: ctx.now_ms"), "{errors}");
+}
+
+#[test]
+fn verdicts_never_change_the_exit_code() {
+    let output = normgate(&["eval"], request("r1").as_bytes());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn evidence_and_explanations_are_added_on_request() {
+    let output = normgate(&["eval", "--explain", "zh", "--evidence"], request("r1").as_bytes());
+    let reason = &lines(&output)[0]["verdicts"][0]["reasons"][0];
+    assert_eq!(reason["explain"]["sentence"], "内容由AI生成。");
+    assert_eq!(reason["evidence"]["candidates.aigc.meta_label"], "1");
+}
+
+#[test]
+fn usage_and_configuration_end_with_two() {
+    let dir = temporary("config");
+    let config = dir.join("normgate.toml");
+    for (text, sentence) in [
+        ("[parameters]\n\"art18.rest_s\" = 1", "parameters.\"art18.rest_s\": 1 is outside 60..86400 s"),
+        ("[parameters]\n\"art18.rest\" = 1", "parameters.\"art18.rest\": there is no such parameter"),
+        ("[modes]\n\"art18.nap\" = \"shadow\"", "modes.\"art18.nap\": there is no such rule"),
+        ("[modes]\n\"art18.pool\" = \"maybe\"", "line 2"),
+        ("[parameters]\n\"art18.day_limit_s\" = 7201", "`art18.day_limit_16_s`; keep them in order"),
+        ("[colours]", "unknown field `colours`"),
+    ] {
+        std::fs::write(&config, text).unwrap();
+        let output = normgate(&["eval", "-c", config.to_str().unwrap()], b"");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains(sentence) && errors.contains("normgate.toml"), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+    }
+    assert_eq!(normgate(&["eval", "--only", "art99"], b"").status.code(), Some(2));
+    assert_eq!(normgate(&["eval", "-i", "nowhere.jsonl"], b"").status.code(), Some(2));
+    assert_eq!(normgate(&["colour"], b"").status.code(), Some(2));
+}
+
+#[test]
+fn a_mode_and_a_parameter_of_the_configuration_are_obeyed() {
+    let config = temporary("modes").join("normgate.toml");
+    std::fs::write(&config, "[modes]\n\"art09\" = \"shadow\"\n").unwrap();
+    let output = normgate(&["eval", "--only", "art09", "-c", config.to_str().unwrap()], request("r1").as_bytes());
+    let answer = &lines(&output)[0];
+    assert_eq!(answer["verdicts"][0]["action"], "allow");
+    assert_eq!(answer["shadow"][0]["rule"], "art09.ai-confirmed");
+}
+
+#[test]
+fn what_is_not_yet_in_force_is_silent() {
+    let output = normgate(&["eval", "--as-of", "2022-02-28"], request("r1").as_bytes());
+    assert_eq!(lines(&output)[0]["verdicts"][0]["action"], "allow");
+    let output = normgate(&["eval", "--as-of", "2022-03-01"], request("r1").as_bytes());
+    assert_eq!(lines(&output)[0]["verdicts"][0]["action"], "label");
+}
+
+#[test]
+fn a_module_of_ones_own_is_built_inspected_checked_and_used() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let target = Path::new(env!("CARGO_BIN_EXE_normgate")).ancestors().nth(2).unwrap().join("guests");
+    let component = normgate_package::build(root, &["film-club".into()], &target).unwrap().remove(0);
+    let dir = temporary("own");
+    let file = dir.join("film-club.wasm");
+    std::fs::write(&file, component).unwrap();
+    let file = file.to_str().unwrap();
+
+    let inspected = normgate(&["inspect", "--json", file], b"");
+    let json = &lines(&inspected)[0];
+    assert_eq!(json["columns"], serde_json::json!(["request.ctx.local_min", "candidates.age_rating"]));
+    assert_eq!(normgate(&["check", file], b"").status.code(), Some(0));
+
+    let line = r#"{"ctx":{"now_ms":1767225600000,"local_min":600},"candidates":[{"id":"f","age_rating":"r18"}]}"#;
+    let judged = normgate(&["eval", "-p", dir.to_str().unwrap()], line.as_bytes());
+    assert_eq!(lines(&judged)[0]["verdicts"][0]["reasons"][0]["rule"], "club.too-early");
+    assert!(String::from_utf8_lossy(&judged.stderr).contains("no [authorities]"));
+    assert!(String::from_utf8_lossy(&normgate(&["inspect", file], b"").stdout).contains("This film is shown"));
+}
+
+#[test]
+fn a_failing_case_is_shown_with_what_differs() {
+    let file = temporary("cases").join("cases.jsonl");
+    let case = format!(
+        r#"{{"case":"one","modules":["art09"],"request":{},"expect":{{"verdicts":{{"c1":{{"action":"block","rules":["art09.ai-confirmed"]}}}}}}}}"#,
+        request("r1")
+    );
+    std::fs::write(&file, case).unwrap();
+    let output = normgate(&["test", file.to_str().unwrap()], b"");
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("verdicts.c1.action\n    expected block\n    got      label"), "{text}");
+    assert!(text.ends_with("0 passed, 1 failed\n"), "{text}");
+}
+
+#[test]
+fn help_and_completions_are_there() {
+    assert_eq!(normgate(&["eval", "--help"], b"").status.code(), Some(0));
+    let script = normgate(&["completions", "bash"], b"");
+    assert!(String::from_utf8_lossy(&script.stdout).contains("normgate"));
+}
+
+#[test]
+fn the_demo_judges_every_scene_in_both_languages() {
+    for lang in ["zh", "en"] {
+        let output = normgate(&["demo", "--lang", lang], b"");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.lines().count() > 40 && !text.contains('\u{1b}'), "{text}");
+    }
+}
+
+/// A folder of this test run, by name.
+fn temporary(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&dir).unwrap();
+    dir
+}
