@@ -8,7 +8,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args as ClapArgs;
 use normgate::contract::{Block, Day, Vocabulary};
-use normgate::{Action, Cause, FULL_WEIGHT, Gate, Language, Outcome, Reader, Reason, RuleRef, Target, Verdict, embedded};
+use normgate::{
+    Action, Cause, FULL_WEIGHT, Gate, Language, Outcome, Reader, Reason, RuleRef, Target, Verdict, embedded,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -305,7 +307,8 @@ impl Page {
                     Cause::Fact => "",
                 };
                 let others = outcome.reasons(verdict).iter().filter(|other| other.rule != reason.rule);
-                let others: String = others.map(|other| format!(" + {}", outcome.policy_set().rule_id(other.rule))).collect();
+                let others: String =
+                    others.map(|other| format!(" + {}", outcome.policy_set().rule_id(other.rule))).collect();
                 let sentence = self.reason(outcome, reason.rule);
                 self.paragraph(out, INDENT, "", &format!("{sentence}{unknown}{others}"), Ink::Dim);
             }
@@ -373,20 +376,34 @@ impl Page {
             out.push_str(line.trim_end());
             out.push('\n');
         }
-        let count = |(user, judged): (&&User, &Judged)| format!("{} {}/{rows}", user.title.of(self.language), judged.outcome.shown);
+        let count = |(user, judged): (&&User, &Judged)| {
+            format!("{} {}/{rows}", user.title.of(self.language), judged.outcome.shown)
+        };
         let shown: Vec<String> = users.iter().zip(judged).map(count).collect();
         self.paragraph(out, 5, self.say("may be shown: ", "可展示:"), &shown.join(" · "), Ink::Plain);
         for (index, note) in notes.iter().enumerate() {
             self.paragraph(out, 5, &pad(&letter(index), 3), note, Ink::Dim);
         }
         if any_unknown {
-            self.paragraph(out, 5, "?  ", self.say("Because something is unknown, not because of a fact.", "因信息缺失,而非依据事实。"), Ink::Dim);
+            self.paragraph(
+                out,
+                5,
+                "?  ",
+                self.say("Because something is unknown, not because of a fact.", "因信息缺失,而非依据事实。"),
+                Ink::Dim,
+            );
         }
         for (user, judged) in users.iter().zip(judged) {
             let mut duties = self.obligations(&judged.outcome, |target| target == Target::Request);
             duties.extend(self.vetoes(&judged.outcome));
             if !duties.is_empty() {
-                self.paragraph(out, 5, &format!("{}{}", user.title.of(self.language), self.say(": ", ":")), &duties.join(" · "), Ink::Plain);
+                self.paragraph(
+                    out,
+                    5,
+                    &format!("{}{}", user.title.of(self.language), self.say(": ", ":")),
+                    &duties.join(" · "),
+                    Ink::Plain,
+                );
             }
         }
     }
