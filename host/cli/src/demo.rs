@@ -91,6 +91,8 @@ struct Scene {
     views: Vec<Vec<String>>,
     /// `films`: the request is a template that takes its candidates from the film list.
     fill: Option<String>,
+    /// What to know of the data.
+    note: Option<Text>,
     requests: Vec<Value>,
 }
 
@@ -195,6 +197,18 @@ struct Page {
     words: Words,
 }
 
+/// What one user sees of one row.
+#[derive(Clone)]
+struct Cell {
+    /// The place that it is shown in, or that it is not.
+    text: String,
+    ink: Ink,
+    /// The sentence that says why.
+    note: Option<String>,
+    /// Whether that is for want of a fact.
+    unknown: bool,
+}
+
 #[derive(Clone, Copy)]
 enum Ink {
     Plain,
@@ -248,6 +262,9 @@ impl Page {
                         self.heading(&mut out, &format!("{title} · {same}"));
                         self.side_by_side(&mut out, &viewers, &judged);
                     }
+                }
+                if let Some(note) = &scene.note {
+                    self.paragraph(&mut out, 2, "", note.of(self.language), Ink::Dim);
                 }
                 out.push('\n');
             }
@@ -319,43 +336,37 @@ impl Page {
     fn side_by_side(&self, out: &mut String, users: &[&User], judged: &[Judged]) {
         let Some(first) = judged.first() else { return };
         let rows = first.outcome.verdicts.len();
-        // Cells by row, in the order as sent, and user: what is shown, in which ink, why, and whether for want of a fact.
-        let mut grid: Vec<Vec<(String, Ink, Option<String>, bool)>> = vec![Vec::new(); rows];
+        // By row, in the order as sent, and user.
+        let mut grid: Vec<Vec<Cell>> = vec![Vec::new(); rows];
         for judged in judged {
             let outcome = &judged.outcome;
             for (place, verdict) in outcome.verdicts.iter().enumerate() {
-                let what =
-                    if place < outcome.shown { (place + 1).to_string() } else { self.withheld(verdict).to_owned() };
+                let shown = place < outcome.shown;
+                let text = if shown { (place + 1).to_string() } else { self.withheld(verdict).to_owned() };
                 let reason = deciding(outcome, verdict);
                 let note = reason.map(|reason| self.reason(outcome, reason.rule));
                 let unknown = reason.is_some_and(|reason| reason.cause == Cause::MissingInput);
                 if let Some(row) = grid.get_mut(verdict.row as usize) {
-                    row.push((what, self.action(verdict).1, note, unknown));
+                    row.push(Cell { text, ink: self.action(verdict).1, note, unknown });
                 }
             }
         }
+        // Letters in reading order.
         let mut notes: Vec<String> = Vec::new();
-        let mut any_unknown = false;
-        let cells: Vec<Vec<(String, Ink)>> = (grid.into_iter())
-            .map(|row| {
-                let cell = |(what, ink, note, unknown): (String, Ink, Option<String>, bool)| {
-                    let Some(note) = note else { return (what, ink) };
-                    let index = notes.iter().position(|known| *known == note).unwrap_or_else(|| {
-                        notes.push(note);
-                        notes.len() - 1
-                    });
-                    any_unknown |= unknown;
-                    (format!("{what} {}{}", letter(index), if unknown { "?" } else { "" }), ink)
-                };
-                row.into_iter().map(cell).collect()
-            })
-            .collect();
+        for cell in grid.iter_mut().flatten() {
+            let Some(note) = cell.note.take() else { continue };
+            let index = notes.iter().position(|known| *known == note).unwrap_or_else(|| {
+                notes.push(note);
+                notes.len() - 1
+            });
+            cell.text += &format!(" {}{}", letter(index), if cell.unknown { "?" } else { "" });
+        }
         let titles: Vec<&str> = (0..rows)
             .map(|row| first.titles.get(first.outcome.candidate_id(row as u32)).map_or("", String::as_str))
             .collect();
         let column = |index: usize| {
             let head = users[index].title.of(self.language).width();
-            cells.iter().filter_map(|row| row.get(index)).map(|cell| cell.0.width()).max().unwrap_or(0).max(head) + 2
+            grid.iter().filter_map(|row| row.get(index)).map(|cell| cell.text.width()).max().unwrap_or(0).max(head) + 2
         };
         let columns: Vec<usize> = (0..users.len()).map(column).collect();
         let room = self.width.saturating_sub(5 + columns.iter().sum::<usize>());
@@ -369,9 +380,9 @@ impl Page {
         out.push('\n');
         for (row, title) in titles.iter().enumerate() {
             let mut line = pad(&format!("{:>3}", row + 1), 5) + &pad(&clip(title, title_width - 2), title_width);
-            for (index, ((cell, ink), width)) in cells[row].iter().zip(&columns).enumerate() {
-                let cell = if index + 1 == users.len() { cell.trim_end().to_owned() } else { pad(cell, *width) };
-                line += &self.ink(*ink, &cell);
+            for (index, (cell, width)) in grid[row].iter().zip(&columns).enumerate() {
+                let text = if index + 1 == users.len() { cell.text.clone() } else { pad(&cell.text, *width) };
+                line += &self.ink(cell.ink, &text);
             }
             out.push_str(line.trim_end());
             out.push('\n');
@@ -384,7 +395,7 @@ impl Page {
         for (index, note) in notes.iter().enumerate() {
             self.paragraph(out, 5, &pad(&letter(index), 3), note, Ink::Dim);
         }
-        if any_unknown {
+        if grid.iter().flatten().any(|cell| cell.unknown) {
             self.paragraph(
                 out,
                 5,
