@@ -14,10 +14,10 @@ use crate::error::BuildError;
 use crate::merge::{Merge, Part};
 use crate::module::Module;
 use crate::order;
-use crate::outcome::{FailureKind, Outcome, Scope, Verdict};
+use crate::outcome::{Outcome, Scope, Verdict};
 use crate::plan::{Plan, Scratch};
 use crate::policy_set::{Loaded, PolicySet, in_force};
-use crate::sandbox::{Limits, Sandbox};
+use crate::sandbox::{FailureKind, Limits, Sandbox};
 
 /// Judges ranked lists. `Send + Sync`; one is enough for a process, and `evaluate` may run on any number of threads.
 pub struct Gate {
@@ -108,7 +108,7 @@ impl GateBuilder {
                 module,
             });
         }
-        let set = Arc::new(PolicySet::new(policies, &self.config, &sandbox.semantics())?);
+        let set = Arc::new(PolicySet::new(policies, &sandbox.semantics())?);
         Ok(Gate { sandbox, set, vocabulary, as_of: self.as_of, applicability: self.applicability })
     }
 }

@@ -52,10 +52,10 @@ pub use gate::{Gate, GateBuilder};
 pub use module::{LoadError, MAX_MANIFEST_BYTES, MAX_MODULE_BYTES, Module};
 pub use normgate_contract as contract;
 pub use outcome::{
-    ArgumentValue, Cause, ConstraintItem, Failure, FailureKind, HOST_FAILURE, Notice, ObligationItem, Outcome, Reason,
-    RuleRef, Scope, ShadowItem, Shown, TagVerdict, Target, Verdict, VetoItem,
+    ArgumentValue, Cause, ConstraintItem, Failure, Notice, ObligationItem, Outcome, Reason, Scope, ShadowItem, Shown,
+    TagVerdict, Target, Verdict, VetoItem,
 };
-pub use policy_set::PolicySet;
-pub use sandbox::Limits;
+pub use policy_set::{HOST_FAILURE, PolicySet, RuleRef};
+pub use sandbox::{FailureKind, Limits};
 pub use verdict::{Action, FULL_WEIGHT, Judgement};
 pub use wire::{Detail, Explanation, Language};

@@ -7,11 +7,11 @@ use normgate_contract::{Block, Level, REQUEST_ROW, Stage, TagAction};
 use crate::batch::Batch;
 use crate::bindings::exports::normgate::policy::judging::Answer;
 use crate::outcome::{
-    ArgumentValue, Cause, ConstraintItem, Failure, FailureKind, HOST_FAILURE, ObligationItem, Reason, RuleRef,
-    ShadowItem, TagVerdict, Target, VetoItem,
+    ArgumentValue, Cause, ConstraintItem, Failure, ObligationItem, Reason, ShadowItem, TagVerdict, Target, VetoItem,
 };
 use crate::plan::{ArgumentPlan, EffectPlan};
-use crate::policy_set::{Fallback, Loaded, PolicySet};
+use crate::policy_set::{Fallback, HOST_FAILURE, Loaded, PolicySet, RuleRef};
+use crate::sandbox::FailureKind;
 use crate::verdict::{Action, FULL_WEIGHT, Judgement};
 
 /// How one rule takes part in one request.

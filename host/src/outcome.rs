@@ -8,7 +8,8 @@ use normgate_contract::{Block, TagAction};
 use serde::Serialize;
 
 use crate::batch::Batch;
-use crate::policy_set::PolicySet;
+use crate::policy_set::{PolicySet, RuleRef};
+use crate::sandbox::FailureKind;
 use crate::verdict::{Action, Judgement};
 
 /// Whether the Provisions cover the request (Art 2).
@@ -30,18 +31,6 @@ pub enum Cause {
     /// Because of a fact.
     Fact,
 }
-
-/// A rule of the set. `rule` is [`HOST_FAILURE`] for the host's own reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RuleRef {
-    /// Index of the policy in the set.
-    pub policy: u16,
-    /// Index of the rule in its manifest.
-    pub rule: u16,
-}
-
-/// The rule index of the reason `host.failure`.
-pub const HOST_FAILURE: u16 = u16::MAX;
 
 /// Why a row is labelled, demoted or withheld.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,26 +135,6 @@ pub struct ShadowItem {
     pub effect: &'static str,
     /// Its value: the hold, the weight, the label, the code.
     pub value: String,
-}
-
-/// How a module failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FailureKind {
-    /// It trapped.
-    Trap,
-    /// It used up its work.
-    Fuel,
-    /// It used up its time.
-    Deadline,
-    /// It wanted more memory than it may have.
-    Memory,
-    /// It answered more than it may.
-    Output,
-    /// It answered something that is no answer.
-    Garbage,
-    /// No slot was free.
-    Overload,
 }
 
 /// A module that failed, and what was done instead.

@@ -5,12 +5,22 @@ use std::sync::Arc;
 use normgate_contract::{Block, Day, Effect, Level, Manifest, OnFailure, Rule, Stage};
 use sha2::{Digest, Sha256};
 
-use crate::config::Config;
 use crate::error::BuildError;
 use crate::module::{LoadError, Module, hex};
-use crate::outcome::{HOST_FAILURE, RuleRef};
 use crate::plan::Plan;
 use crate::sandbox::Compiled;
+
+/// A rule of the set. `rule` is [`HOST_FAILURE`] for the host's own reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RuleRef {
+    /// Index of the policy in the set.
+    pub policy: u16,
+    /// Index of the rule in its manifest.
+    pub rule: u16,
+}
+
+/// The rule index of the reason `host.failure`.
+pub const HOST_FAILURE: u16 = u16::MAX;
 
 /// A module in the set.
 pub(crate) struct Loaded {
@@ -37,7 +47,7 @@ impl std::fmt::Debug for PolicySet {
 }
 
 impl PolicySet {
-    pub(crate) fn new(mut policies: Vec<Loaded>, config: &Config, semantics: &str) -> Result<Self, BuildError> {
+    pub(crate) fn new(mut policies: Vec<Loaded>, semantics: &str) -> Result<Self, BuildError> {
         policies.sort_by(|a, b| a.module.manifest.id.cmp(&b.module.manifest.id));
         for (index, policy) in policies.iter().enumerate() {
             let manifest = &policy.module.manifest;
@@ -62,7 +72,7 @@ impl PolicySet {
         for (policy, rank) in policies.iter_mut().zip(ranks) {
             policy.rank = rank;
         }
-        let digest = digest(&policies, config, semantics);
+        let digest = digest(&policies, semantics);
         Ok(Self { policies, digest })
     }
 
@@ -92,7 +102,7 @@ impl PolicySet {
     }
 }
 
-fn digest(policies: &[Loaded], config: &Config, semantics: &str) -> String {
+fn digest(policies: &[Loaded], semantics: &str) -> String {
     let mut hash = Sha256::new();
     let mut line = |parts: &[&str]| {
         hash.update(parts.join("\t"));
@@ -112,7 +122,6 @@ fn digest(policies: &[Loaded], config: &Config, semantics: &str) -> String {
             line(&["parameter", &manifest.module, &parameter.name, &value.to_string()]);
         }
     }
-    let _ = config;
     format!("sha256:{}", hex(&hash.finalize()))
 }
 

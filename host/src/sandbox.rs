@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
+use serde::Serialize;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits,
@@ -18,10 +19,29 @@ use crate::artifacts::Artifacts;
 use crate::bindings::exports::normgate::policy::judging::{Answer, Call};
 use crate::bindings::{Policy, PolicyPre};
 use crate::module::{LoadError, Module};
-use crate::outcome::FailureKind;
 
 /// Version of wasmtime that judges; part of `semantics`, because fuel is counted by it.
 pub(crate) const WASMTIME: &str = "48.0.8";
+
+/// How a module failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FailureKind {
+    /// It trapped.
+    Trap,
+    /// It used up its work.
+    Fuel,
+    /// It used up its time.
+    Deadline,
+    /// It wanted more memory than it may have.
+    Memory,
+    /// It answered more than it may.
+    Output,
+    /// It answered something that is no answer.
+    Garbage,
+    /// No slot was free.
+    Overload,
+}
 
 /// What one call of one module may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::merge::hold_name;
 use crate::module::hex;
-use crate::outcome::{Cause, Outcome, Reason, RuleRef};
+use crate::outcome::{Cause, Outcome, Reason};
+use crate::policy_set::RuleRef;
 
 /// The language of sentences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

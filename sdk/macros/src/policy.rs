@@ -13,6 +13,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Error, Path, Result, Token};
 
 use crate::names::{constant, method, type_or_variant};
+use crate::vocabulary::term_enum;
 
 /// The functions that judge: `candidate: judge, slate: arrange`.
 pub(crate) struct Stages {
@@ -198,25 +199,11 @@ fn term_type(frame: &str, input: &Input) -> (TokenStream, TokenStream) {
 
 /// Enums for the term columns that the norm defines itself.
 fn own_terms(frame: &str, inputs: &[Input]) -> TokenStream {
+    let own = inputs
+        .iter()
+        .filter(|input| matches!(input.kind, ColumnType::Term | ColumnType::Terms) && input.field.starts_with("x."));
     let enums =
-        inputs.iter().filter(|i| matches!(i.kind, ColumnType::Term) && i.field.starts_with("x.")).map(|input| {
-            let name = type_or_variant(&input.field);
-            let title = format!("Terms of `{frame}.{}`.", input.field);
-            let variants: Vec<_> = input.entries.iter().map(|entry| type_or_variant(entry)).collect();
-            let docs = input.entries.iter().map(|entry| format!("`{entry}`"));
-            quote! {
-                #[doc = #title]
-                #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-                pub enum #name {
-                    /// Absent, null or `unknown`.
-                    #[default]
-                    Unknown,
-                    /// Known to the host, not listed here.
-                    Unlisted,
-                    #(#[doc = #docs] #variants,)*
-                }
-            }
-        });
+        own.map(|input| term_enum(&input.field, &format!("Terms of `{frame}.{}`.", input.field), &input.entries));
     quote!(#(#enums)*)
 }
 

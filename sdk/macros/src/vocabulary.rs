@@ -7,24 +7,28 @@ use quote::quote;
 use crate::names::type_or_variant;
 
 pub(crate) fn expand() -> TokenStream {
-    let enums = Vocabulary::shipped().terms.values().map(|set| {
-        let name = type_or_variant(&set.name);
-        let variants: Vec<_> = set.terms.iter().map(|term| type_or_variant(term)).collect();
-        let docs = set.terms.iter().map(|term| format!("`{term}`"));
-        let title = format!("Term set `{}` of the vocabulary.", set.name);
-        quote! {
-            #[doc = #title]
-            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-            #[repr(u16)]
-            pub enum #name {
-                /// Absent, null or `unknown`.
-                #[default]
-                Unknown,
-                /// Known to the host, not listed in this policy's manifest.
-                Unlisted,
-                #(#[doc = #docs] #variants,)*
-            }
-        }
-    });
+    let enums = Vocabulary::shipped()
+        .terms
+        .values()
+        .map(|set| term_enum(&set.name, &format!("Term set `{}` of the vocabulary.", set.name), &set.terms));
     quote!(#(#enums)*)
+}
+
+/// The enum of a set of terms: unknown and unlisted first, then the terms in their order.
+pub(crate) fn term_enum(name: &str, title: &str, terms: &[String]) -> TokenStream {
+    let name = type_or_variant(name);
+    let variants = terms.iter().map(|term| type_or_variant(term));
+    let docs = terms.iter().map(|term| format!("`{term}`"));
+    quote! {
+        #[doc = #title]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub enum #name {
+            /// Absent, null or `unknown`.
+            #[default]
+            Unknown,
+            /// Known to the host, not listed in this policy's manifest.
+            Unlisted,
+            #(#[doc = #docs] #variants,)*
+        }
+    }
 }
