@@ -1,0 +1,68 @@
+//! The delivery norm as its association would ship it: hours, pauses, speed and rest days of riders.
+//!
+//! The host enforces it for platforms that adopt the norm and only observes it elsewhere.
+
+use normgate_sdk::terms::{Kind, Vehicle};
+
+normgate_sdk::policy!(candidate: judge);
+
+/// Days in a row without a rest after which one is suggested, and after which one is due.
+const REST_SUGGESTED: i64 = 6;
+const REST_DUE: i64 = 7;
+
+fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
+    let limits = call.parameters;
+    for item in call.candidates().filter(|item| item.kind() == Kind::WorkOrder) {
+        match item.work_continuous_s() {
+            Some(seconds) if seconds > limits.max_continuous_s() => {
+                rules.fatigue(&item).block().oblige_remind_fatigue().oblige_pause_dispatch();
+            }
+            Some(_) => {}
+            None => drop(rules.fatigue(&item).because_unknown(true).oblige_fix_telemetry()),
+        }
+        let agreed = item.work_overtime_ok();
+        match item.work_day_s() {
+            Some(seconds) if seconds >= limits.day_s() && !agreed.is_yes() => {
+                let hit = rules.daily_hours(&item).because_unknown(agreed.is_unknown());
+                hit.block().oblige_prompt_continue_work();
+            }
+            Some(_) => {}
+            None => drop(rules.daily_hours(&item).because_unknown(true).oblige_fix_telemetry()),
+        }
+        let vehicle = item.work_vehicle();
+        let vehicle_unknown = matches!(vehicle, Vehicle::Unknown | Vehicle::Unlisted);
+        if let (Some(metres), Some(eta)) = (item.order_distance_m(), item.order_eta_s())
+            && (vehicle == Vehicle::Ebike || vehicle_unknown)
+        {
+            let ride = (eta - item.order_handling_s().unwrap_or(0)).max(0);
+            if metres.saturating_mul(3600) > limits.ebike_m_per_h().saturating_mul(ride) {
+                rules.speed(&item).because_unknown(vehicle_unknown).block().oblige_recompute_eta();
+            }
+        }
+        if let Some(days) = item.work_days_without_rest()
+            && days >= REST_SUGGESTED
+        {
+            let hit = rules.weekly_rest(&item).oblige_remind_rest_day();
+            if days >= REST_DUE && limits.rest_day_block() == RestDayBlock::Yes {
+                hit.block();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use normgate_sdk::testing::Question;
+
+    use super::{MANIFEST, evaluate};
+
+    #[test]
+    fn four_hours_are_allowed_and_a_second_more_is_not() {
+        let after = |seconds: i64| {
+            let row = [("kind", "work_order".into()), ("work.continuous_s", seconds.into()), ("work.day_s", 0.into())];
+            Question::of(MANIFEST).candidate(&row).ask(evaluate)
+        };
+        assert!(after(14_400).is_silent());
+        assert!(after(14_401).fired("art05.delivery.fatigue"));
+    }
+}
