@@ -11,7 +11,7 @@
 use normgate_contract::{ColumnType, Input, Manifest, ParameterType, Stage as ManifestStage, Vocabulary};
 
 use crate::bindings::exports::normgate::policy::judging::{
-    Answer, Call, Column, Frame, IdsColumn, IntegerColumn, Scalars, SignalsColumn, Stage,
+    Answer, Call, Column, Frame, IdsColumn, IntegerColumn, Scalars, SignalsColumn, Stage, TermsColumn,
 };
 
 /// A value by its wire form.
@@ -25,6 +25,8 @@ pub enum Cell {
     Term(&'static str),
     /// Identifiers.
     Ids(Vec<u32>),
+    /// A set of terms of a row.
+    Terms(Vec<&'static str>),
     /// Signals: code, confidence (ppm), source.
     Signals(Vec<(&'static str, u32, &'static str)>),
 }
@@ -197,7 +199,7 @@ fn scalar(input: &Input, cell: &Cell) -> i64 {
         Cell::Tri(yes) => 1 + i64::from(*yes),
         Cell::Integer(number) => *number,
         Cell::Term(term) => i64::from(code(input, term)),
-        Cell::Ids(_) | Cell::Signals(_) => wrong("the request has no such column"),
+        Cell::Ids(_) | Cell::Terms(_) | Cell::Signals(_) => wrong("the request has no such column"),
     }
 }
 
@@ -243,8 +245,18 @@ fn column(input: &Input, cells: &[Option<Cell>]) -> Column {
             }
             Column::Signals(SignalsColumn { known: known(), offsets, entries, codes, confidences, sources: from })
         }
-        ColumnType::Terms | ColumnType::Integers | ColumnType::Number | ColumnType::Text => {
-            wrong("sets and lists are not fed by this builder; use a case file")
+        ColumnType::Terms => {
+            let mut codes = Vec::new();
+            for cell in cells {
+                if let Some(Cell::Terms(terms)) = cell {
+                    codes.extend(terms.iter().map(|term| code(input, term)));
+                }
+                offsets.push(codes.len() as u32);
+            }
+            Column::Terms(TermsColumn { known: known(), offsets, codes })
+        }
+        ColumnType::Integers | ColumnType::Number | ColumnType::Text => {
+            wrong("lists of numbers are not fed by this builder; use a case file")
         }
     }
 }
