@@ -96,6 +96,7 @@ fn refusal(bytes: &[u8]) -> LoadError {
 #[test]
 fn what_is_no_policy_is_refused_with_a_sentence() {
     let good = embedded_module("art18").bytes.to_vec();
+    let whole = module("", 0, 0, 0);
     let with = |manifest: &str| {
         let mut bytes = good.clone();
         normgate_package::append_section(&mut bytes, "normgate:manifest", manifest.as_bytes());
@@ -105,7 +106,7 @@ fn what_is_no_policy_is_refused_with_a_sentence() {
         ("text", refusal(b"hello")),
         ("empty", refusal(b"")),
         ("core module", refusal(&wat::parse_str("(module)").unwrap())),
-        ("truncated", refusal(&good[..good.len() / 2])),
+        ("truncated", refusal(&whole[..whole.len() / 2])),
         ("no manifest", refusal(&wat::parse_str("(component)").unwrap())),
         (
             "an import",

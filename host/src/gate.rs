@@ -155,10 +155,12 @@ impl Gate {
         // 2. Candidate stage: every module judges rows and tags, free of any order.
         self.stage(Stage::Candidate, batch, None, &parts, &mut merge);
 
-        // 3. Slate stage: the rows that are left, in the order that the first stage made.
-        if (self.set.policies.iter().zip(&parts))
-            .any(|(policy, parts)| parts.is_some() && policy.has_stage(Stage::Slate))
-        {
+        // 3. Slate stage: the rows that are left, in the order that the first stage made. It runs also when none is left, but
+        //    not when none was sent: then there is nothing to arrange.
+        let slate_asked = batch.candidates() > 0
+            && (self.set.policies.iter().zip(&parts))
+                .any(|(policy, parts)| parts.is_some() && policy.has_stage(Stage::Slate));
+        if slate_asked {
             let (mut order, shown) = order::arrange(batch, &merge.judgements);
             order.truncate(shown);
             let slate = batch.gather(&order);

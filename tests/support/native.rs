@@ -8,9 +8,23 @@ pub(crate) type Evaluate = fn(guest::Call) -> guest::Answer;
 
 /// Every policy by module name.
 pub(crate) const POLICIES: &[(&str, Evaluate)] = &[
+    ("art05.delivery", art05_delivery::evaluate),
+    ("art05.elder-ui", art05_elder_ui::evaluate),
+    ("art06", art06_content::evaluate),
+    ("art08", art08_excess::evaluate),
     ("art09", art09_synthetic_labels::evaluate),
+    ("art10", art10_user_tags::evaluate),
+    ("art11", art11_key_segments::evaluate),
+    ("art12", art12_scatter::evaluate),
+    ("art13", art13_news::evaluate),
+    ("art14", art14_manipulation::evaluate),
+    ("art15", art15_competition::evaluate),
+    ("art16", art16_notice::evaluate),
     ("art17", art17_user_choice::evaluate),
     ("art18", art18_minors::evaluate),
+    ("art19", art19_elderly::evaluate),
+    ("art20", art20_dispatch::evaluate),
+    ("art21", art21_pricing::evaluate),
 ];
 
 /// The host's borrowed call as the guest's owned one.

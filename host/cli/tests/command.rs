@@ -59,7 +59,7 @@ fn verdicts_never_change_the_exit_code() {
 
 #[test]
 fn evidence_and_explanations_are_added_on_request() {
-    let output = normgate(&["eval", "--explain", "zh", "--evidence"], request("r1").as_bytes());
+    let output = normgate(&["eval", "--only", "art09", "--explain", "zh", "--evidence"], request("r1").as_bytes());
     let reason = &lines(&output)[0]["verdicts"][0]["reasons"][0];
     assert_eq!(reason["explain"]["sentence"], "内容由AI生成。");
     assert_eq!(reason["evidence"]["candidates.aigc.meta_label"], "1");
@@ -101,9 +101,9 @@ fn a_mode_and_a_parameter_of_the_configuration_are_obeyed() {
 
 #[test]
 fn what_is_not_yet_in_force_is_silent() {
-    let output = normgate(&["eval", "--as-of", "2022-02-28"], request("r1").as_bytes());
+    let output = normgate(&["eval", "--only", "art09", "--as-of", "2022-02-28"], request("r1").as_bytes());
     assert_eq!(lines(&output)[0]["verdicts"][0]["action"], "allow");
-    let output = normgate(&["eval", "--as-of", "2022-03-01"], request("r1").as_bytes());
+    let output = normgate(&["eval", "--only", "art09", "--as-of", "2022-03-01"], request("r1").as_bytes());
     assert_eq!(lines(&output)[0]["verdicts"][0]["action"], "label");
 }
 
