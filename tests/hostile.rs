@@ -5,7 +5,7 @@ mod support;
 
 use normgate::contract::Vocabulary;
 use normgate::{Batch, Detail, FailureKind, Gate, LoadError, Module, embedded};
-use support::component::{MANIFEST, module};
+use support::component::{MANIFEST, module, with_manifest};
 
 fn embedded_module(name: &str) -> Module {
     embedded::arp().into_iter().find(|module| module.manifest.module == name).unwrap()
@@ -95,13 +95,8 @@ fn refusal(bytes: &[u8]) -> LoadError {
 
 #[test]
 fn what_is_no_policy_is_refused_with_a_sentence() {
-    let good = embedded_module("art18").bytes.to_vec();
     let whole = module("", 0, 0, 0);
-    let with = |manifest: &str| {
-        let mut bytes = good.clone();
-        normgate_package::append_section(&mut bytes, "normgate:manifest", manifest.as_bytes());
-        bytes
-    };
+    let with = |manifest: &str| with_manifest(whole.clone(), manifest);
     let sentences = [
         ("text", refusal(b"hello")),
         ("empty", refusal(b"")),

@@ -542,11 +542,14 @@ impl Manifest {
 
 /// The code (2 + position) of the most specific entry that covers a signal code, or 1 when none does.
 ///
-/// An entry covers its own code, the codes below it (`M1` covers `M1.fan`), or a whole letter (`M*`).
+/// An entry is one exact code (`L11.fraud`), a code with those below it (`M1` covers `M1.fan`), or a whole letter (`M*`).
 pub fn most_specific_entry(entries: &[String], code: &str) -> u16 {
     let covers = |entry: &str| match entry.strip_suffix('*') {
         Some(letter) => code.starts_with(letter),
-        None => code.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
+        None => {
+            let below = |rest: &str| rest.starts_with('.') && !entry.contains('.');
+            code.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || below(rest))
+        }
     };
     let specificity = |entry: &String| if entry.ends_with('*') { 0 } else { entry.len() };
     entries
@@ -555,4 +558,17 @@ pub fn most_specific_entry(entries: &[String], code: &str) -> u16 {
         .filter(|(_, entry)| covers(entry))
         .max_by_key(|(_, entry)| specificity(entry))
         .map_or(crate::UNLISTED, |(position, _)| position as u16 + crate::FIRST_ENTRY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::most_specific_entry;
+
+    #[test]
+    fn a_code_gets_its_most_specific_entry() {
+        let entries = ["M*", "M1", "L11.fraud"].map(String::from);
+        let code = |code| most_specific_entry(&entries, code);
+        assert_eq!([code("M1"), code("M1.fan.x"), code("M10"), code("M2")], [3, 3, 2, 2]);
+        assert_eq!([code("L11.fraud"), code("L11.fraud.x"), code("L11"), code("H1")], [4, 1, 1, 1]);
+    }
 }

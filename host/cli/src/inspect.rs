@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
-use normgate::contract::{Effect, Manifest, ParameterType, Weight};
+use normgate::contract::{Block, Effect, Manifest, ParameterType, Weight};
 use normgate::{Module, embedded};
 use serde_json::json;
 
@@ -99,7 +99,9 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Label(label) => format!("label {label}"),
         Effect::Demote(Weight::Constant(ppm)) => format!("demote to {ppm} ppm"),
         Effect::Demote(Weight::Named(name)) => format!("demote to {name}"),
-        Effect::Block(hold) => format!("block ({})", format!("{hold:?}").to_lowercase()),
+        Effect::Block(Block::None) => "block".into(),
+        Effect::Block(Block::HumanReview) => "block until a person has looked".into(),
+        Effect::Block(Block::LabelFirst) => "block until the label is shown".into(),
         Effect::Tag(action) => format!("tag {}", format!("{action:?}").to_lowercase()),
         Effect::Obligation(obligation) => format!("oblige {}", obligation.code),
         Effect::Veto(feature) => format!("veto {feature}"),

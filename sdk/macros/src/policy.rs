@@ -394,7 +394,10 @@ fn accessor(frame: &str, input: &Input) -> TokenStream {
 fn signal_groups(input: &Input) -> TokenStream {
     let covers = |family: &str, entry: &str| match family.strip_suffix('*') {
         Some(letter) => entry.starts_with(letter),
-        None => entry == family || entry.strip_prefix(family).is_some_and(|rest| rest.starts_with('.')),
+        // A code with a dot is exact; one without covers those below it.
+        None => {
+            entry == family || (!family.contains('.') && entry.strip_prefix(family).is_some_and(|r| r.starts_with('.')))
+        }
     };
     let constants = input.entries.iter().map(|family| {
         let name = constant(family);
