@@ -84,6 +84,19 @@ fn a_module_compiled_today_judges_under_a_vocabulary_of_the_future() {
 }
 
 #[test]
+fn a_module_that_was_compiled_once_loads_and_judges_for_good() {
+    // Compiled with 0.1.0 and never again: the file must outlive every release that speaks its contract.
+    let bytes = include_bytes!("frozen/film-club-0.1.0.wasm");
+    for vocabulary in [Arc::clone(Vocabulary::shipped()), future()] {
+        let module = Module::read("film-club-0.1.0.wasm", bytes, &vocabulary).unwrap();
+        let gate = Gate::builder().policies([module]).vocabulary(Arc::clone(&vocabulary)).build().unwrap();
+        let line = br#"{"ctx":{"now_ms":1,"local_min":600},"candidates":[{"id":"f","age_rating":"r18"}]}"#;
+        let outcome = gate.evaluate(&Reader::new(vocabulary).read(line).unwrap());
+        assert_eq!((outcome.shown, outcome.failures.len()), (0, 0));
+    }
+}
+
+#[test]
 fn a_module_whose_manifest_carries_a_new_obligation_argument_loads() {
     let module = embedded::arp().into_iter().find(|m| m.manifest.module == "art09").unwrap();
     let mut manifest = serde_json::to_value(&*module.manifest).unwrap();

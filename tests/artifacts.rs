@@ -1,0 +1,59 @@
+//! The store of compiled modules: it makes a start fast, and nothing in it is trusted blindly.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+
+use normgate::{Artifacts, Batch, Detail, Gate, embedded};
+
+fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&path);
+    path
+}
+
+/// Judges one request with a gate that uses the store.
+fn judge(path: &Path) -> String {
+    let modules = embedded::arp().into_iter().filter(|module| module.manifest.module == "art09");
+    let gate = Gate::builder().policies(modules).artifacts(Artifacts::open(path).unwrap()).build().unwrap();
+    let batch = Batch::from_json(
+        br#"{"ctx":{"now_ms":1,"local_min":1,"can_render_labels":true},"candidates":[{"id":"a","aigc":{"meta_label":"1"}}]}"#,
+    );
+    gate.evaluate(&batch.unwrap()).to_json(Detail::default())
+}
+
+#[test]
+fn a_second_start_takes_what_the_first_compiled() {
+    let path = folder("artifacts-twice");
+    let first = judge(&path);
+    let files: Vec<_> = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap()).collect();
+    assert_eq!(files.len(), 1, "one artifact a module, and no part of one");
+    let written = files[0].metadata().unwrap().modified().unwrap();
+    assert_eq!(judge(&path), first);
+    assert_eq!(files[0].metadata().unwrap().modified().unwrap(), written, "the artifact was compiled again");
+}
+
+#[test]
+fn an_artifact_that_was_cut_or_changed_is_compiled_anew() {
+    let path = folder("artifacts-broken");
+    let first = judge(&path);
+    let file = std::fs::read_dir(&path).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&file).unwrap();
+    let mut changed = whole.clone();
+    changed[whole.len() / 2] ^= 1;
+    for broken in [&whole[..whole.len() / 2], &changed[..], b""] {
+        std::fs::write(&file, broken).unwrap();
+        assert_eq!(judge(&path), first);
+        assert_eq!(std::fs::read(&file).unwrap().len(), whole.len(), "the artifact was not replaced");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_others_may_write_to_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder("artifacts-open");
+    std::fs::create_dir_all(&path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let error = Artifacts::open(&path).unwrap_err().to_string();
+    assert!(error.contains("others may write") && error.contains("chmod 700"), "{error}");
+}
