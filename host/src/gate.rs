@@ -163,7 +163,8 @@ impl Gate {
         if slate_asked {
             let (mut order, shown) = order::arrange(batch, &merge.judgements);
             order.truncate(shown);
-            let slate = batch.gather(&order);
+            let positions = batch.known_integers("candidates.rank_pos") as i64;
+            let slate = batch.gather(&order).with_request_integer("request.slate.positions", positions);
             self.stage(Stage::Slate, &slate, Some(&order), &parts, &mut merge);
         }
 

@@ -149,6 +149,22 @@ impl Batch {
         batch
     }
 
+    /// The same request with one integer of its own set by the host.
+    pub(crate) fn with_request_integer(mut self, name: &str, value: i64) -> Batch {
+        if let Some((index, _)) = self.vocabulary.column(name) {
+            self.columns[index] = Some(Arc::new(Column::Integer { known: vec![1], values: vec![value] }));
+        }
+        self
+    }
+
+    /// How many rows have a known integer in a column.
+    pub(crate) fn known_integers(&self, name: &str) -> usize {
+        match self.column(name) {
+            Some(Column::Integer { known, .. }) => known.iter().filter(|flag| **flag == 1).count(),
+            _ => 0,
+        }
+    }
+
     /// One value as JSON, for evidence: null when unknown.
     pub(crate) fn value(&self, index: usize, row: usize) -> serde_json::Value {
         use serde_json::{Value, json};

@@ -45,12 +45,11 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
 
 fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
     let limits = call.parameters;
-    let mut placed = call.candidates().filter(|item| item.rank_pos().is_some()).peekable();
-    // A slate without positions is not checked; one without rows is what is left when every row was blocked.
-    let checked = placed.peek().is_some() || call.candidates().next().is_none();
-    if !checked || !on_first_screen(&call.request) {
+    // A request without positions is not checked; one whose positions are all withheld is.
+    if call.request.slate_positions().unwrap_or(0) == 0 || !on_first_screen(&call.request) {
         return;
     }
+    let placed = call.candidates().filter(|item| item.rank_pos().is_some());
     // Only a confirmed code counts, so it does not matter whether a scan is done.
     let encouraged = |item: &Candidate<'_>| item.signals().states(limits.thresholds(), true).of(E) == State::Confirmed;
     let slots = usize::try_from(limits.first_screen_slots()).unwrap_or(0);
@@ -91,8 +90,10 @@ mod tests {
 
     #[test]
     fn a_slate_without_positions_is_not_checked() {
-        let slate = || Question::of(MANIFEST).slate().request("ctx.surface", "home_first_screen");
-        assert!(slate().candidate(&[("scan_state", "done".into())]).ask(evaluate).is_silent());
+        let unplaced = || Question::of(MANIFEST).slate().request("ctx.surface", "home_first_screen");
+        let slate = || unplaced().request("slate.positions", 1);
+        assert!(unplaced().candidate(&[("scan_state", "done".into())]).ask(evaluate).is_silent());
+        assert!(slate().ask(evaluate).fired("art11.positive-share"), "every row with a position was withheld");
         assert!(slate().candidate(&[("rank_pos", 0.into())]).ask(evaluate).fired("art11.positive-share"));
         let encouraged = [("rank_pos", 0.into()), ("signals", Cell::Signals(vec![("E2", 1_000_000, "human")]))];
         assert!(slate().candidate(&encouraged).ask(evaluate).is_silent());
