@@ -1,4 +1,4 @@
-//! Who is judged: minors and elders (SPEC Art 18, Art 19).
+//! Who is judged: minors and elders (Art 18, Art 19).
 
 use crate::Tri;
 use crate::terms::{AgeAssurance, AgeBand, Kind, MinorBand, Surface};

@@ -1,4 +1,4 @@
-//! Signal states (SPEC 2): what the rows on a code add up to, per exact code and then per family.
+//! Signal states: what the rows on a code add up to, per exact code and then per family.
 
 use crate::bindings::exports::normgate::policy::judging::Column;
 

@@ -1,4 +1,4 @@
-//! Classes of surfaces (SPEC 10.1): where an item would be shown.
+//! Classes of surfaces: where an item would be shown.
 
 use crate::Tri;
 use crate::terms::Surface;

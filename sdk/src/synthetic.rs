@@ -1,4 +1,4 @@
-//! Whether an item is made by AI (SPEC Art 9; also read by Art 13).
+//! Whether an item is made by AI (Art 9; also read by Art 13).
 
 use crate::Tri;
 use crate::terms::MetaLabel;
