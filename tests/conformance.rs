@@ -45,3 +45,17 @@ fn every_shipped_case_passes_and_fires_every_rule() {
     assert!(failures.is_empty(), "{} of {count} cases failed:\n{}", failures.len(), failures.join("\n"));
     assert!(never.is_empty(), "no shipped case fires: {never:?}");
 }
+
+#[test]
+fn no_two_rules_share_a_sentence_without_saying_so() {
+    let modules = normgate::embedded::arp();
+    let rules: Vec<_> = modules.iter().flat_map(|module| &module.manifest.rules).collect();
+    for (index, rule) in rules.iter().enumerate() {
+        for other in &rules[..index] {
+            let shared = rule.sentence.zh == other.sentence.zh || rule.sentence.en == other.sentence.en;
+            let declared =
+                rule.shares_sentence_with.contains(&other.id) || other.shares_sentence_with.contains(&rule.id);
+            assert!(!shared || declared, "{} and {} say the same; declare shares_sentence_with", rule.id, other.id);
+        }
+    }
+}
