@@ -8,7 +8,7 @@
 //! assert!(answer.fired("art18.game-window"));
 //! ```
 
-use normgate_contract::{ColumnType, Input, Manifest, ParameterType, Stage as ManifestStage, Vocabulary};
+use normgate_contract::{ColumnType, Input, Manifest, Stage as ManifestStage, Vocabulary};
 
 use crate::bindings::exports::normgate::policy::judging::{
     Answer, Call, Column, Frame, IdsColumn, IntegerColumn, Scalars, SignalsColumn, Stage, TermsColumn,
@@ -158,10 +158,7 @@ impl Question {
         }
         let parameters = self.manifest.parameters.iter().map(|parameter| {
             let set = self.parameters.iter().find(|(name, _)| *name == parameter.name).map(|(_, value)| *value);
-            set.unwrap_or_else(|| match (&parameter.kind, parameter.encode(&parameter.default)) {
-                (ParameterType::Integer { .. } | ParameterType::Term { .. }, Ok(number)) => number,
-                (_, Err(clause)) => wrong(&clause),
-            })
+            set.unwrap_or_else(|| parameter.encode(&parameter.default).unwrap_or_else(|clause| wrong(&clause)))
         });
         let find = |row: &Row, field: &str| row.iter().find(|(name, _)| *name == field).map(|(_, cell)| cell.clone());
         let mut known = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Adapter, Answer, Check, Item, Report, Set, Tally, candidate, has_rule, number_of, request, share};
+use super::{Adapter, Answer, Check, Item, Pages, Report, Set, Tally, candidate, has_rule, number_of, request, share};
 
 /// Comments a request.
 const PAGE: usize = 50;
@@ -22,22 +22,16 @@ pub(super) fn set() -> Set {
 
 #[derive(Default)]
 struct Comments {
-    page: Vec<Value>,
-    pages: usize,
+    pages: Pages,
 }
 
 impl Adapter for Comments {
     fn adapt(&mut self, row: Value) -> Vec<Item> {
-        self.page.push(row);
-        if self.page.len() == PAGE { self.rest() } else { Vec::new() }
+        if self.pages.push(row, PAGE) { self.rest() } else { Vec::new() }
     }
 
     fn rest(&mut self) -> Vec<Item> {
-        let page = std::mem::take(&mut self.page);
-        if page.is_empty() {
-            return Vec::new();
-        }
-        self.pages += 1;
+        let Some(page) = self.pages.take() else { return Vec::new() };
         let rows: Vec<Value> = page
             .iter()
             .map(|row| json!({"offensive": row["offensive"], "text": number_of(&plain(&row["text"]))}))
@@ -52,7 +46,7 @@ impl Adapter for Comments {
                 candidate
             });
             let mut request =
-                request(&format!("page {} {surface} {band}", self.pages), surface, "rank", candidates.collect());
+                request(&format!("page {} {surface} {band}", self.pages.number), surface, "rank", candidates.collect());
             request["user"]["age_band"] = json!(band);
             Item { request: Some(request), truth: json!({"place": place, "rows": rows}) }
         });

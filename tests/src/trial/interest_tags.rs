@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Adapter, Answer, Check, Item, Report, Set, Tally, has_rule, request, share};
+use super::{Adapter, Answer, Check, Item, Pages, Report, Set, Tally, has_rule, request, share};
 
 /// Tags a request.
 const PAGE: usize = 50;
@@ -15,22 +15,16 @@ pub(super) fn set() -> Set {
 
 #[derive(Default)]
 struct Tags {
-    page: Vec<Value>,
-    pages: usize,
+    pages: Pages,
 }
 
 impl Adapter for Tags {
     fn adapt(&mut self, row: Value) -> Vec<Item> {
-        self.page.push(row);
-        if self.page.len() == PAGE { self.rest() } else { Vec::new() }
+        if self.pages.push(row, PAGE) { self.rest() } else { Vec::new() }
     }
 
     fn rest(&mut self) -> Vec<Item> {
-        let page = std::mem::take(&mut self.page);
-        if page.is_empty() {
-            return Vec::new();
-        }
-        self.pages += 1;
+        let Some(page) = self.pages.take() else { return Vec::new() };
         let items = BANDS.iter().map(|band| {
             let tags = page.iter().map(|row| {
                 json!({
@@ -39,7 +33,7 @@ impl Adapter for Tags {
                     "purpose": if marketing(row) { "marketing" } else { "content" },
                 })
             });
-            let mut request = request(&format!("page {} {band}", self.pages), "feed", "push", Vec::new());
+            let mut request = request(&format!("page {} {band}", self.pages.number), "feed", "push", Vec::new());
             request["user"]["tags"] = tags.collect();
             request["user"]["age_band"] = json!(band);
             let rows: Vec<Value> = page.iter().map(|row| json!({"sensitive": row["sensitive"], "marketing": marketing(row)})).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Adapter, Answer, Item, Report, Set, Tally, candidate, request, share, withheld};
+use super::{Adapter, Answer, Item, Pages, Report, Set, Tally, candidate, request, share, withheld};
 
 /// Offers a request.
 const PAGE: usize = 50;
@@ -28,8 +28,7 @@ type Prices = BTreeMap<String, BTreeMap<i64, u64>>;
 struct Offers {
     prices: Prices,
     per_mbps: Prices,
-    page: Vec<Value>,
-    pages: usize,
+    pages: Pages,
 }
 
 impl Adapter for Offers {
@@ -49,16 +48,11 @@ impl Adapter for Offers {
                 ["income_disparity", "race_disparity", "redlining_disparity"].iter().any(|name| row[name] == true);
             return vec![Item { request: None, truth: json!({"pair": pair(&row), "unequal": unequal}) }];
         }
-        self.page.push(row);
-        if self.page.len() == PAGE { self.rest() } else { Vec::new() }
+        if self.pages.push(row, PAGE) { self.rest() } else { Vec::new() }
     }
 
     fn rest(&mut self) -> Vec<Item> {
-        let page = std::mem::take(&mut self.page);
-        if page.is_empty() {
-            return Vec::new();
-        }
-        self.pages += 1;
+        let Some(page) = self.pages.take() else { return Vec::new() };
         let truth: Vec<Value> = page
             .iter()
             .map(|row| json!({"pair": pair(row), "income": row["income_level"], "speed": row["speed_down_mbps"]}))
@@ -66,7 +60,7 @@ impl Adapter for Offers {
         let items = READINGS.iter().map(|(reading, _)| {
             let candidates = page.iter().enumerate().map(|(place, row)| self.offer(place, row, reading));
             let request =
-                request(&format!("page {} {reading}", self.pages), "product_list", "rank", candidates.collect());
+                request(&format!("page {} {reading}", self.pages.number), "product_list", "rank", candidates.collect());
             Item { request: Some(request), truth: json!({"reading": reading, "rows": truth}) }
         });
         items.collect()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Adapter, Answer, Check, Item, Report, Set, Tally, candidate, has_rule, request, share, withheld};
+use super::{Adapter, Answer, Check, Item, Pages, Report, Set, Tally, candidate, has_rule, request, share, withheld};
 
 /// Titles a request.
 const PAGE: usize = 100;
@@ -24,22 +24,16 @@ pub(super) fn set() -> Set {
 
 #[derive(Default)]
 struct Catalogue {
-    page: Vec<Value>,
-    pages: usize,
+    pages: Pages,
 }
 
 impl Adapter for Catalogue {
     fn adapt(&mut self, row: Value) -> Vec<Item> {
-        self.page.push(row);
-        if self.page.len() == PAGE { self.rest() } else { Vec::new() }
+        if self.pages.push(row, PAGE) { self.rest() } else { Vec::new() }
     }
 
     fn rest(&mut self) -> Vec<Item> {
-        let page = std::mem::take(&mut self.page);
-        if page.is_empty() {
-            return Vec::new();
-        }
-        self.pages += 1;
+        let Some(page) = self.pages.take() else { return Vec::new() };
         let mut items = Vec::new();
         for mapping in MAPPINGS {
             for (band, _) in BANDS {
@@ -61,7 +55,7 @@ impl Catalogue {
             candidate["age_rating"] = json!(title["min_age"].as_i64().map(|age| rating(age, mapping)));
             candidate
         });
-        let id = format!("page {} {mapping} {band} {minor_mode}", self.pages);
+        let id = format!("page {} {mapping} {band} {minor_mode}", self.pages.number);
         let mut request = request(&id, "feed", "push", candidates.collect());
         request["user"]["age_band"] = json!(band);
         request["user"]["minor_mode"] = json!(minor_mode);

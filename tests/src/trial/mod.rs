@@ -57,6 +57,28 @@ pub(crate) trait Adapter {
     }
 }
 
+/// Rows that are gathered until they fill a page; pages are numbered from 1.
+#[derive(Default)]
+pub(crate) struct Pages {
+    rows: Vec<Value>,
+    pub(crate) number: usize,
+}
+
+impl Pages {
+    /// Adds a row; true when it fills a page of this size.
+    pub(crate) fn push(&mut self, row: Value, size: usize) -> bool {
+        self.rows.push(row);
+        self.rows.len() == size
+    }
+
+    /// The page so far, which starts the next one; none when it is empty.
+    pub(crate) fn take(&mut self) -> Option<Vec<Value>> {
+        let page = std::mem::take(&mut self.rows);
+        self.number += usize::from(!page.is_empty());
+        (!page.is_empty()).then_some(page)
+    }
+}
+
 /// Compares answers with what the rows say.
 pub(crate) trait Tally {
     /// Sees a row's truth, and the answer if the item had a request.
