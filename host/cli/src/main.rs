@@ -6,7 +6,10 @@
 mod check;
 mod demo;
 mod eval;
+mod explain;
 mod inspect;
+mod readiness;
+mod requests;
 mod source;
 mod test;
 
@@ -33,6 +36,8 @@ enum Command {
     Test(test::Args),
     /// Show what a module says of itself, without running it
     Inspect(inspect::Args),
+    /// Say in words what was decided and why, or what a rule says
+    Explain(explain::Args),
     /// Check modules against the contract, the vocabulary and a configuration
     Check(check::Args),
     /// Judge the scenes that this program carries, for a person to read
@@ -49,6 +54,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {
