@@ -74,7 +74,8 @@ impl Outcome {
             let (lifted, left) = lifted.split_at(lifted.len() - room);
             found.truncate(found.len() - left.len());
             let rest = rest.iter().copied().filter(|row| !lifted.contains(row));
-            rows = kept.into_iter().chain(lifted.iter().copied()).chain(dropped.into_iter().rev()).chain(rest).collect();
+            rows =
+                kept.into_iter().chain(lifted.iter().copied()).chain(dropped.into_iter().rev()).chain(rest).collect();
             if found.len() < count {
                 unmet.push(Unmet { constraint: constraint.clone(), found: found.len() as i64 });
             }
@@ -103,7 +104,9 @@ impl Outcome {
 fn covers(entries: &[String], code: &str) -> bool {
     entries.iter().any(|entry| match entry.strip_suffix('*') {
         Some(family) => code.starts_with(family),
-        None => code.strip_prefix(entry.as_str()).is_some_and(|rest| rest.is_empty() || (rest.starts_with('.') && !entry.contains('.'))),
+        None => code
+            .strip_prefix(entry.as_str())
+            .is_some_and(|rest| rest.is_empty() || (rest.starts_with('.') && !entry.contains('.'))),
     })
 }
 

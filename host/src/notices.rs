@@ -65,7 +65,12 @@ pub(crate) fn observed(until: Day) -> Notice {
 
 /// Every use of an emergency row, with what it was spared: the exemption is the one hole in the merge, so it never goes
 /// unrecorded.
-pub(crate) fn emergencies(set: &PolicySet, batch: &Batch, emergency: &[bool], spared: &[(u32, RuleRef)]) -> Vec<Notice> {
+pub(crate) fn emergencies(
+    set: &PolicySet,
+    batch: &Batch,
+    emergency: &[bool],
+    spared: &[(u32, RuleRef)],
+) -> Vec<Notice> {
     let rows = emergency.iter().enumerate().filter(|(_, emergency)| **emergency);
     rows.map(|(row, _)| {
         let row = row as u32;

@@ -25,7 +25,7 @@ pub const HOST_FAILURE: u16 = u16::MAX;
 /// A module in the set.
 pub(crate) struct Loaded {
     pub(crate) module: Module,
-    pub(crate) compiled: Compiled,
+    pub(crate) compiled: Arc<Compiled>,
     pub(crate) plan: Plan,
     pub(crate) parameters: Vec<i64>,
     /// Shadow by configuration, rule by rule.

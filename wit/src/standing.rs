@@ -58,8 +58,7 @@ impl Vocabulary {
                         let paragraph_zh =
                             if paragraph.is_empty() { String::new() } else { format!("第{paragraph}款") };
                         Text {
-                            zh: format!("《{zh}》第{article}条{paragraph_zh}"),
-                            en: format!("{en}, Art. {place}"),
+                            zh: format!("《{zh}》第{article}条{paragraph_zh}"), en: format!("{en}, Art. {place}")
                         }
                     }
                     place => Text { zh: format!("《{zh}》({place})"), en: format!("{en} ({place})") },

@@ -43,7 +43,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let Some(input) = &args.input else {
         let modules = args.source.modules()?;
         for (index, id) in args.rules.iter().enumerate() {
-            let Some(rule) = modules.iter().flat_map(|module| &module.manifest.rules).find(|rule| rule.id == *id) else {
+            let Some(rule) = modules.iter().flat_map(|module| &module.manifest.rules).find(|rule| rule.id == *id)
+            else {
                 bail!("there is no rule `{id}` in the loaded modules; `normgate inspect` lists them");
             };
             if index > 0 {

@@ -50,6 +50,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    die_of_a_closed_pipe();
     let result = match Cli::parse().command {
         Command::Eval(args) => eval::run(&args),
         Command::Test(args) => test::run(&args),
@@ -63,14 +64,17 @@ fn main() -> ExitCode {
         }
     };
     result.unwrap_or_else(|error| {
-        // A reader that went away (`| head`) is no error of ours.
-        let broken_pipe = error.chain().any(|cause| {
-            cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
-        });
-        if broken_pipe {
-            return ExitCode::SUCCESS;
-        }
         eprintln!("normgate: {error:#}");
         ExitCode::from(2)
     })
+}
+
+/// A reader that goes away (`| head`) ends the program as it ends every other in a pipe; Rust would have it panic instead.
+fn die_of_a_closed_pipe() {
+    #[cfg(unix)]
+    #[allow(unsafe_code, reason = "the default action of a signal is set through libc")]
+    // SAFETY: no other thread runs yet, and no handler of ours is replaced.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+    }
 }

@@ -101,7 +101,9 @@ fn wanted(column: &ColumnSpec) -> String {
         },
         ColumnType::Term => format!("one of {}", terms()),
         ColumnType::Terms => format!("a list of {}", terms()),
-        ColumnType::Signals => "a list of signals {code, conf_ppm, source}; [] when checked and nothing found".to_owned(),
+        ColumnType::Signals => {
+            "a list of signals {code, conf_ppm, source}; [] when checked and nothing found".to_owned()
+        }
         ColumnType::Integers => "a list of numbers".to_owned(),
         ColumnType::Id | ColumnType::Text => "a text".to_owned(),
         ColumnType::Ids => "a list of identifiers".to_owned(),
