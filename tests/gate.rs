@@ -180,7 +180,7 @@ fn set_without_art06() -> Gate {
         }
         _ => honest,
     });
-    Gate::builder().policies(modules.collect::<Vec<_>>()).as_of(day("2026-11-01")).build().unwrap()
+    Gate::builder().policies(modules.collect::<Vec<_>>()).trusting().as_of(day("2026-11-01")).build().unwrap()
 }
 
 #[test]

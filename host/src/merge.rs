@@ -10,7 +10,7 @@ use crate::outcome::{
     ArgumentValue, Cause, ConstraintItem, Failure, ObligationItem, Reason, ShadowItem, TagVerdict, Target, VetoItem,
 };
 use crate::plan::{ArgumentPlan, EffectPlan};
-use crate::policy_set::{Fallback, HOST_FAILURE, Loaded, PolicySet, RuleRef};
+use crate::policy_set::{Resolved, Fallback, HOST_FAILURE, Loaded, PolicySet, RuleRef};
 use crate::sandbox::FailureKind;
 use crate::verdict::{Action, FULL_WEIGHT, Judgement};
 
@@ -86,18 +86,23 @@ impl<'m> Merge<'m> {
     /// Adds a module's answer. `rows` maps the call's candidate rows to the request's; none = they are the same.
     ///
     /// One item that is out of bounds fails the whole answer: the module is not what it says it is, and nothing of it is
-    /// used.
+    /// used. What a module says with a rule that it was not asked about is beyond its right; that is dropped alone, and comes
+    /// back as a sentence.
     pub(crate) fn add(
         &mut self,
         policy: u16,
+        resolved: &Resolved,
+        stage: Stage,
         parts: &[Part],
         rows: Option<&[u32]>,
         answer: &Answer,
-    ) -> Result<(), String> {
+    ) -> Result<Option<String>, String> {
         let loaded = &self.set.policies[usize::from(policy)];
-        self.check(loaded, rows, answer)?;
+        let effects = &resolved.plan.effects;
+        self.check(loaded, effects, rows, answer)?;
+        let mut beyond = None;
         for (index, &row) in answer.rows.iter().enumerate() {
-            let (rule, effect) = &loaded.plan.effects[usize::from(answer.effects[index])];
+            let (rule, effect) = &effects[usize::from(answer.effects[index])];
             let cause = if answer.missing[index] == 1 { Cause::MissingInput } else { Cause::Fact };
             let reference = RuleRef { policy, rule: *rule };
             let row = match rows {
@@ -105,7 +110,12 @@ impl<'m> Merge<'m> {
                 _ => row,
             };
             match parts[usize::from(*rule)] {
-                Part::Silent => {}
+                Part::Silent => {
+                    let declared = &loaded.module.manifest.rules[usize::from(*rule)];
+                    if declared.stage != stage {
+                        beyond.get_or_insert_with(|| format!("{} belongs to the other stage", declared.id));
+                    }
+                }
                 Part::Shadow => self.add_shadow(loaded, reference, effect, row, answer.values[index]),
                 Part::Enforced => {
                     if self.observed {
@@ -115,10 +125,16 @@ impl<'m> Merge<'m> {
                 }
             }
         }
-        Ok(())
+        Ok(beyond)
     }
 
-    fn check(&self, loaded: &Loaded, rows: Option<&[u32]>, answer: &Answer) -> Result<(), String> {
+    fn check(
+        &self,
+        loaded: &Loaded,
+        effects: &[(u16, EffectPlan)],
+        rows: Option<&[u32]>,
+        answer: &Answer,
+    ) -> Result<(), String> {
         let items = answer.rows.len();
         if [answer.effects.len(), answer.values.len(), answer.missing.len()] != [items; 3] {
             return Err("the lists of the answer differ in length".into());
@@ -127,8 +143,8 @@ impl<'m> Merge<'m> {
         let tags = self.batch.tags();
         for index in 0..items {
             let (row, effect, value) = (answer.rows[index], answer.effects[index], answer.values[index]);
-            let Some((rule, plan)) = loaded.plan.effects.get(usize::from(effect)) else {
-                return Err(format!("item {index} names effect {effect} of {}", loaded.plan.effects.len()));
+            let Some((rule, plan)) = effects.get(usize::from(effect)) else {
+                return Err(format!("item {index} names effect {effect} of {}", effects.len()));
             };
             let level = loaded.level(*rule);
             let fits = match plan {
@@ -139,6 +155,7 @@ impl<'m> Merge<'m> {
                 | EffectPlan::Promote => (row as usize) < candidates,
                 EffectPlan::Tag(_) => (row as usize) < tags,
                 EffectPlan::Constraint(..) => row == REQUEST_ROW,
+                EffectPlan::Dropped => true,
                 _ => match level {
                     Level::Row => (row as usize) < candidates,
                     Level::Tag => (row as usize) < tags,
@@ -220,6 +237,7 @@ impl<'m> Merge<'m> {
                 slots: *slots,
                 rule,
             }),
+            EffectPlan::Dropped => {}
         }
     }
 
@@ -254,6 +272,7 @@ impl<'m> Merge<'m> {
             EffectPlan::Violation => (target(level, row), "violation", String::new()),
             EffectPlan::Promote => (on_row, "promote", String::new()),
             EffectPlan::Constraint(constraint, ..) => (Target::Request, "constraint", constraint.kind.clone()),
+            EffectPlan::Dropped => return,
         };
         if matches!(kind, "demote" | "block") && self.exempt(loaded, rule.rule, row) {
             return;
@@ -261,15 +280,14 @@ impl<'m> Merge<'m> {
         self.shadow.push(ShadowItem { rule, target, effect: kind, value });
     }
 
-    /// Applies a failed module's fallback to the rows that it was asked about.
+    /// Applies a failed module's fallback to the rows that it was asked about, and records the failure.
     pub(crate) fn fail(
         &mut self,
         policy: u16,
         stage: Stage,
         fallback: Fallback,
         rows: Option<&[u32]>,
-        kind: FailureKind,
-        message: String,
+        (kind, message): (FailureKind, String),
     ) {
         let judgement = match fallback {
             Fallback::Allow => None,
@@ -293,20 +311,32 @@ impl<'m> Merge<'m> {
                 ));
             }
         }
-        self.failures.push(Failure {
-            policy,
-            stage: match stage {
-                Stage::Candidate => "candidate",
-                Stage::Slate => "slate",
-            },
-            kind,
-            message,
-            applied: match fallback {
-                Fallback::Allow => "allow",
-                Fallback::Demote(_) => "demote",
-                Fallback::Hold(_) => "hold",
-            },
-        });
+        let applied = match fallback {
+            Fallback::Allow => "allow",
+            Fallback::Demote(_) => "demote",
+            Fallback::Hold(_) => "hold",
+        };
+        self.record(policy, stage, applied, (kind, message));
+    }
+
+    /// Records a failure that was made up for otherwise: `applied` says how.
+    pub(crate) fn record(
+        &mut self,
+        policy: u16,
+        stage: Stage,
+        applied: &'static str,
+        (kind, message): (FailureKind, String),
+    ) {
+        let stage = match stage {
+            Stage::Candidate => "candidate",
+            Stage::Slate => "slate",
+        };
+        self.failures.push(Failure { policy, stage, kind, message, applied });
+    }
+
+    /// Records a finding of the host itself about the operator.
+    pub(crate) fn find(&mut self, rule: RuleRef) {
+        self.violations.push((Target::Request, rule, Cause::Fact));
     }
 
     /// Sorts and joins what was said, so that nothing remembers who spoke first.

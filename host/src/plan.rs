@@ -9,6 +9,7 @@ use normgate_contract::{
 
 use crate::batch::{Batch, Column, Lists, OPEN_TERM};
 use crate::bindings::exports::normgate::policy::judging as wit;
+use crate::grant::Granted;
 
 /// How one column of a module is made from the batch.
 pub(crate) struct ColumnPlan {
@@ -26,8 +27,9 @@ pub(crate) struct ColumnPlan {
 }
 
 impl ColumnPlan {
-    fn new(frame: &str, input: &Input, vocabulary: &Vocabulary) -> Self {
-        let found = vocabulary.column(&format!("{frame}.{}", input.field));
+    fn new(frame: &str, input: &Input, vocabulary: &Vocabulary, withheld: &[String]) -> Self {
+        let name = format!("{frame}.{}", input.field);
+        let found = vocabulary.column(&name).filter(|_| !withheld.contains(&name));
         let set = found.and_then(|(_, spec)| spec.terms.clone());
         let table = set.as_ref().map_or(Vec::new(), |set| translation(set, input, vocabulary));
         let identity = table.iter().enumerate().all(|(code, to)| code == usize::from(*to));
@@ -50,7 +52,7 @@ impl ColumnPlan {
         };
         Self {
             index: found.map(|(index, _)| index),
-            own: input.field.starts_with("x.").then(|| format!("{frame}.{}", input.field)),
+            own: input.field.starts_with("x.").then_some(name),
             table: if identity { Vec::new() } else { table },
             open,
             entries: input.entries.clone(),
@@ -116,6 +118,8 @@ pub(crate) enum EffectPlan {
     Violation,
     Promote,
     Constraint(Constraint, i64, i64),
+    /// Optional, and not granted.
+    Dropped,
 }
 
 /// An obligation with its numbers.
@@ -150,19 +154,24 @@ struct AppliesPlan {
 }
 
 impl Plan {
-    pub(crate) fn new(manifest: &Manifest, parameters: &[i64], vocabulary: &Vocabulary) -> Self {
-        let request = manifest.request.iter().map(|input| ColumnPlan::new("request", input, vocabulary)).collect();
+    pub(crate) fn new(manifest: &Manifest, granted: &Granted, parameters: &[i64], vocabulary: &Vocabulary) -> Self {
+        let plan = |frame: &str, input: &Input| ColumnPlan::new(frame, input, vocabulary, &granted.withheld);
+        let request = manifest.request.iter().map(|input| plan("request", input)).collect();
         let frames = manifest
             .frames
             .iter()
             .map(|frame| FramePlan {
                 frame: vocabulary.frame(&frame.name).unwrap_or(0),
-                columns: frame.columns.iter().map(|input| ColumnPlan::new(&frame.name, input, vocabulary)).collect(),
+                columns: frame.columns.iter().map(|input| plan(&frame.name, input)).collect(),
             })
             .collect();
         let effects = manifest
             .effects()
-            .map(|(rule, effect)| (rule as u16, effect_plan(effect, manifest, parameters, vocabulary)))
+            .enumerate()
+            .map(|(index, (rule, effect))| match granted.dropped.contains(&index) {
+                true => (rule as u16, EffectPlan::Dropped),
+                false => (rule as u16, effect_plan(effect, manifest, parameters, vocabulary)),
+            })
             .collect();
         Self { request, frames, effects, applies: AppliesPlan::new(&manifest.applies, vocabulary) }
     }
