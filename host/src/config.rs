@@ -140,7 +140,10 @@ impl Config {
                 if parameter.strictness(offered) >= parameter.strictness(number) {
                     number = offered;
                 } else if matches!(parameter.owner, Owner::Law | Owner::Reg) {
-                    return wrong(place, format!("{value} is looser than the value in force; an overlay only tightens"));
+                    return wrong(
+                        place,
+                        format!("{value} is looser than the value in force; an overlay only tightens"),
+                    );
                 } else {
                     let (parameter, owner) = (parameter.name.clone(), parameter.owner);
                     ignored.push((regulator.clone(), Looser { parameter, offered: value.clone(), owner }));
@@ -216,12 +219,11 @@ fn operators(parameter: &Parameter, default: &Value, value: &Value) -> Result<i6
     let number = encoded(place.clone(), parameter, value)?;
     let fixed = encoded(place.clone(), parameter, default)?;
     match parameter.owner {
-        Owner::Law if parameter.strictness(number) < parameter.strictness(fixed) => {
-            wrong(place, format!("{value} is looser than {default}, which the law fixes; only a stricter value is legal"))
-        }
-        Owner::Reg if number != fixed => {
-            wrong(place, format!("only a regulator's overlay sets this; it is {default}"))
-        }
+        Owner::Law if parameter.strictness(number) < parameter.strictness(fixed) => wrong(
+            place,
+            format!("{value} is looser than {default}, which the law fixes; only a stricter value is legal"),
+        ),
+        Owner::Reg if number != fixed => wrong(place, format!("only a regulator's overlay sets this; it is {default}")),
         _ => Ok(number),
     }
 }

@@ -194,15 +194,15 @@ impl GateBuilder {
             let mut values = Vec::new();
             for (index, parameter) in manifest.parameters.iter().enumerate() {
                 let Some(value) = source.overlays.get(&parameter.name) else { continue };
-                let place = || format!("{}: overlays.\"{}\"", source.reference(), parameter.name);
-                let offered = parameter
-                    .encode(value)
-                    .map_err(|message| BuildError::Config { place: place(), message })?;
-                if parameter.strictness(offered) >= parameter.strictness(base[index]) {
-                    values.push((index, offered));
-                } else {
-                    let (parameter, owner) = (parameter.name.clone(), parameter.owner);
-                    looser.push((*norm, Looser { parameter, offered: value.clone(), owner }));
+                // A value that is not even legal is not taken either, and no reason to fail: the norm's other rules stand.
+                match parameter.encode(value) {
+                    Ok(offered) if parameter.strictness(offered) >= parameter.strictness(base[index]) => {
+                        values.push((index, offered));
+                    }
+                    _ => {
+                        let (parameter, owner) = (parameter.name.clone(), parameter.owner);
+                        looser.push((*norm, Looser { parameter, offered: value.clone(), owner }));
+                    }
                 }
             }
             if !values.is_empty() {
@@ -282,7 +282,13 @@ impl Gate {
     /// Replaces the overrides in force ([`Override::read`]); no restart, and the next request obeys.
     pub fn set_overrides(&self, overrides: Vec<Override>) {
         for entry in &overrides {
-            warn!(module = entry.module, until_ms = entry.until_ms, reason = entry.reason, by = entry.by, "module overridden");
+            warn!(
+                module = entry.module,
+                until_ms = entry.until_ms,
+                reason = entry.reason,
+                by = entry.by,
+                "module overridden"
+            );
         }
         *self.overrides.write().unwrap_or_else(PoisonError::into_inner) = overrides;
     }
@@ -386,7 +392,12 @@ impl Gate {
             }
             let parts = parts_in(policy, stage, parts);
             let Err(failure) = self.consult(index, stage, batch, rows, &parts, turn, merge) else { continue };
-            warn!(policy = policy.module.manifest.reference(), kind = failure.0.name(), message = failure.1, "module failed");
+            warn!(
+                policy = policy.module.manifest.reference(),
+                kind = failure.0.name(),
+                message = failure.1,
+                "module failed"
+            );
             // The last good version, if there is one; else what the failure policy says.
             let stand_in = (self.set.policies[self.set.judging..].iter())
                 .position(|old| old.module.manifest.id == policy.module.manifest.id)

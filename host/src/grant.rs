@@ -88,7 +88,10 @@ impl Grant {
 
     fn allows_column(&self, name: &str, authority: &str) -> bool {
         // A norm's own columns are its own.
-        if name.split_once(".x.").is_some_and(|(_, rest)| rest.strip_prefix(authority).is_some_and(|r| r.starts_with('.'))) {
+        if name
+            .split_once(".x.")
+            .is_some_and(|(_, rest)| rest.strip_prefix(authority).is_some_and(|r| r.starts_with('.')))
+        {
             return true;
         }
         match &self.columns {
@@ -108,20 +111,18 @@ impl Grant {
             list.as_ref().map_or(default, |names| names.iter().any(|known| known == name))
         };
         let (allowed, what) = match effect {
-            Effect::Label(label) => (
-                strongest >= Action::Label && listed(&self.labels, label, true),
-                format!("the label `{label}`"),
-            ),
+            Effect::Label(label) => {
+                (strongest >= Action::Label && listed(&self.labels, label, true), format!("the label `{label}`"))
+            }
             Effect::Demote(_) => (strongest >= Action::Demote, "demoting rows".to_owned()),
             Effect::Block(_) => (strongest >= Action::Block, "withholding rows".to_owned()),
             Effect::Tag(action) => (
                 *action <= self.tags.unwrap_or(if full { TagAction::Delete } else { TagAction::Suppress }),
                 format!("the tag action {}", format!("{action:?}").to_lowercase()),
             ),
-            Effect::Obligation(obligation) => (
-                listed(&self.obligations, &obligation.code, true),
-                format!("the obligation `{}`", obligation.code),
-            ),
+            Effect::Obligation(obligation) => {
+                (listed(&self.obligations, &obligation.code, true), format!("the obligation `{}`", obligation.code))
+            }
             Effect::Veto(feature) => (
                 listed(&self.vetoes, feature, full || !WITHHELD_VETOES.contains(&feature.as_str())),
                 format!("a veto on `{feature}`"),
@@ -160,10 +161,10 @@ impl Grant {
 
     /// Where the grant goes beyond what an association has by default: a sentence each, for a person to weigh.
     pub fn wider_than_default(&self, authority: &str) -> Vec<String> {
-        let says = |what: String| format!("the authority `{authority}` {what}, which an association may not by default");
+        let says =
+            |what: String| format!("the authority `{authority}` {what}, which an association may not by default");
         let mut wider = Vec::new();
-        let columns: Vec<&str> =
-            WITHHELD.into_iter().filter(|name| self.allows_column(name, authority)).collect();
+        let columns: Vec<&str> = WITHHELD.into_iter().filter(|name| self.allows_column(name, authority)).collect();
         if !columns.is_empty() {
             wider.push(says(format!("may read {}", columns.join(", "))));
         }

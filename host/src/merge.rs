@@ -10,7 +10,7 @@ use crate::outcome::{
     ArgumentValue, Cause, ConstraintItem, Failure, ObligationItem, Reason, ShadowItem, TagVerdict, Target, VetoItem,
 };
 use crate::plan::{ArgumentPlan, EffectPlan};
-use crate::policy_set::{Resolved, Fallback, HOST_FAILURE, Loaded, PolicySet, RuleRef};
+use crate::policy_set::{Fallback, HOST_FAILURE, Loaded, PolicySet, Resolved, RuleRef};
 use crate::sandbox::FailureKind;
 use crate::verdict::{Action, FULL_WEIGHT, Judgement};
 

@@ -67,7 +67,9 @@ pub enum LoadError {
         error: ManifestError,
     },
     /// Its authority may not do what it asks.
-    #[error("module {place}: beyond the grant of `{authority}`: {refused}; widen [authorities.{authority}] or mark it optional")]
+    #[error(
+        "module {place}: beyond the grant of `{authority}`: {refused}; widen [authorities.{authority}] or mark it optional"
+    )]
     Grant {
         /// Where the module came from.
         place: String,

@@ -70,7 +70,9 @@ pub(crate) fn ignored_overlay(regulator: &str, looser: &Looser) -> Notice {
     Notice {
         code: "overlay-ignored",
         policy: None,
-        message: format!("{offered} of {regulator} for `{parameter}` is looser than the value in force, which was kept"),
+        message: format!(
+            "{offered} of {regulator} for `{parameter}` is looser than the value in force, which was kept"
+        ),
     }
 }
 
@@ -79,7 +81,9 @@ pub(crate) fn loosening(norm: String, looser: &Looser) -> Notice {
     let Looser { parameter, offered, .. } = looser;
     Notice {
         code: "art05.loosening",
-        message: format!("{offered} for `{parameter}` is looser than the value in force, which was kept"),
+        message: format!(
+            "{offered} for `{parameter}` would loosen the value in force, or is not legal; that value was kept"
+        ),
         policy: Some(norm),
     }
 }

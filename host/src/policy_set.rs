@@ -211,9 +211,10 @@ impl Loaded {
 
     /// The parameters under the sector norms that a request adopted.
     pub(crate) fn under(&self, adopted: &[bool]) -> &Resolved {
-        let index = self.tightened_by.iter().enumerate().fold(0, |index, (bit, norm)| {
-            index | usize::from(adopted.get(usize::from(*norm)) == Some(&true)) << bit
-        });
+        let index =
+            self.tightened_by.iter().enumerate().fold(0, |index, (bit, norm)| {
+                index | usize::from(adopted.get(usize::from(*norm)) == Some(&true)) << bit
+            });
         &self.resolved[index.min(self.resolved.len() - 1)]
     }
 

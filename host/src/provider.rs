@@ -102,7 +102,9 @@ impl Facts {
                 Column::Integer { known: known.clone(), values: vec![value] }
             }
             // 1 is no and 2 is yes; no is stricter.
-            (Column::Tri(ours), Some(Column::Tri(theirs)), _) if theirs[0] != 0 => Column::Tri(vec![ours[0].min(theirs[0])]),
+            (Column::Tri(ours), Some(Column::Tri(theirs)), _) if theirs[0] != 0 => {
+                Column::Tri(vec![ours[0].min(theirs[0])])
+            }
             (Column::Term(ours), Some(Column::Term(theirs)), Stricter::Covered) if theirs[0] != 0 => {
                 // Only what both place elsewhere is elsewhere. Covered is the first of the terms.
                 Column::Term(vec![ours[0].min(theirs[0])])

@@ -338,15 +338,19 @@ impl Sandbox {
             return (Err((FailureKind::Trap, error.to_string())), 0);
         }
         // 3. Instantiate and call. The instance dies with the store, whatever happened.
-        let answer = compiled.0.instantiate(&mut store).and_then(|policy: Policy| {
-            policy.normgate_policy_judging().call_evaluate(&mut store, call)
-        });
+        let answer = compiled
+            .0
+            .instantiate(&mut store)
+            .and_then(|policy: Policy| policy.normgate_policy_judging().call_evaluate(&mut store, call));
         let used = allowance.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         (answer.map_err(|error| classify(&error)), used)
     }
 }
 
-#[allow(unsafe_code, reason = "wasmtime loads machine code; whoever made these bytes was trusted to, see GateBuilder::compiler")]
+#[allow(
+    unsafe_code,
+    reason = "wasmtime loads machine code; whoever made these bytes was trusted to, see GateBuilder::compiler"
+)]
 fn artifact(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes come from the compiler that the embedder named, which is `precompile` in another process.
     unsafe { Component::deserialize(engine, bytes) }

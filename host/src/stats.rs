@@ -101,8 +101,9 @@ impl Totals {
         let withheld: &[Verdict] = &outcome.verdicts[outcome.shown..];
         for reason in withheld.iter().flat_map(|verdict| outcome.reasons(verdict)) {
             if reason.effect == Action::Block
-                && let Some(count) =
-                    health.get(usize::from(reason.rule.policy)).and_then(|h| h.withheld.get(usize::from(reason.rule.rule)))
+                && let Some(count) = health
+                    .get(usize::from(reason.rule.policy))
+                    .and_then(|h| h.withheld.get(usize::from(reason.rule.rule)))
             {
                 count.fetch_add(1, Ordering::Relaxed);
             }

@@ -23,7 +23,8 @@ const MEMORY: libc::rlim_t = 2 << 30;
 
 /// Compiles a module in a child process.
 pub(crate) fn in_child(module: &Module) -> Result<Vec<u8>, String> {
-    let program = std::env::current_exe().map_err(|error| format!("cannot find this program to compile with: {error}"))?;
+    let program =
+        std::env::current_exe().map_err(|error| format!("cannot find this program to compile with: {error}"))?;
     let mut child = Command::new(program)
         .arg(COMMAND)
         .stdin(Stdio::piped())

@@ -60,7 +60,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         _ => bail!("say how long with --for (90s, 30m, 2h), or --end"),
     };
     if seconds > MAX_OVERRIDE_S {
-        bail!("--for: an override lasts at most {} h; what lasts longer is a change of configuration", MAX_OVERRIDE_S / 3600);
+        bail!(
+            "--for: an override lasts at most {} h; what lasts longer is a change of configuration",
+            MAX_OVERRIDE_S / 3600
+        );
     }
     let Some(reason) = args.reason.clone().filter(|reason| !reason.trim().is_empty()) else {
         bail!("say why with --reason; it stands in every outcome");

@@ -11,7 +11,7 @@ use crate::compile;
 use crate::r#override::record_of;
 
 /// Options that say which policies judge, and how.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub(crate) struct Source {
     /// Module file or folder of modules to load instead of the embedded set; may be given again
     #[arg(short = 'p', long = "policy", value_name = "MODULE.wasm|DIR")]
@@ -99,8 +99,8 @@ pub(crate) fn artifacts() -> Option<Artifacts> {
     }
 }
 
-/// The modules of a file, or of all `.wasm` files of a folder, by name.
-pub(crate) fn read_modules(path: &Path) -> Result<Vec<Module>> {
+/// The file, or all `.wasm` files of a folder, by name.
+pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     let mut files = vec![path.to_owned()];
     if path.is_dir() {
         files = std::fs::read_dir(path)
@@ -113,7 +113,12 @@ pub(crate) fn read_modules(path: &Path) -> Result<Vec<Module>> {
             bail!("{}: no .wasm file in this folder", path.display());
         }
     }
-    files
+    Ok(files)
+}
+
+/// The modules of a file, or of all `.wasm` files of a folder, by name.
+pub(crate) fn read_modules(path: &Path) -> Result<Vec<Module>> {
+    files(path)?
         .iter()
         .map(|file| {
             let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
