@@ -300,3 +300,13 @@ fn only_a_norm_tightens_parameters_of_others() {
         "module made.wasm: overlays: only a sector norm tightens parameters of other modules; name its `pack`"
     );
 }
+
+#[test]
+fn the_example_of_the_manual_is_a_configuration() {
+    let manual = include_str!("../docs/operating.md");
+    let example = manual.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let film_club = include_bytes!("frozen/film-club-0.1.0.wasm");
+    let film_club = Module::read("film-club.wasm", film_club, Vocabulary::shipped()).unwrap();
+    let gate = builder(example).policies(embedded::arp()).policies([film_club]).trusting().build().unwrap();
+    assert_eq!(gate.policy_set().manifests().count(), embedded::arp().len() + 1);
+}
