@@ -158,7 +158,7 @@ impl GateBuilder {
             semantics.push_str(&format!(" provider={}", facts.digest()));
         }
         let observed_until = self.config.observed_until()?;
-        let set = PolicySet::new(policies, stand_ins, observed_until, notices, &semantics)?;
+        let set = PolicySet::new(policies, stand_ins, observed_until, notices, &vocabulary, &semantics)?;
         let health = set.policies.iter().map(|policy| Health::new(policy, self.config.breaker)).collect();
         Ok(Gate {
             sandbox,

@@ -1,7 +1,5 @@
 //! Merging answers: each is checked whole, then added; the order in which modules answer leaves no trace.
 
-use std::collections::BTreeMap;
-
 use normgate_contract::{Block, Level, REQUEST_ROW, Stage, TagAction};
 
 use crate::batch::Batch;
@@ -9,7 +7,7 @@ use crate::bindings::exports::normgate::policy::judging::Answer;
 use crate::outcome::{
     ArgumentValue, Cause, ConstraintItem, Failure, ObligationItem, Reason, ShadowItem, TagVerdict, Target, VetoItem,
 };
-use crate::plan::{ArgumentPlan, EffectPlan};
+use crate::plan::EffectPlan;
 use crate::policy_set::{Fallback, HOST_FAILURE, Loaded, PolicySet, Resolved, RuleRef};
 use crate::sandbox::FailureKind;
 use crate::verdict::{Action, FULL_WEIGHT, Judgement};
@@ -206,21 +204,21 @@ impl<'m> Merge<'m> {
                 tag.reasons.push((rule, *action, cause));
             }
             EffectPlan::Obligation(plan) => {
-                let args = plan.args.iter().map(|(name, argument)| {
-                    let value = match argument {
-                        ArgumentPlan::Flag(flag) => ArgumentValue::Flag(*flag),
-                        ArgumentPlan::Number(number) => ArgumentValue::Number(*number),
-                        ArgumentPlan::Computed => ArgumentValue::Number(value),
-                    };
-                    (name.clone(), value)
-                });
+                let args = match (&plan.args, plan.computed) {
+                    (Some(args), Some(computed)) => {
+                        let mut args = args.to_vec();
+                        args[computed].1 = ArgumentValue::Number(value);
+                        Some(args.into())
+                    }
+                    (args, _) => args.clone(),
+                };
                 self.obligations.push(ObligationItem {
-                    code: plan.code.clone(),
+                    code: plan.code,
                     target: if plan.about_request { Target::Request } else { target },
                     rule,
                     deadline_s: plan.deadline_s,
                     retain_d: plan.retain_d,
-                    args: args.collect::<BTreeMap<_, _>>(),
+                    args,
                 });
             }
             EffectPlan::Veto(feature) => self.vetoes.push(VetoItem { feature: feature.clone(), rule }),
@@ -263,7 +261,7 @@ impl<'m> Merge<'m> {
             EffectPlan::Tag(action) => (Target::Tag(row), "tag", format!("{action:?}").to_lowercase()),
             EffectPlan::Obligation(plan) => {
                 let about = if plan.about_request { Target::Request } else { target(level, row) };
-                (about, "obligation", plan.code.clone())
+                (about, "obligation", self.batch.vocabulary.obligations[usize::from(plan.code)].clone())
             }
             EffectPlan::Veto(feature) => (Target::Request, "veto", feature.clone()),
             EffectPlan::VetoTag => {
@@ -368,10 +366,15 @@ impl<'m> Merge<'m> {
             tag.reasons.sort_by(|a, b| id(a.0).cmp(id(b.0)).then(b.1.cmp(&a.1)).then(b.2.cmp(&a.2)));
             tag.reasons.dedup_by(|later, first| later.0 == first.0);
         }
-        self.obligations
-            .sort_by(|a, b| (&a.code, a.target, id(a.rule), &a.args).cmp(&(&b.code, b.target, id(b.rule), &b.args)));
+        // Dense lists owe thousands of things, so these are sorted by numbers, and names are looked up when they are written.
+        let set = self.set;
+        let rank = |rule: RuleRef| set.rank(rule);
+        self.obligations.sort_by(|a, b| {
+            let key = |o: &ObligationItem| (set.obligation_rank[usize::from(o.code)], o.target, rank(o.rule));
+            key(a).cmp(&key(b)).then_with(|| a.args.cmp(&b.args))
+        });
         self.obligations.dedup_by(|later, first| {
-            let same = (&later.code, later.target, later.rule) == (&first.code, first.target, first.rule);
+            let same = (later.code, later.target, later.rule) == (first.code, first.target, first.rule);
             if same {
                 first.deadline_s = [first.deadline_s, later.deadline_s].into_iter().flatten().min();
                 first.retain_d = first.retain_d.max(later.retain_d);
@@ -382,12 +385,12 @@ impl<'m> Merge<'m> {
         self.vetoes.dedup();
         self.constraints.sort_by(|a, b| (&a.kind, &a.codes, id(a.rule)).cmp(&(&b.kind, &b.codes, id(b.rule))));
         self.constraints.dedup();
-        self.promote.sort_by(|a, b| (a.0, id(a.1)).cmp(&(b.0, id(b.1))));
+        self.promote.sort_by_key(|(target, rule)| (*target, rank(*rule)));
         self.promote.dedup();
-        self.violations.sort_by(|a, b| (a.0, id(a.1)).cmp(&(b.0, id(b.1))).then(b.2.cmp(&a.2)));
+        self.violations.sort_by_key(|(target, rule, cause)| (*target, rank(*rule), std::cmp::Reverse(*cause)));
         self.violations.dedup_by(|later, first| (later.0, later.1) == (first.0, first.1));
         self.shadow.sort_by(|a, b| {
-            (a.effect, a.target, id(a.rule), &a.value).cmp(&(b.effect, b.target, id(b.rule), &b.value))
+            (a.effect, a.target, rank(a.rule), &a.value).cmp(&(b.effect, b.target, rank(b.rule), &b.value))
         });
         self.shadow.dedup();
         self.spared.sort_by_key(|(row, rule)| (*row, id(*rule), rule.policy));

@@ -1,6 +1,7 @@
 //! From a manifest to a plan: which columns of a batch a module gets, and how each code translates.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use normgate_contract::{
     Applies, Argument, Block, ColumnType, Constraint, Effect, FIRST_ENTRY, Input, Manifest, Obligation, Quantity,
@@ -10,6 +11,7 @@ use normgate_contract::{
 use crate::batch::{Batch, Column, Lists, OPEN_TERM};
 use crate::bindings::exports::normgate::policy::judging as wit;
 use crate::grant::Granted;
+use crate::outcome::ArgumentValue;
 
 /// How one column of a module is made from the batch.
 pub(crate) struct ColumnPlan {
@@ -125,18 +127,13 @@ pub(crate) enum EffectPlan {
 /// An obligation with its numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct ObligationPlan {
-    pub(crate) code: String,
+    pub(crate) code: u16,
     pub(crate) about_request: bool,
     pub(crate) deadline_s: Option<i64>,
     pub(crate) retain_d: Option<i64>,
-    pub(crate) args: Vec<(String, ArgumentPlan)>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum ArgumentPlan {
-    Flag(bool),
-    Number(i64),
-    Computed,
+    pub(crate) args: Option<Arc<[(Box<str>, ArgumentValue)]>>,
+    /// Position of the argument that the answer carries.
+    pub(crate) computed: Option<usize>,
 }
 
 /// Everything about a module that is decided once, at load.
@@ -247,22 +244,19 @@ fn effect_plan(effect: &Effect, manifest: &Manifest, parameters: &[i64], vocabul
         Effect::Block(hold) => EffectPlan::Block(*hold),
         Effect::Tag(action) => EffectPlan::Tag(*action),
         Effect::Obligation(Obligation { code, deadline_s, retain_d, args }) => EffectPlan::Obligation(ObligationPlan {
-            code: code.clone(),
+            code: vocabulary.obligations.iter().position(|known| known == code).unwrap_or(0) as u16,
             about_request: vocabulary.about_request.contains(code),
             deadline_s: deadline_s.as_ref().map(quantity),
             retain_d: retain_d.as_ref().map(quantity),
-            args: args
-                .iter()
-                .map(|(name, argument)| {
-                    let argument = match argument {
-                        Argument::Flag(flag) => ArgumentPlan::Flag(*flag),
-                        Argument::Constant(number) => ArgumentPlan::Number(*number),
-                        Argument::Named(name) if name == "computed" => ArgumentPlan::Computed,
-                        Argument::Named(name) => ArgumentPlan::Number(parameter(name)),
-                    };
-                    (name.clone(), argument)
-                })
-                .collect(),
+            computed: args.values().position(|argument| is_computed(argument)),
+            args: (!args.is_empty()).then(|| {
+                let value = |argument: &Argument| match argument {
+                    Argument::Flag(flag) => ArgumentValue::Flag(*flag),
+                    Argument::Constant(number) => ArgumentValue::Number(*number),
+                    Argument::Named(name) => ArgumentValue::Number(parameter(name)),
+                };
+                args.iter().map(|(name, argument)| (name.as_str().into(), value(argument))).collect()
+            }),
         }),
         Effect::Veto(feature) if feature == "tag" => EffectPlan::VetoTag,
         Effect::Veto(feature) => EffectPlan::Veto(feature.clone()),
@@ -272,6 +266,10 @@ fn effect_plan(effect: &Effect, manifest: &Manifest, parameters: &[i64], vocabul
             EffectPlan::Constraint(constraint.clone(), quantity(&constraint.count), quantity(&constraint.slots))
         }
     }
+}
+
+fn is_computed(argument: &Argument) -> bool {
+    matches!(argument, Argument::Named(name) if name == "computed")
 }
 
 /// Columns that had to be made for one call.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use normgate_contract::{Block, Day, Level, Manifest, OnFailure, Rule, Stage};
+use normgate_contract::{Block, Day, Level, Manifest, OnFailure, Rule, Stage, Vocabulary};
 use sha2::{Digest, Sha256};
 
 use crate::config::Looser;
@@ -58,6 +58,8 @@ pub struct PolicySet {
     pub(crate) policies: Vec<Loaded>,
     /// How many of `policies` judge.
     pub(crate) judging: usize,
+    /// Place of each of the vocabulary's obligations among all by name, for sorting.
+    pub(crate) obligation_rank: Vec<u16>,
     /// What was noticed when the set was made; in every outcome.
     pub(crate) notices: Vec<Notice>,
     /// The first day on which what is decided is applied; until then it is only reported.
@@ -78,6 +80,7 @@ impl PolicySet {
         stand_ins: Vec<Loaded>,
         observed_until: Option<Day>,
         notices: Vec<Notice>,
+        vocabulary: &Vocabulary,
         semantics: &str,
     ) -> Result<Self, BuildError> {
         for (index, policy) in policies.iter().enumerate() {
@@ -100,7 +103,13 @@ impl PolicySet {
             policy.rank = rules(policy).iter().map(|id| ids.binary_search(id).unwrap_or(0) as u32).collect();
         }
         let digest = digest(&policies, observed_until, &notices, semantics);
-        Ok(Self { policies, judging, notices, observed_until, digest })
+        let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
+        by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
+        let mut obligation_rank = vec![0; by_name.len()];
+        for (rank, code) in by_name.into_iter().enumerate() {
+            obligation_rank[usize::from(code)] = rank as u16;
+        }
+        Ok(Self { policies, judging, obligation_rank, notices, observed_until, digest })
     }
 
     /// `sha256:<hex>` over policies, component digests, modes, failure policies, resolved parameters and semantics.
@@ -132,6 +141,12 @@ impl PolicySet {
         let policy = self.policies.get(usize::from(policy))?;
         let index = policy.module.manifest.parameters.iter().position(|parameter| parameter.name == name)?;
         policy.resolved.first()?.parameters.get(index).copied()
+    }
+
+    /// Place of a rule's id among all ids of the set; the host's own come last.
+    pub(crate) fn rank(&self, rule: RuleRef) -> u32 {
+        let ranks = self.policies.get(usize::from(rule.policy)).map(|policy| &policy.rank);
+        ranks.and_then(|ranks| ranks.get(usize::from(rule.rule))).copied().unwrap_or(u32::MAX)
     }
 
     /// `<id>@<version>` of a rule's policy.
