@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use normgate::contract::{Day, Vocabulary};
-use normgate::{Action, Batch, Config, Gate, Module, Outcome, Target, embedded};
+use normgate::{Action, Batch, Config, Gate, Limits, Module, Outcome, Target, embedded};
 use serde_json::{Value, json};
 use support::component::{module, with_manifest};
 
@@ -245,6 +245,20 @@ fn a_time_far_from_the_clock_is_noticed_in_live_use_only() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
     old["ctx"]["now_ms"] = json!(now);
     assert!(notices(&live.evaluate(&read(&old))).is_empty());
+}
+
+#[test]
+fn the_longest_list_is_judged_within_the_limits() {
+    // Work grows with the rows and no faster, so a sixteenth of the longest list says how much the longest takes.
+    let mut numbers = support::Numbers::new(7);
+    let line = support::request_with(&mut numbers, normgate::MAX_ROWS as u64 / 16, 3);
+    let gate = Gate::builder().policies(embedded::arp()).as_of(day("2026-11-01")).build().unwrap();
+    let outcome = gate.evaluate(&Batch::from_json(line.as_bytes()).unwrap());
+    assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
+    for module in gate.stats().modules {
+        let most = module.fuel / module.calls.max(1) * 16;
+        assert!(most < Limits::default().fuel, "{} would use {most} units", module.policy);
+    }
 }
 
 #[test]

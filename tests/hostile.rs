@@ -5,7 +5,7 @@ mod support;
 
 use normgate::contract::Vocabulary;
 use normgate::{Batch, Detail, FailureKind, Gate, LoadError, Module, embedded};
-use support::component::{MANIFEST, module, with_manifest};
+use support::component::{MANIFEST, items, made, module, with_manifest};
 
 fn embedded_module(name: &str) -> Module {
     embedded::arp().into_iter().find(|module| module.manifest.module == name).unwrap()
@@ -82,11 +82,149 @@ fn memory_beyond_the_limit_is_refused_to_the_guest() {
 }
 
 #[test]
-fn a_module_is_fresh_at_every_call() {
-    // Traps when a global remembers an earlier call.
-    let body = "(if (i32.ne (i32.load (i32.const 4000)) (i32.const 0)) (then unreachable))
-                (i32.store (i32.const 4000) (i32.const 1))";
+fn a_loop_or_a_trap_before_evaluate_is_a_failure_like_any() {
+    let memory = r#"(memory (export "memory") 64)"#;
+    let starting = |body: &str| made(&format!("{memory} (func $start {body}) (start $start)"), "");
+    assert_eq!(failure(&starting("(loop (br 0))")), Some(FailureKind::Fuel));
+    assert_eq!(failure(&starting("unreachable")), Some(FailureKind::Trap));
+    assert_eq!(failure(&starting("")), None);
+}
+
+#[test]
+fn recursion_without_end_runs_out_of_stack() {
+    let fields = r#"(memory (export "memory") 64) (func $down (result i32) (i32.add (call $down) (i32.const 1)))"#;
+    assert_eq!(failure(&made(fields, "(drop (call $down))")), Some(FailureKind::Trap));
+}
+
+#[test]
+fn a_call_through_nothing_or_division_by_zero_is_a_trap() {
+    let table = r#"(memory (export "memory") 64) (table 4 funcref) (type $t (func))"#;
+    assert_eq!(failure(&made(table, "(call_indirect (type $t) (i32.const 1))")), Some(FailureKind::Trap));
+    assert_eq!(failure(&module("(drop (i32.div_u (i32.const 1) (i32.const 0)))", 0, 1, 1)), Some(FailureKind::Trap));
+    assert_eq!(failure(&module("(drop (i32.load (i32.const -4)))", 0, 1, 1)), Some(FailureKind::Trap));
+}
+
+#[test]
+fn an_answer_that_points_outside_memory_is_garbage() {
+    for (at, value) in [(1024, -16), (1028, 0x7fff_ffff), (1032, 0x00ff_fff8)] {
+        let body = format!("(i32.store (i32.const {at}) (i32.const {value}))");
+        let kind = failure(&module(&body, 0, 1, 1));
+        assert!(matches!(kind, Some(FailureKind::Garbage | FailureKind::Output | FailureKind::Trap)), "{kind:?}");
+    }
+    // Lists of different lengths are no answer either.
+    assert_eq!(failure(&module("(i32.store (i32.const 1044) (i32.const 2))", 0, 1, 1)), Some(FailureKind::Garbage));
+    // A flag is 0 or 1.
+    assert_eq!(failure(&module("(i32.store8 (i32.const 2096) (i32.const 7))", 0, 1, 1)), Some(FailureKind::Garbage));
+}
+
+#[test]
+fn a_list_of_128_megabytes_is_not_read() {
+    let fields = r#"(memory (export "memory") 512)"#;
+    let body = "(i32.store (i32.const 1044) (i32.const 4000000))";
+    assert_eq!(failure(&made(fields, body)), Some(FailureKind::Output));
+}
+
+/// The sentence of a module that the gate refuses to build with.
+fn refused_at_build(bytes: &[u8]) -> String {
+    let module = Module::read("hostile.wasm", bytes, Vocabulary::shipped()).unwrap();
+    Gate::builder().policies([module]).trusting().build().err().map(|error| error.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn memory_and_tables_that_are_declared_too_large_are_refused_at_load() {
+    let memory = refused_at_build(&made(r#"(memory (export "memory") 4096)"#, ""));
+    assert!(memory.starts_with("module hostile.wasm: ") && memory.contains("memory"), "{memory}");
+    let table = refused_at_build(&made(r#"(memory (export "memory") 64) (table 1000000 funcref)"#, ""));
+    assert!(table.starts_with("module hostile.wasm: ") && table.contains("table"), "{table}");
+}
+
+#[test]
+fn a_memory_may_say_how_far_it_would_like_to_grow() {
+    assert_eq!(failure(&made(r#"(memory (export "memory") 64 65536)"#, &items(&[(0, 1, 300_000)]))), None);
+}
+
+/// Everything a module can remember between calls: it traps when any of it is as an earlier call left it.
+#[test]
+fn no_call_remembers_another() {
+    let fields = r#"(memory (export "memory") 64 256) (table $t 4 8 funcref) (global $calls (mut i32) (i32.const 0))
+        (global $far (mut i64) (i64.const 7)) (func $f) (elem declare func $f)"#;
+    let remembers = [
+        // A global, counted on.
+        "(if (global.get $calls) (then unreachable)) (global.set $calls (i32.add (global.get $calls) (i32.const 1)))",
+        "(if (i64.ne (global.get $far) (i64.const 7)) (then unreachable)) (global.set $far (i64.const 8))",
+        // Memory: near the answer, at the end, and beyond the first size.
+        "(if (i32.load (i32.const 4000)) (then unreachable)) (i32.store (i32.const 4000) (i32.const 1))",
+        "(if (i64.ne (i64.load (i32.const 4194296)) (i64.const 0)) (then unreachable)) (i64.store (i32.const 4194296) (i64.const -1))",
+        "(if (i32.ne (memory.size) (i32.const 64)) (then unreachable)) (drop (memory.grow (i32.const 16)))
+         (if (i32.load (i32.const 5000000)) (then unreachable)) (i32.store (i32.const 5000000) (i32.const 1))",
+        // A table: an entry, and its size.
+        "(if (i32.eqz (ref.is_null (table.get $t (i32.const 1)))) (then unreachable)) (table.set $t (i32.const 1) (ref.func $f))",
+        "(if (i32.ne (table.size $t) (i32.const 4)) (then unreachable)) (drop (table.grow $t (ref.func $f) (i32.const 2)))",
+    ];
+    for body in remembers {
+        // `failure` judges twice with one gate and compares.
+        assert_eq!(failure(&made(fields, &format!("{body} {}", items(&[(0, 1, 300_000)])))), None, "{body}");
+    }
+}
+
+/// What one module leaves in its slot of the pool is not there for the next, also when it trapped in the middle.
+#[test]
+fn a_slot_is_clean_after_whoever_used_it() {
+    let memory = r#"(memory (export "memory") 64 256)"#;
+    // Fills memory with ones, grown pages included, and traps.
+    let litter = "(drop (memory.grow (i32.const 64))) (memory.fill (i32.const 65536) (i32.const 1) (i32.const 8323072)) unreachable";
+    // Adds up what it finds where nothing of its own lies. Columns are handed over below 1 MiB here.
+    let sum = "(local.set 0 (i32.const 1048576)) (drop (memory.grow (i32.const 64)))
+        (loop
+            (if (i64.ne (i64.load (local.get 0)) (i64.const 0)) (then unreachable))
+            (local.set 0 (i32.add (local.get 0) (i32.const 8)))
+            (br_if 0 (i32.lt_u (local.get 0) (i32.const 8388608))))";
+    let gate = |bytes: &[u8], name: &str| {
+        let manifest = MANIFEST.replace("hostile/module", &format!("hostile/{name}"));
+        let module = Module::read(name, &with_manifest(bytes.to_vec(), &manifest), Vocabulary::shipped()).unwrap();
+        Gate::builder().policies([module]).trusting().build().unwrap()
+    };
+    let (litters, sums) = (gate(&made(memory, litter), "litter"), gate(&made(memory, sum), "sum"));
+    for _ in 0..200 {
+        assert_eq!(litters.evaluate(&batch()).failures[0].kind, FailureKind::Trap);
+        let outcome = sums.evaluate(&batch());
+        assert!(outcome.failures.is_empty(), "another call's bytes were there: {:?}", outcome.failures);
+    }
+}
+
+#[test]
+fn a_module_gets_the_columns_that_it_declares_and_no_more() {
+    // It traps when the list of frames or of columns is longer than declared: one frame, no column.
+    let body = "(if (i32.ne (local.get 10) (i32.const 1)) (then unreachable))
+        (if (i32.ne (i32.load offset=8 (local.get 9)) (i32.const 0)) (then unreachable))";
     assert_eq!(failure(&module(body, 0, 1, 300_000)), None);
+    // And what it is handed is shorter than what a fuller batch holds: nothing of the user reaches it.
+    let scalars = "(if (i32.ne (local.get 6) (i32.const 0)) (then unreachable))";
+    assert_eq!(failure(&module(scalars, 0, 1, 300_000)), None);
+}
+
+#[test]
+fn order_duplicates_and_overlaps_of_an_answer_leave_no_trace() {
+    let judge = |answer: &[(u32, u16, i64)]| {
+        let bytes = made(r#"(memory (export "memory") 64)"#, &items(answer));
+        let hostile = Module::read("odd.wasm", &bytes, Vocabulary::shipped()).unwrap();
+        let gate = Gate::builder().policies([hostile, embedded_module("art09")]).trusting().build().unwrap();
+        let outcome = gate.evaluate(&batch());
+        let mut answer: serde_json::Value = serde_json::from_str(&outcome.to_json(Detail::default())).unwrap();
+        assert_eq!(answer["failures"], serde_json::json!([]));
+        // The set differs by the module's bytes, and nothing else may.
+        for key in ["policy_set", "decision_id"] {
+            answer[key].take();
+        }
+        answer
+    };
+    let sorted = [(0, 1, 300_000), (0, 1, 700_000), (1, 0, 0), (1, 1, 500_000)];
+    let expected = judge(&sorted);
+    let mut backwards = sorted;
+    backwards.reverse();
+    assert_eq!(judge(&backwards), expected);
+    assert_eq!(judge(&[&sorted[..], &sorted[..], &backwards[..]].concat()), expected);
+    assert_eq!(judge(&[(1, 1, 500_000), (0, 1, 300_000), (1, 0, 0)]), expected, "the stronger effect is enough");
 }
 
 fn refusal(bytes: &[u8]) -> LoadError {
@@ -121,6 +259,19 @@ fn what_is_no_policy_is_refused_with_a_sentence() {
             refusal(&with(&MANIFEST.replace(r#"{"block":"none"}"#, r#"{"label":"evil"}"#))),
         ),
         ("another contract", refusal(&with(&MANIFEST.replace("policy@0.1.0", "policy@9.0.0")))),
+        ("an older contract", refusal(&with(&MANIFEST.replace("policy@0.1.0", "policy@0.0.1")))),
+        (
+            "a function of 200 KB",
+            refusal(&made(r#"(memory (export "memory") 64)"#, &"(drop (i32.const 1))".repeat(60_000))),
+        ),
+        (
+            "a component of 9 MB",
+            refusal(&{
+                let mut bytes = whole.clone();
+                bytes.resize(9 << 20, 0);
+                bytes
+            }),
+        ),
         ("a manifest of 50 MB", refusal(&with(&" ".repeat(50 << 20)))),
     ];
     let text: String = sentences.iter().map(|(what, error)| format!("{what}\n    {error}\n")).collect();

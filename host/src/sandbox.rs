@@ -86,7 +86,7 @@ impl FailureKind {
 /// What judging may use. Fuel decides in a healthy process, since it ends the same way every time; the rest bounds the damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Units of work of one call. A rule over 10,000 rows takes a few million; this is about 20 ms of work.
+    /// Units of work of one call. A rule over 10,000 rows takes a few million; this is about 5 ms of work.
     pub fuel: u64,
     /// Units of work of all calls of one request: room for four modules that use up theirs, and for the honest ones beside
     /// them. Whoever's turn comes after that is not asked.
@@ -95,13 +95,14 @@ pub struct Limits {
     pub memory: usize,
     /// The guest's stack, bytes; rules do not recurse.
     pub stack: usize,
-    /// Wall-clock backstop of one call, in ticks of 10 ms. Fuel ends a call long before.
+    /// Wall-clock backstop of one call, in ticks of 10 ms. Fuel ends a call long before, also on a machine that does ten other
+    /// things: a deadline that decided would make outcomes depend on the machine.
     pub deadline_ticks: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { fuel: 200_000_000, budget: 1_000_000_000, memory: 32 << 20, stack: 256 << 10, deadline_ticks: 50 }
+        Self { fuel: 50_000_000, budget: 300_000_000, memory: 32 << 20, stack: 256 << 10, deadline_ticks: 200 }
     }
 }
 
@@ -364,7 +365,7 @@ fn classify(error: &wasmtime::Error) -> (FailureKind, String) {
         Some(Trap::Interrupt) => FailureKind::Deadline,
         Some(_) => FailureKind::Trap,
         None if error.is::<wasmtime::PoolConcurrencyLimitError>() => FailureKind::Overload,
-        None if root.contains("memory") => FailureKind::Memory,
+        None if root.contains("exceeds memory limits") => FailureKind::Memory,
         None if root.contains("fuel") => FailureKind::Output,
         None => FailureKind::Garbage,
     };
