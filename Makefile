@@ -9,7 +9,8 @@ help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 demo: target ## Judge the scenes that the project carries, for a person to read
-	@cargo run --quiet --locked -p normgate-cli -- demo
+	@cargo build --quiet --locked --workspace --bin normgate
+	@$(or $(CARGO_TARGET_DIR),target)/debug/normgate demo
 
 test: target ## Run every test
 	cargo test --locked --workspace
