@@ -17,10 +17,26 @@ pub enum Mode {
     Shadow,
 }
 
+/// How the set as a whole acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SetMode {
+    /// Every rule by its own mode.
+    Enforce,
+    /// Everything is judged and reported under `shadow`, and nothing is applied, until a day that is named.
+    Observe,
+}
+
 /// The operator's configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// How the set as a whole acts; absent = `enforce`.
+    #[serde(default)]
+    pub mode: Option<SetMode>,
+    /// With `mode = "observe"`: the first day (in Asia/Shanghai) on which the set is enforced.
+    #[serde(default)]
+    pub observe_until: Option<Day>,
     /// Values of parameters, by full name.
     #[serde(default)]
     pub parameters: BTreeMap<String, Value>,
@@ -43,6 +59,21 @@ impl Config {
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             wrong(format!("line {line}"), error.message().replace('\n', "; "))
         })
+    }
+
+    /// The day on which observing ends, if the set is to be observed. Observing without an end would be a quiet way to switch
+    /// the law off, so the day is not optional.
+    pub(crate) fn observed_until(&self) -> Result<Option<Day>, BuildError> {
+        match (self.mode, self.observe_until) {
+            (Some(SetMode::Observe), None) => wrong(
+                "mode".into(),
+                "`observe` needs the day on which it ends: add observe_until = \"YYYY-MM-DD\"".into(),
+            ),
+            (Some(SetMode::Enforce) | None, Some(_)) => {
+                wrong("observe_until".into(), "it goes with mode = \"observe\"; add that, or remove the day".into())
+            }
+            (_, day) => Ok(day),
+        }
     }
 
     /// The encoded parameter values of one module, in manifest order, in force on the day that begins at or before `at_ms`.

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::error::BuildError;
 use crate::merge::{Merge, Part};
 use crate::module::Module;
+use crate::notices;
 use crate::order;
 use crate::outcome::{Outcome, Scope, Verdict};
 use crate::plan::{Plan, Scratch};
@@ -108,7 +109,8 @@ impl GateBuilder {
                 module,
             });
         }
-        let set = Arc::new(PolicySet::new(policies, &sandbox.semantics())?);
+        let observed_until = self.config.observed_until()?;
+        let set = Arc::new(PolicySet::new(policies, observed_until, &sandbox.semantics())?);
         Ok(Gate { sandbox, set, vocabulary, as_of: self.as_of, applicability: self.applicability })
     }
 }
@@ -150,7 +152,9 @@ impl Gate {
                 asked.then(|| parts_of(policy, batch, at_ms)).filter(|parts| parts.iter().any(|p| *p != Part::Silent))
             })
             .collect();
-        let mut merge = Merge::new(&self.set, batch, emergency(batch));
+        let observed = self.set.observed_until.is_some_and(|day| at_ms < day.start_ms());
+        let emergency = emergency(batch);
+        let mut merge = Merge::new(&self.set, batch, &emergency, observed);
 
         // 2. Candidate stage: every module judges rows and tags, free of any order.
         self.stage(Stage::Candidate, batch, None, &parts, &mut merge);
@@ -161,7 +165,7 @@ impl Gate {
             && (self.set.policies.iter().zip(&parts))
                 .any(|(policy, parts)| parts.is_some() && policy.has_stage(Stage::Slate));
         if slate_asked {
-            let (mut order, shown) = order::arrange(batch, &merge.judgements);
+            let (mut order, shown) = order::sorted(batch, &merge.judgements);
             order.truncate(shown);
             let positions = batch.known_integers("candidates.rank_pos") as i64;
             let slate = batch.gather(&order).with_request_integer("request.slate.positions", positions);
@@ -170,7 +174,12 @@ impl Gate {
 
         // 4. The final order, and the outcome.
         let merged = merge.finish();
-        let (order, shown) = order::arrange(batch, &merged.judgements);
+        let (order, shown) = order::sorted(batch, &merged.judgements);
+        let mut notices = Vec::new();
+        notices.extend((scope == Scope::Out).then(|| notices::scope_contradiction(batch)).flatten());
+        notices.extend(self.as_of.is_none().then(|| notices::clock(batch, at_ms)).flatten());
+        notices.extend(self.set.observed_until.filter(|_| observed).map(notices::observed));
+        notices.extend(notices::emergencies(&self.set, batch, &emergency, &merged.spared));
         let verdicts = order
             .into_iter()
             .map(|row| Verdict {
@@ -194,8 +203,16 @@ impl Gate {
             violations: merged.violations,
             shadow: merged.shadow,
             failures: merged.failures,
-            notices: Vec::new(),
+            notices,
         }
+    }
+
+    /// What the request itself and the user's tags entail, before anything was retrieved: which features not to retrieve by
+    /// (vetoes), what is owed (obligations), which tags not to use. Candidates in the batch are ignored.
+    ///
+    /// Rules that look at candidates have nothing to look at here; judge the list with [`Gate::evaluate`] when it is there.
+    pub fn preflight(&self, request: &Batch) -> Outcome {
+        self.evaluate(&request.gather(&[]))
     }
 
     /// Asks every module that has rules of the stage.

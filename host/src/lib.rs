@@ -26,6 +26,7 @@
 #[doc(hidden)]
 pub use bindings::exports::normgate::policy::judging as __judging;
 
+mod arrange;
 mod artifacts;
 mod batch;
 mod bindings;
@@ -36,6 +37,7 @@ mod error;
 mod gate;
 mod merge;
 mod module;
+mod notices;
 mod order;
 mod outcome;
 mod plan;
@@ -44,9 +46,10 @@ mod sandbox;
 mod verdict;
 mod wire;
 
+pub use arrange::{Slate, Unmet};
 pub use artifacts::Artifacts;
 pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_ROWS, Reader};
-pub use config::{Config, Mode};
+pub use config::{Config, Mode, SetMode};
 pub use error::BuildError;
 pub use gate::{Gate, GateBuilder};
 pub use module::{LoadError, MAX_MANIFEST_BYTES, MAX_MODULE_BYTES, Module};

@@ -28,7 +28,11 @@ pub(crate) struct Merge<'m> {
     set: &'m PolicySet,
     batch: &'m Batch,
     /// Rows that only the two emergency-binding rules may block or demote.
-    emergency: Vec<bool>,
+    emergency: &'m [bool],
+    /// Whether what is decided is only reported.
+    observed: bool,
+    /// Blocks and demotions that an emergency row was spared.
+    spared: Vec<(u32, RuleRef)>,
     pub(crate) judgements: Vec<Judgement>,
     raw_reasons: Vec<(u32, u32, Reason)>,
     tags: Vec<TagVerdict>,
@@ -55,14 +59,17 @@ pub(crate) struct Merged {
     pub(crate) violations: Vec<(Target, RuleRef, Cause)>,
     pub(crate) shadow: Vec<ShadowItem>,
     pub(crate) failures: Vec<Failure>,
+    pub(crate) spared: Vec<(u32, RuleRef)>,
 }
 
 impl<'m> Merge<'m> {
-    pub(crate) fn new(set: &'m PolicySet, batch: &'m Batch, emergency: Vec<bool>) -> Self {
+    pub(crate) fn new(set: &'m PolicySet, batch: &'m Batch, emergency: &'m [bool], observed: bool) -> Self {
         Self {
             set,
             batch,
             emergency,
+            observed,
+            spared: Vec::new(),
             judgements: vec![Judgement::ALLOW; batch.candidates()],
             raw_reasons: Vec::new(),
             tags: vec![TagVerdict { action: TagAction::Keep, reasons: Vec::new() }; batch.tags()],
@@ -100,7 +107,12 @@ impl<'m> Merge<'m> {
             match parts[usize::from(*rule)] {
                 Part::Silent => {}
                 Part::Shadow => self.add_shadow(loaded, reference, effect, row, answer.values[index]),
-                Part::Enforced => self.apply(loaded, reference, effect, row, answer.values[index], cause),
+                Part::Enforced => {
+                    if self.observed {
+                        self.add_shadow(loaded, reference, effect, row, answer.values[index]);
+                    }
+                    self.apply(loaded, reference, effect, row, answer.values[index], cause);
+                }
             }
         }
         Ok(())
@@ -214,6 +226,7 @@ impl<'m> Merge<'m> {
     fn judge(&mut self, loaded: &Loaded, rule: RuleRef, row: u32, cause: Cause, judgement: Judgement) {
         let effect = judgement.action();
         if effect >= Action::Demote && self.exempt(loaded, rule.rule, row) {
+            self.spared.push((row, rule));
             return;
         }
         let known = &mut self.judgements[row as usize];
@@ -266,12 +279,13 @@ impl<'m> Merge<'m> {
         let all: Vec<u32> = (0..self.judgements.len() as u32).collect();
         if let Some(judgement) = judgement {
             for &row in rows.unwrap_or(&all) {
+                let rule = RuleRef { policy, rule: HOST_FAILURE };
                 if self.emergency[row as usize] {
+                    self.spared.push((row, rule));
                     continue;
                 }
                 let known = &mut self.judgements[row as usize];
                 *known = known.join(judgement);
-                let rule = RuleRef { policy, rule: HOST_FAILURE };
                 self.raw_reasons.push((
                     row,
                     u32::MAX,
@@ -297,6 +311,9 @@ impl<'m> Merge<'m> {
 
     /// Sorts and joins what was said, so that nothing remembers who spoke first.
     pub(crate) fn finish(mut self) -> Merged {
+        if self.observed {
+            self.forget();
+        }
         let id = |rule: RuleRef| self.set.rule_id(rule);
         self.raw_reasons.sort_by_key(|(row, rank, reason)| (*row, *rank, reason.rule));
         let mut reasons: Vec<Reason> = Vec::with_capacity(self.raw_reasons.len());
@@ -343,6 +360,8 @@ impl<'m> Merge<'m> {
             (a.effect, a.target, id(a.rule), &a.value).cmp(&(b.effect, b.target, id(b.rule), &b.value))
         });
         self.shadow.dedup();
+        self.spared.sort_by_key(|(row, rule)| (*row, id(*rule), rule.policy));
+        self.spared.dedup();
         Merged {
             reasons,
             spans,
@@ -355,6 +374,24 @@ impl<'m> Merge<'m> {
             violations: self.violations,
             shadow: self.shadow,
             failures: self.failures,
+            spared: self.spared,
+        }
+    }
+
+    /// Takes back everything that would be applied. What was decided stays in `shadow`: it was decided as if it were applied,
+    /// stage by stage, so it is what enforcing would have done.
+    fn forget(&mut self) {
+        self.judgements.fill(Judgement::ALLOW);
+        self.raw_reasons.clear();
+        self.tags.fill(TagVerdict { action: TagAction::Keep, reasons: Vec::new() });
+        self.obligations.clear();
+        self.vetoes.clear();
+        self.constraints.clear();
+        self.promote.clear();
+        self.violations.clear();
+        self.spared.clear();
+        for failure in &mut self.failures {
+            failure.applied = "allow";
         }
     }
 }

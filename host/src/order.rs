@@ -8,7 +8,7 @@ use crate::verdict::Judgement;
 /// The base order is by position, rows without one after those with one, ties as sent. When every row has a score, rows go
 /// by score × weight (negative scores grow by the complement, so a demotion never raises a row), stable over the base order;
 /// rows of weight 0 come after every other row that may be shown. Otherwise the base order stands. Withheld rows are last.
-pub(crate) fn arrange(batch: &Batch, judgements: &[Judgement]) -> (Vec<u32>, usize) {
+pub(crate) fn sorted(batch: &Batch, judgements: &[Judgement]) -> (Vec<u32>, usize) {
     let positions = batch.column("candidates.rank_pos");
     let mut order: Vec<u32> = (0..judgements.len() as u32).collect();
     order.sort_by_key(|row| positions.and_then(|c| c.integer(*row as usize)).unwrap_or(i64::MAX));

@@ -25,7 +25,7 @@ pub const HOST_FAILURE: u16 = u16::MAX;
 /// A module in the set.
 pub(crate) struct Loaded {
     pub(crate) module: Module,
-    pub(crate) compiled: Compiled,
+    pub(crate) compiled: Arc<Compiled>,
     pub(crate) plan: Plan,
     pub(crate) parameters: Vec<i64>,
     /// Shadow by configuration, rule by rule.
@@ -37,6 +37,8 @@ pub(crate) struct Loaded {
 /// Which modules judge, with which parameters and modes.
 pub struct PolicySet {
     pub(crate) policies: Vec<Loaded>,
+    /// The first day on which what is decided is applied; until then it is only reported.
+    pub(crate) observed_until: Option<Day>,
     digest: String,
 }
 
@@ -47,7 +49,11 @@ impl std::fmt::Debug for PolicySet {
 }
 
 impl PolicySet {
-    pub(crate) fn new(mut policies: Vec<Loaded>, semantics: &str) -> Result<Self, BuildError> {
+    pub(crate) fn new(
+        mut policies: Vec<Loaded>,
+        observed_until: Option<Day>,
+        semantics: &str,
+    ) -> Result<Self, BuildError> {
         policies.sort_by(|a, b| a.module.manifest.id.cmp(&b.module.manifest.id));
         for (index, policy) in policies.iter().enumerate() {
             let manifest = &policy.module.manifest;
@@ -72,8 +78,8 @@ impl PolicySet {
         for (policy, rank) in policies.iter_mut().zip(ranks) {
             policy.rank = rank;
         }
-        let digest = digest(&policies, semantics);
-        Ok(Self { policies, digest })
+        let digest = digest(&policies, observed_until, semantics);
+        Ok(Self { policies, observed_until, digest })
     }
 
     /// `sha256:<hex>` over policies, component digests, modes, failure policies, resolved parameters and semantics.
@@ -96,19 +102,29 @@ impl PolicySet {
         if rule.rule == HOST_FAILURE { "host.failure" } else { self.rule(rule).map_or("", |rule| rule.id.as_str()) }
     }
 
+    /// The resolved value of a policy's parameter, encoded; none when the policy has no such parameter.
+    pub(crate) fn parameter(&self, policy: u16, name: &str) -> Option<i64> {
+        let policy = self.policies.get(usize::from(policy))?;
+        let index = policy.module.manifest.parameters.iter().position(|parameter| parameter.name == name)?;
+        policy.parameters.get(index).copied()
+    }
+
     /// `<id>@<version>` of a rule's policy.
     pub fn policy_reference(&self, policy: u16) -> String {
         self.policies.get(usize::from(policy)).map_or(String::new(), |policy| policy.module.manifest.reference())
     }
 }
 
-fn digest(policies: &[Loaded], semantics: &str) -> String {
+fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> String {
     let mut hash = Sha256::new();
     let mut line = |parts: &[&str]| {
         hash.update(parts.join("\t"));
         hash.update("\n");
     };
     line(&["semantics", semantics]);
+    if let Some(day) = observed_until {
+        line(&["observed-until", &day.to_string()]);
+    }
     for policy in policies {
         let manifest = &policy.module.manifest;
         let on_failure = format!("{:?}", manifest.on_failure);

@@ -3,6 +3,7 @@
 //! Deterministic by construction: fuel ends a call the same way every time, NaNs are canonical, there are no threads and
 //! no relaxed SIMD. The epoch deadline behind it bounds wall time only; it never decides in a healthy process.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
@@ -78,6 +79,9 @@ pub(crate) struct Sandbox {
 struct Shared {
     engine: Engine,
     alive: Arc<AtomicBool>,
+    /// What is loaded somewhere in the process, by digest: a second gate, or the next generation of a set, does not compile again
+    /// what it shares with the first.
+    compiled: Mutex<HashMap<[u8; 32], Weak<Compiled>>>,
 }
 
 impl Shared {
@@ -135,7 +139,7 @@ impl Shared {
                 }
             })
             .map_err(|error| format!("the sandbox's clock cannot start: {error}"))?;
-        Ok(Self { engine, alive })
+        Ok(Self { engine, alive, compiled: Mutex::default() })
     }
 }
 
@@ -145,7 +149,7 @@ impl Drop for Shared {
     }
 }
 
-/// A compiled module, ready to be instantiated. Lives as long as the policy set.
+/// A compiled module, ready to be instantiated. Lives as long as a policy set that holds it.
 pub(crate) struct Compiled(PolicyPre<StoreLimits>);
 
 impl Sandbox {
@@ -163,7 +167,11 @@ impl Sandbox {
     }
 
     /// Compiles a module, or takes it from the store of compiled artifacts.
-    pub(crate) fn compile(&self, module: &Module, artifacts: Option<&Artifacts>) -> Result<Compiled, LoadError> {
+    pub(crate) fn compile(&self, module: &Module, artifacts: Option<&Artifacts>) -> Result<Arc<Compiled>, LoadError> {
+        let known = || self.shared.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiled) = known().get(&module.digest).and_then(Weak::upgrade) {
+            return Ok(compiled);
+        }
         let fail =
             |error: wasmtime::Error| LoadError::Compile { place: module.place.clone(), message: format!("{error:#}") };
         let component = match artifacts.and_then(|store| store.load(&self.shared.engine, module)) {
@@ -177,7 +185,11 @@ impl Sandbox {
             }
         };
         let pre = self.linker.instantiate_pre(&component).and_then(PolicyPre::new).map_err(fail)?;
-        Ok(Compiled(pre))
+        let compiled = Arc::new(Compiled(pre));
+        let mut known = known();
+        known.retain(|_, compiled| compiled.strong_count() > 0);
+        known.insert(module.digest, Arc::downgrade(&compiled));
+        Ok(compiled)
     }
 
     /// Asks a module once, on an instance of its own. `output_bytes` bounds what it may hand back.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::merge::hold_name;
 use crate::module::hex;
-use crate::outcome::{Cause, Outcome, Reason};
+use crate::outcome::{Cause, Outcome, Reason, Target};
 use crate::policy_set::RuleRef;
 
 /// The language of sentences.
@@ -81,7 +81,9 @@ struct WireReason<'o> {
 pub struct Explanation<'o> {
     /// What happened, true whenever the rule fires.
     pub sentence: &'o str,
-    /// Article or instrument.
+    /// On whose account, with the instruments named: required by, recommended by, or set by the platform.
+    pub standing: String,
+    /// Article or instrument, as the manifest cites it.
     pub basis: &'o str,
     /// What the addressee can do.
     pub remedy: &'o str,
@@ -101,11 +103,12 @@ impl Outcome {
     /// A reason in words; none for the host's own.
     pub fn explain(&self, rule: RuleRef, language: Language) -> Option<Explanation<'_>> {
         let rule = self.set.rule(rule)?;
-        let (sentence, remedy) = match language {
-            Language::Zh => (&rule.sentence.zh, &rule.remedy.zh),
-            Language::En => (&rule.sentence.en, &rule.remedy.en),
+        let standing = rule.standing_text(&self.batch.vocabulary);
+        let (sentence, standing, remedy) = match language {
+            Language::Zh => (&rule.sentence.zh, standing.zh, &rule.remedy.zh),
+            Language::En => (&rule.sentence.en, standing.en, &rule.remedy.en),
         };
-        Some(Explanation { sentence, basis: &rule.basis, remedy, audience: rule.audience })
+        Some(Explanation { sentence, standing, basis: &rule.basis, remedy, audience: rule.audience })
     }
 
     /// The answer as one JSON line, without the line break.
@@ -140,7 +143,7 @@ impl Outcome {
                             effect: json!(action),
                             cause: *cause,
                             explain: detail.explain.and_then(|language| self.explain(*rule, language)),
-                            evidence: detail.evidence.then(|| self.evidence(*rule, None, Some(row as u32))),
+                            evidence: detail.evidence.then(|| self.evidence(*rule, Target::Tag(row as u32))),
                         })
                         .collect(),
                 })
@@ -193,18 +196,17 @@ impl Outcome {
             effect: json!(reason.effect),
             cause: reason.cause,
             explain: detail.explain.and_then(|language| self.explain(reason.rule, language)),
-            evidence: detail.evidence.then(|| self.evidence(reason.rule, Some(row), None)),
+            evidence: detail.evidence.then(|| self.evidence(reason.rule, Target::Candidate(row))),
         }
     }
 
-    /// The values of a rule's evidence columns. A column of a frame that the reason is not about is left out.
-    fn evidence(&self, rule: RuleRef, candidate: Option<u32>, tag: Option<u32>) -> Map<String, Value> {
+    /// The values of a rule's evidence columns, null where unknown. A column of a frame that the target is not of is left out.
+    pub fn evidence(&self, rule: RuleRef, target: Target) -> Map<String, Value> {
         let mut values = Map::new();
         for name in self.set.rule(rule).map_or(&[][..], |rule| &rule.evidence) {
-            let row = match name.split('.').next() {
-                Some("request") => Some(0),
-                Some("candidates") => candidate,
-                Some("tags") => tag,
+            let row = match (name.split('.').next(), target) {
+                (Some("request"), _) => Some(0),
+                (Some("candidates"), Target::Candidate(row)) | (Some("tags"), Target::Tag(row)) => Some(row),
                 _ => None,
             };
             if let (Some(row), Some((index, _))) = (row, self.batch.vocabulary.column(name)) {

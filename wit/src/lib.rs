@@ -12,6 +12,7 @@ pub mod law;
 mod manifest;
 pub mod reference;
 mod source;
+mod standing;
 mod vocabulary;
 
 pub use day::Day;
@@ -21,6 +22,7 @@ pub use manifest::{
     Text, Title, Value, Weight, Wording, most_specific_entry,
 };
 pub use source::{ManifestError, read_policy_toml};
+pub use standing::Standing;
 pub use vocabulary::{ColumnSpec, ColumnType, CommonParameter, SignalCodes, TermSet, Vocabulary, VocabularyError};
 
 /// The package that modules and hosts of this release speak.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::{Manifest, Owner, Provenance, Stricter};
+use crate::manifest::{Manifest, Owner, Provenance, Stricter, Text};
 
 /// The type of a column; FIELDS of the reference documentation gives each column's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -162,6 +162,8 @@ pub struct Vocabulary {
     pub about_request: Vec<String>,
     /// The `common.*` parameters.
     pub common: BTreeMap<String, CommonParameter>,
+    /// Names of the instruments that a rule's basis cites, by handle.
+    pub instruments: BTreeMap<String, Text>,
     /// Pairs of parameters of which the first must never be above the second.
     pub ordered: Vec<(String, String)>,
     by_name: HashMap<String, usize>,
@@ -182,6 +184,8 @@ struct File {
     reads_as: BTreeMap<String, String>,
     signals: FileSignals,
     answers: Answers,
+    #[serde(default)]
+    instruments: BTreeMap<String, Text>,
     parameters: BTreeMap<String, CommonParameter>,
     order: Order,
     columns: Vec<FileColumn>,
@@ -316,6 +320,7 @@ impl Vocabulary {
             obligations: file.answers.obligations,
             about_request: file.answers.about_request,
             common: file.parameters.into_iter().map(|(name, p)| (format!("common.{name}"), p)).collect(),
+            instruments: file.instruments,
             ordered: file.order.pairs,
             by_name,
         })

@@ -170,7 +170,8 @@ impl Runner {
         let wanted =
             |module: &&Module| case.modules.as_ref().is_none_or(|names| names.contains(&module.manifest.module));
         let modules: Vec<Module> = self.modules.iter().filter(wanted).cloned().collect();
-        let config = Config { parameters: case.parameters.clone(), modes: case.config.modes.clone() };
+        let config =
+            Config { parameters: case.parameters.clone(), modes: case.config.modes.clone(), ..Config::default() };
         let day = match case.as_of {
             Some(day) => day,
             None => DEFAULT_DAY.parse()?,

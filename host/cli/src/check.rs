@@ -7,12 +7,13 @@ use anyhow::Result;
 use clap::Args as ClapArgs;
 use normgate::contract::Wording;
 
+use crate::readiness;
 use crate::source::Source;
 
 /// Check that modules load: form, imports, manifest, contract, vocabulary, and the parameters and modes of a configuration.
 /// Lists what still deserves a look: sentences that are drafts, sources that nobody verified.
 ///
-/// Example: normgate check -c normgate.toml my-norm.wasm
+/// Examples: normgate check -c normgate.toml my-norm.wasm; normgate check -i sample.jsonl --readiness
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// Module files or folders; without any, the embedded set
@@ -21,6 +22,14 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     source: Source,
+
+    /// Judge these requests of your own and list the columns that they lack, sorted by the decisions that this causes
+    #[arg(long, requires = "input")]
+    readiness: bool,
+
+    /// Requests for --readiness, one a line; - reads standard input
+    #[arg(short, long, value_name = "sample.jsonl", requires = "readiness")]
+    input: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
@@ -37,6 +46,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             return Ok(ExitCode::from(1));
         }
     };
+    if let Some(input) = &args.input {
+        let complete = readiness::report(&gate, input)?;
+        return Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(1) });
+    }
     for manifest in gate.policy_set().manifests() {
         println!(
             "{}: {} rules, {} columns, loads",

@@ -6,7 +6,10 @@
 mod check;
 mod demo;
 mod eval;
+mod explain;
 mod inspect;
+mod readiness;
+mod requests;
 mod source;
 mod test;
 
@@ -33,6 +36,8 @@ enum Command {
     Test(test::Args),
     /// Show what a module says of itself, without running it
     Inspect(inspect::Args),
+    /// Say in words what was decided and why, or what a rule says
+    Explain(explain::Args),
     /// Check modules against the contract, the vocabulary and a configuration
     Check(check::Args),
     /// Judge the scenes that this program carries, for a person to read
@@ -45,10 +50,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    die_of_a_closed_pipe();
     let result = match Cli::parse().command {
         Command::Eval(args) => eval::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {
@@ -57,14 +64,17 @@ fn main() -> ExitCode {
         }
     };
     result.unwrap_or_else(|error| {
-        // A reader that went away (`| head`) is no error of ours.
-        let broken_pipe = error.chain().any(|cause| {
-            cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
-        });
-        if broken_pipe {
-            return ExitCode::SUCCESS;
-        }
         eprintln!("normgate: {error:#}");
         ExitCode::from(2)
     })
+}
+
+/// A reader that goes away (`| head`) ends the program as it ends every other in a pipe; Rust would have it panic instead.
+fn die_of_a_closed_pipe() {
+    #[cfg(unix)]
+    #[allow(unsafe_code, reason = "the default action of a signal is set through libc")]
+    // SAFETY: no other thread runs yet, and no handler of ours is replaced.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+    }
 }

@@ -167,3 +167,61 @@ fn temporary(name: &str) -> PathBuf {
     std::fs::create_dir_all(&dir).unwrap();
     dir
 }
+
+#[test]
+fn a_reader_that_goes_away_ends_the_command_quietly() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_normgate"))
+        .arg("inspect")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn explain_says_on_whose_account_a_rule_stands() {
+    let text = |args: &[&str]| String::from_utf8(normgate(args, b"").stdout).unwrap();
+    assert!(
+        text(&["explain", "art18.tip"]).contains("required by Regulations on the Protection of Minors in Cyberspace")
+    );
+    assert!(text(&["explain", "art12.duplicate"]).contains("recommended by"));
+    assert!(text(&["explain", "art17.reprompt"]).contains("set by the platform"));
+    assert!(text(&["explain", "art17.reprompt", "--lang", "zh"]).contains("自行设定"));
+    let unknown = normgate(&["explain", "art99.x"], b"");
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no rule `art99.x`"));
+}
+
+#[test]
+fn explain_puts_a_decision_in_words() {
+    let output = normgate(&["explain", "-i", "-", "--candidate", "c1", "--only", "art09"], request("r1").as_bytes());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.starts_with("c1: shown with a label\n  art09.ai-confirmed  (reference/art09-synthetic-labels@"),
+        "{text}"
+    );
+    assert!(text.contains("to the viewer: AI-generated.") && text.contains("why: required by"), "{text}");
+}
+
+#[test]
+fn readiness_lists_what_requests_lack_by_what_it_costs() {
+    let bare = |id: &str| {
+        format!(
+            r#"{{"id":"{id}","ctx":{{"now_ms":1767225600000,"local_min":600,"surface":"popup"}},"user":{{"personalization":"on"}},"candidates":[{{"id":"a"}},{{"id":"b","scan_state":"done","signals":[]}}]}}"#
+        )
+    };
+    let input = format!("{}\n{}\nnonsense\n", bare("r1"), bare("r2"));
+    let output = normgate(&["check", "--readiness", "-i", "-"], input.as_bytes());
+    assert_eq!(output.status.code(), Some(1), "a refused line shows in the exit code");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("2 requests with 4 candidates judged, 1 refused"), "{text}");
+    let place = |column: &str| text.find(column).unwrap_or_else(|| panic!("{column} is missing in {text}"));
+    // Two rows of each request lack news.is_news, one lacks a scan.
+    assert!(place("4  candidates.news.is_news") < place("2  candidates.scan_state"));
+    assert!(text.contains("send     scan_state = one of done, pending, none"), "{text}");
+    // A fact is never counted as a gap.
+    assert!(!text.contains("aigc"), "{text}");
+}

@@ -118,8 +118,13 @@ impl Batch {
 
     /// The term of a request column; none when unknown.
     pub(crate) fn request_term(&self, name: &str) -> Option<&str> {
+        self.row_term(name, 0)
+    }
+
+    /// The term of one row; none when unknown.
+    pub(crate) fn row_term(&self, name: &str, row: usize) -> Option<&str> {
         let (index, spec) = self.vocabulary.column(name)?;
-        let code = self.columns[index].as_ref()?.term(0);
+        let code = self.columns[index].as_ref()?.term(row);
         spec.terms.as_ref()?.terms.get(usize::from(code.checked_sub(2)?)).map(String::as_str)
     }
 

@@ -1,0 +1,158 @@
+//! `normgate explain`: a decision or a rule in words.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Args as ClapArgs;
+use normgate::contract::{Audience, Block, Rule, Text, Vocabulary};
+use normgate::{Action, HOST_FAILURE, Language, Outcome, RuleRef, Verdict};
+
+use crate::eval::Lang;
+use crate::requests::{Requests, complain};
+use crate::source::Source;
+
+/// Say in words what was decided and why: one sentence a reason, with whom it speaks to, on whose account the rule stands
+/// (required, recommended, or set by the platform), and what the addressee can do. With rule ids, says what these rules say.
+///
+/// Examples: normgate explain art18.tip; normgate explain -i request.jsonl --lang zh --candidate c7
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// Rules to put in words
+    #[arg(value_name = "RULE", required_unless_present = "input")]
+    rules: Vec<String>,
+
+    /// Judge these requests and explain the decisions; - reads standard input
+    #[arg(short, long, value_name = "requests.jsonl", conflicts_with = "rules")]
+    input: Option<PathBuf>,
+
+    /// Explain this candidate only
+    #[arg(long, value_name = "ID", requires = "input")]
+    candidate: Option<String>,
+
+    /// Language
+    #[arg(long, value_name = "LANGUAGE", default_value = "en")]
+    lang: Lang,
+
+    #[command(flatten)]
+    source: Source,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let words = Words(args.lang.into());
+    let Some(input) = &args.input else {
+        let modules = args.source.modules()?;
+        for (index, id) in args.rules.iter().enumerate() {
+            let Some(rule) = modules.iter().flat_map(|module| &module.manifest.rules).find(|rule| rule.id == *id)
+            else {
+                bail!("there is no rule `{id}` in the loaded modules; `normgate inspect` lists them");
+            };
+            if index > 0 {
+                println!();
+            }
+            println!("{id}");
+            words.rule(rule, "  ");
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let gate = args.source.build()?;
+    let mut requests = Requests::open(input, gate.reader())?;
+    let mut refused = false;
+    while let Some(request) = requests.next()? {
+        match request {
+            Ok(batch) => words.outcome(&gate.evaluate(&batch), args.candidate.as_deref()),
+            Err(error) => {
+                refused = true;
+                complain(requests.number, &error);
+            }
+        }
+    }
+    Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Sentences in one language.
+struct Words(Language);
+
+impl Words {
+    fn say<'t>(&self, en: &'t str, zh: &'t str) -> &'t str {
+        match self.0 {
+            Language::En => en,
+            Language::Zh => zh,
+        }
+    }
+
+    fn of<'t>(&self, text: &'t Text) -> &'t str {
+        self.say(&text.en, &text.zh)
+    }
+
+    fn outcome(&self, outcome: &Outcome, only: Option<&str>) {
+        for verdict in &outcome.verdicts {
+            let id = outcome.candidate_id(verdict.row);
+            if only.is_some_and(|only| only != id) {
+                continue;
+            }
+            let reasons = outcome.reasons(verdict);
+            if reasons.is_empty() && only.is_none() {
+                continue;
+            }
+            println!("{id}: {}", self.verdict(verdict));
+            for reason in reasons {
+                self.reason(outcome, reason.rule);
+            }
+        }
+        for (row, tag) in outcome.tags.iter().enumerate().filter(|(_, tag)| only.is_none() && !tag.reasons.is_empty()) {
+            let id = outcome.tag_id(row as u32);
+            println!("{} {id}: {}", self.say("tag", "标签"), self.say("no longer used", "不再使用"));
+            for (rule, ..) in &tag.reasons {
+                self.reason(outcome, *rule);
+            }
+        }
+        for notice in &outcome.notices {
+            println!("{}: {}", notice.code, notice.message);
+        }
+    }
+
+    fn verdict(&self, verdict: &Verdict) -> &'static str {
+        match (verdict.judgement.action(), Outcome::hold(verdict)) {
+            (Action::Allow, _) => self.say("shown", "展示"),
+            (Action::Label, _) => self.say("shown with a label", "加标识后展示"),
+            (Action::Demote, _) => self.say("shown lower", "降低排序"),
+            (Action::Block, Block::None) => self.say("not shown", "不展示"),
+            (Action::Block, Block::HumanReview) => self.say("not shown until a person has looked", "待人工审核"),
+            (Action::Block, Block::LabelFirst) => self.say("not shown until its label is", "待加标识"),
+        }
+    }
+
+    fn reason(&self, outcome: &Outcome, rule: RuleRef) {
+        let set = outcome.policy_set();
+        println!("  {}  ({})", set.rule_id(rule), set.policy_reference(rule.policy));
+        match set.rule(rule) {
+            Some(rule) => self.rule(rule, "    "),
+            None if rule.rule == HOST_FAILURE => println!(
+                "    {}",
+                self.say(
+                    "The module that judges this could not be asked, so the item waits; nobody found anything wrong with it.",
+                    "负责判定的模块暂时无法运行,该内容暂缓展示;并未认定其存在问题。"
+                )
+            ),
+            None => {}
+        }
+    }
+
+    fn rule(&self, rule: &Rule, indent: &str) {
+        println!("{indent}{} {}", self.audience(rule.audience), self.of(&rule.sentence));
+        let standing = rule.standing_text(Vocabulary::shipped());
+        println!("{indent}{} {}", self.say("why:", "依据:"), self.of(&standing));
+        println!("{indent}{} {}", self.say("what to do:", "救济:"), self.of(&rule.remedy));
+    }
+
+    fn audience(&self, audience: Audience) -> &'static str {
+        match audience {
+            Audience::Viewer => self.say("to the viewer:", "致用户:"),
+            Audience::Author => self.say("to the author:", "致作者:"),
+            Audience::Worker => self.say("to the worker:", "致劳动者:"),
+            Audience::Merchant => self.say("to the merchant:", "致商家:"),
+            Audience::Officer => self.say("to the officer in charge:", "致负责人员:"),
+        }
+    }
+}

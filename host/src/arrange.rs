@@ -1,0 +1,129 @@
+//! The slate as the rules would like it: constraints and promote hints applied to the rows that may be shown.
+
+use crate::batch::{Batch, Column, Signal};
+use crate::outcome::{ConstraintItem, Outcome, Target};
+
+/// A slate after constraints and hints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slate {
+    /// Rows that may be shown, in order. The same rows as [`Outcome::ranking`] gives, never more.
+    pub rows: Vec<u32>,
+    /// Constraints that the rows at hand cannot satisfy.
+    pub unmet: Vec<Unmet>,
+}
+
+/// A constraint that too few rows satisfy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmet {
+    /// The constraint.
+    pub constraint: ConstraintItem,
+    /// How many rows satisfy it, of the `count` that it asks for.
+    pub found: i64,
+}
+
+impl Outcome {
+    /// Applies promote hints and slate constraints to the rows that may be shown. Withheld rows stay withheld.
+    ///
+    /// A promoted row moves ahead of the rows that nobody promoted, unless it was demoted: a hint undoes no restriction. Then
+    /// each constraint lifts the best-placed rows that satisfy it to the end of its first slots, in place of the last rows
+    /// there that no constraint needs.
+    ///
+    /// # Examples
+    /// ```
+    /// # use normgate::{Batch, Gate};
+    /// let gate = Gate::builder().policies(normgate::embedded::arp()).build()?;
+    /// let outcome = gate.evaluate(&Batch::from_json(br#"{"ctx":{"now_ms":1767225600000,"local_min":600}}"#)?);
+    /// let slate = outcome.arrange();
+    /// assert!(slate.rows.is_empty() && slate.unmet.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn arrange(&self) -> Slate {
+        let ranking = self.verdicts[..self.shown].iter();
+        let (promoted, others): (Vec<_>, Vec<_>) = ranking.partition(|verdict| {
+            let target = Target::Candidate(verdict.row);
+            verdict.judgement.demotion.is_none() && self.promote.iter().any(|(promoted, _)| *promoted == target)
+        });
+        let mut rows: Vec<u32> = promoted.into_iter().chain(others).map(|verdict| verdict.row).collect();
+        let mut needed = vec![false; self.batch.candidates()];
+        let mut unmet = Vec::new();
+        for constraint in &self.constraints {
+            let satisfies = self.satisfying(constraint);
+            let slots = usize::try_from(constraint.slots).unwrap_or(0).min(rows.len());
+            let count = usize::try_from(constraint.count).unwrap_or(0);
+            let mut found: Vec<u32> =
+                rows.iter().copied().filter(|row| satisfies[*row as usize]).take(count.min(slots)).collect();
+            // Of the first slots, keep what is needed already and drop the last of the others.
+            for row in &found {
+                needed[*row as usize] = true;
+            }
+            let (first, rest) = rows.split_at(slots);
+            let lifted: Vec<u32> = rest.iter().copied().filter(|row| found.contains(row)).collect();
+            let mut room = lifted.len();
+            let mut dropped: Vec<u32> = Vec::with_capacity(room);
+            let mut kept: Vec<u32> = Vec::with_capacity(rows.len());
+            for &row in first.iter().rev() {
+                if room > 0 && !needed[row as usize] {
+                    room -= 1;
+                    dropped.push(row);
+                } else {
+                    kept.push(row);
+                }
+            }
+            kept.reverse();
+            // Where the other constraints leave no room, the lowest-placed rows stay where they were.
+            let (lifted, left) = lifted.split_at(lifted.len() - room);
+            found.truncate(found.len() - left.len());
+            let rest = rest.iter().copied().filter(|row| !lifted.contains(row));
+            rows =
+                kept.into_iter().chain(lifted.iter().copied()).chain(dropped.into_iter().rev()).chain(rest).collect();
+            if found.len() < count {
+                unmet.push(Unmet { constraint: constraint.clone(), found: found.len() as i64 });
+            }
+        }
+        Slate { rows, unmet }
+    }
+
+    /// Which candidates satisfy a constraint: those with a confirmed signal of one of its codes.
+    fn satisfying(&self, constraint: &ConstraintItem) -> Vec<bool> {
+        let threshold = self.set.parameter(constraint.rule.policy, "common.t_confirm").unwrap_or(i64::MAX);
+        let signals = match self.batch.column("candidates.signals") {
+            Some(Column::Signals(lists)) => Some(lists),
+            _ => None,
+        };
+        (0..self.batch.candidates())
+            .map(|row| {
+                let row = signals.and_then(|lists| lists.row(row)).unwrap_or_default();
+                let named = |signal: &&Signal| covers(&constraint.codes, self.batch.strings.text(signal.code));
+                row.iter().filter(named).any(|signal| confirmed(&self.batch, row, signal.code, threshold))
+            })
+            .collect()
+    }
+}
+
+/// Whether entries (`E*`, `M1` for M1 and its sub-codes, `L11.fraud` exactly) name a code.
+fn covers(entries: &[String], code: &str) -> bool {
+    entries.iter().any(|entry| match entry.strip_suffix('*') {
+        Some(family) => code.starts_with(family),
+        None => code
+            .strip_prefix(entry.as_str())
+            .is_some_and(|rest| rest.is_empty() || (rest.starts_with('.') && !entry.contains('.'))),
+    })
+}
+
+/// Whether a code of a row is confirmed: an authority, a person or an exact hit says so, or a classifier is sure and no person
+/// says otherwise.
+fn confirmed(batch: &Batch, row: &[Signal], code: u32, threshold: i64) -> bool {
+    let sources = &batch.vocabulary.signals.sources;
+    let from = |name: &'static str| {
+        row.iter().filter(move |signal| {
+            let source = usize::from(signal.source).checked_sub(2).and_then(|index| sources.get(index));
+            signal.code == code && source.is_some_and(|source| source == name)
+        })
+    };
+    let said = |name| from(name).any(|signal| signal.confidence > 0);
+    let denied = || from("human").next().is_some();
+    said("authority")
+        || said("human")
+        || from("db_exact").next().is_some()
+        || (!denied() && from("classifier").any(|signal| i64::from(signal.confidence) >= threshold))
+}
