@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Write};
 
 use crate::{
-    Argument, Block, Effect, Manifest, Obligation, OnFailure, Parameter, ParameterType, Provenance, Quantity, Rule, Weight,
-    Wording, dsa,
+    Argument, Block, Effect, Manifest, Obligation, OnFailure, Parameter, ParameterType, Provenance, Quantity, Rule,
+    Vocabulary, Weight, Wording, dsa,
 };
 
 /// What makes each rule fire: module, rule, line.
@@ -51,7 +51,7 @@ pub fn gaps<'a>(manifests: impl IntoIterator<Item = &'a Manifest>, conditions: &
 }
 
 /// The decision tables of one module.
-pub fn module_page(folder: &str, manifest: &Manifest, conditions: &Conditions) -> String {
+pub fn module_page(vocabulary: &Vocabulary, folder: &str, manifest: &Manifest, conditions: &Conditions) -> String {
     let mut page = format!(
         "# {}: {} ({})\n\nGenerated from `policies/{folder}/policy.toml` and `docs/law/conditions.toml` by `make docs`; do \
          not edit.\n[Index](../README.md) · [source](../../../policies/{folder})\n\n{}\n",
@@ -65,13 +65,15 @@ pub fn module_page(folder: &str, manifest: &Manifest, conditions: &Conditions) -
         let effects: Vec<String> = rule.effects.iter().map(|effect| effect_text(manifest, effect)).collect();
         vec![code(&rule.id), line.map(|line| filled(manifest, line)).unwrap_or_default(), effects.join("<br>")]
     });
-    let header = ["rule", "level", "stage", "modality", "basis", "liability", "source", "verified", "DSA", "notes"];
+    let header =
+        ["rule", "level", "stage", "modality", "standing", "basis", "liability", "source", "verified", "DSA", "notes"];
     table(&mut page, "Standing", &header, &manifest.rules, |rule| {
         vec![
             code(&rule.id),
             word(rule.level),
             word(rule.stage),
             word(rule.modality),
+            word(rule.standing()),
             rule.basis.clone(),
             rule.liability.clone().unwrap_or_default(),
             word(rule.source),
@@ -96,9 +98,7 @@ pub fn module_page(folder: &str, manifest: &Manifest, conditions: &Conditions) -
         let header = ["parameter", "default", "range, or choices from loose to strict", "owner", "stricter", "source"];
         table(&mut page, "Parameters", &header, &manifest.parameters, |parameter| {
             let (bounds, stricter) = match &parameter.kind {
-                ParameterType::Integer { min, max, unit, stricter } => {
-                    (format!("{min}…{max} {unit}"), word(stricter))
-                }
+                ParameterType::Integer { min, max, unit, stricter } => (format!("{min}…{max} {unit}"), word(stricter)),
                 ParameterType::Term { choices } => (choices.join(" < "), "later choice".into()),
             };
             let dated = parameter.dated.iter().map(|(day, value)| format!("<br>from {day}: {value}"));
@@ -110,9 +110,11 @@ pub fn module_page(folder: &str, manifest: &Manifest, conditions: &Conditions) -
         }
     }
     let inputs: Vec<_> = manifest.columns().collect();
-    table(&mut page, "Inputs", &["column", "distinguishes", "without it"], &inputs, |(name, input)| {
-        let without = if input.optional { "works on" } else { "is not loaded" };
-        vec![code(name), codes(&input.entries), without.into()]
+    table(&mut page, "Inputs", &["column", "distinguishes"], &inputs, |(name, input)| {
+        let terms = vocabulary.column(name).and_then(|(_, column)| column.terms.as_ref());
+        let every = terms.is_some_and(|set| set.terms == input.entries);
+        let optional = if input.optional { " (optional)" } else { "" };
+        vec![code(name) + optional, if every { "every term".into() } else { codes(&input.entries) }]
     });
     page
 }
@@ -152,15 +154,15 @@ pub fn policies(policies: &[(&str, &Manifest)]) -> String {
     page
 }
 
-/// Which rules rest on which instrument.
-pub fn instruments(manifests: &[&Manifest]) -> String {
-    let rules = || manifests.iter().flat_map(|manifest| &manifest.rules);
-    let handles: Vec<String> = instruments_of(rules()).into_iter().collect();
+/// The instruments by name, and which rules rest on which.
+pub fn instruments(vocabulary: &Vocabulary, manifests: &[&Manifest]) -> String {
+    let rules: Vec<&Rule> = manifests.iter().flat_map(|manifest| &manifest.rules).collect();
+    let named: Vec<_> = vocabulary.instruments.iter().collect();
     let mut page = String::new();
-    table(&mut page, "Rules by instrument", &["handle", "rules"], &handles, |handle| {
-        let ids: Vec<&str> =
-            rules().filter(|rule| handles_of(rule).any(|h| h == *handle)).map(|rule| rule.id.as_str()).collect();
-        vec![handle.clone(), codes(&ids)]
+    table(&mut page, "Rules by instrument", &["handle", "name", "rules"], &named, |(handle, name)| {
+        let on_it = rules.iter().filter(|rule| handles_of(rule).any(|h| h == handle.as_str()));
+        let ids: Vec<&str> = on_it.map(|rule| rule.id.as_str()).collect();
+        vec![(*handle).clone(), format!("{}<br>{}", name.zh, name.en), codes(&ids)]
     });
     page
 }
@@ -184,18 +186,27 @@ pub fn open_points(manifests: &[&Manifest]) -> String {
     });
     let mut rows: Vec<(String, [usize; 6])> = manifests.iter().map(|m| (code(&m.module), count(m))).collect();
     rows.push(("all".into(), total));
-    let header =
-        ["module", "rules", "`verified = no`", "`wording = draft`", "engineering rules", "parameters", "engineering defaults"];
+    let header = [
+        "module",
+        "rules",
+        "`verified = no`",
+        "`wording = draft`",
+        "engineering rules",
+        "parameters",
+        "engineering defaults",
+    ];
     let mut page = String::new();
     table(&mut page, "Counts", &header, &rows, |(module, counts)| {
         std::iter::once(module.clone()).chain(counts.iter().map(usize::to_string)).collect()
     });
     let taken = manifests.iter().flat_map(|m| &m.rules).filter(|rule| rule.wording == Wording::Spec);
     let ids: Vec<&str> = taken.map(|rule| rule.id.as_str()).collect();
+    let [rules, unverified, ..] = total;
     let _ = write!(
         page,
-        "\nA shared parameter (`common.…`) counts once in each module that reads it. The sentences that are not drafts are \
+        "\n{} of {rules} rules were compared with an official text. A shared parameter (common) counts once in each module that reads it. The sentences that are not drafts are \
          those of {}.\n",
+        rules - unverified,
         codes(&ids),
     );
     page
