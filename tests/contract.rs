@@ -59,7 +59,7 @@ fn a_module_compiled_today_judges_under_a_vocabulary_of_the_future() {
         .map(|module| Module::read(&module.place, &module.bytes, &vocabulary).unwrap())
         .filter(|module| module.manifest.module == "art17")
         .collect::<Vec<_>>();
-    let gate = Gate::builder().policies(modules).vocabulary(Arc::clone(&vocabulary)).build().unwrap();
+    let gate = Gate::builder().policies(modules).trusting().vocabulary(Arc::clone(&vocabulary)).build().unwrap();
     // `wrist` is unknown to the module; the vocabulary has it read as `push`, where recommendations can be off.
     let line = br#"{"id":"r","ctx":{"now_ms":1767225600000,"local_min":600,"surface":"wrist"},
         "user":{"personalization":"on","recs_switch":"off"},"sellers":[{"seller_id":"s1"}],
@@ -74,7 +74,7 @@ fn a_module_that_was_compiled_once_loads_and_judges_for_good() {
     let bytes = include_bytes!("frozen/film-club-0.1.0.wasm");
     for vocabulary in [Arc::clone(Vocabulary::shipped()), future()] {
         let module = Module::read("film-club-0.1.0.wasm", bytes, &vocabulary).unwrap();
-        let gate = Gate::builder().policies([module]).vocabulary(Arc::clone(&vocabulary)).build().unwrap();
+        let gate = Gate::builder().policies([module]).trusting().vocabulary(Arc::clone(&vocabulary)).build().unwrap();
         let line = br#"{"ctx":{"now_ms":1,"local_min":600},"candidates":[{"id":"f","age_rating":"r18"}]}"#;
         let outcome = gate.evaluate(&Reader::new(vocabulary).read(line).unwrap());
         assert_eq!((outcome.shown, outcome.failures.len()), (0, 0));
@@ -90,7 +90,7 @@ fn a_module_whose_manifest_carries_a_new_obligation_argument_loads() {
     obligation["obligation"]["args"]["urgency"] = 3.into();
     let bytes = with_manifest(module.bytes.to_vec(), &manifest.to_string());
     let module = Module::read("future", &bytes, Vocabulary::shipped()).unwrap();
-    let gate = Gate::builder().policies([module]).build().unwrap();
+    let gate = Gate::builder().policies([module]).trusting().build().unwrap();
     let batch = Batch::from_json(
         br#"{"ctx":{"now_ms":1767225600000,"local_min":600,"can_render_labels":true},"candidates":[{"id":"c","aigc":{"meta_label":"1"}}]}"#,
     );
@@ -102,7 +102,7 @@ fn a_norm_may_add_a_column_of_its_own() {
     let own = MANIFEST.replace(r#""columns":[]"#, r#""columns":[{"field":"x.hostile.risk","type":"tri"}]"#);
     let bytes = with_manifest(module("", 0, 1, 300_000), &own);
     let module = Module::read("own.wasm", &bytes, Vocabulary::shipped()).unwrap();
-    let gate = Gate::builder().policies([module]).build().unwrap();
+    let gate = Gate::builder().policies([module]).trusting().build().unwrap();
     let line = br#"{"ctx":{"now_ms":1,"local_min":1},"candidates":[{"id":"a","x":{"hostile":{"risk":true}}}]}"#;
     let seen = |batch: &Batch| {
         gate.with_call("hostile", batch, |call| match &call.frames[0].columns[0] {

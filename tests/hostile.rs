@@ -24,7 +24,7 @@ fn batch() -> Batch {
 /// that the next request is judged the same.
 fn failure(bytes: &[u8]) -> Option<FailureKind> {
     let hostile = Module::read("hostile.wasm", bytes, Vocabulary::shipped()).unwrap();
-    let gate = Gate::builder().policies([hostile, embedded_module("art09")]).build().unwrap();
+    let gate = Gate::builder().policies([hostile, embedded_module("art09")]).trusting().build().unwrap();
     let outcome = gate.evaluate(&batch());
     let json: serde_json::Value = serde_json::from_str(&outcome.to_json(Detail::default())).unwrap();
     let first = json["verdicts"].as_array().unwrap().iter().find(|v| v["id"] == "a").unwrap();
@@ -132,6 +132,6 @@ fn a_component_that_does_not_export_the_contract_is_refused_at_build() {
     let mut bytes = wat::parse_str("(component)").unwrap();
     normgate_package::append_section(&mut bytes, "normgate:manifest", MANIFEST.as_bytes());
     let module = Module::read("m.wasm", &bytes, Vocabulary::shipped()).unwrap();
-    let error = Gate::builder().policies([module]).build().map(|_| ()).unwrap_err().to_string();
+    let error = Gate::builder().policies([module]).trusting().build().map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("m.wasm") && error.contains("judging"), "{error}");
 }

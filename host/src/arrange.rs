@@ -1,5 +1,7 @@
 //! The slate as the rules would like it: constraints and promote hints applied to the rows that may be shown.
 
+use normgate_contract::{UNLISTED, most_specific_entry};
+
 use crate::batch::{Batch, Column, Signal};
 use crate::outcome::{ConstraintItem, Outcome, Target};
 
@@ -93,21 +95,13 @@ impl Outcome {
         (0..self.batch.candidates())
             .map(|row| {
                 let row = signals.and_then(|lists| lists.row(row)).unwrap_or_default();
-                let named = |signal: &&Signal| covers(&constraint.codes, self.batch.strings.text(signal.code));
+                let named = |signal: &&Signal| {
+                    most_specific_entry(&constraint.codes, self.batch.strings.text(signal.code)) != UNLISTED
+                };
                 row.iter().filter(named).any(|signal| confirmed(&self.batch, row, signal.code, threshold))
             })
             .collect()
     }
-}
-
-/// Whether entries (`E*`, `M1` for M1 and its sub-codes, `L11.fraud` exactly) name a code.
-fn covers(entries: &[String], code: &str) -> bool {
-    entries.iter().any(|entry| match entry.strip_suffix('*') {
-        Some(family) => code.starts_with(family),
-        None => code
-            .strip_prefix(entry.as_str())
-            .is_some_and(|rest| rest.is_empty() || (rest.starts_with('.') && !entry.contains('.'))),
-    })
 }
 
 /// Whether a code of a row is confirmed: an authority, a person or an exact hit says so, or a classifier is sure and no person

@@ -75,16 +75,15 @@ impl Artifacts {
         unsafe { Component::deserialize(engine, artifact) }.ok()
     }
 
-    pub(crate) fn save(&self, engine: &Engine, module: &Module, component: &Component) {
+    pub(crate) fn save(&self, engine: &Engine, module: &Module, artifact: &[u8]) {
         let name = Self::name(engine, module);
         let part = format!("{name}.{}", std::process::id());
         let write = || -> io::Result<()> {
-            let artifact = component.serialize().map_err(io::Error::other)?;
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(true);
             let mut file = self.0.open_with(&part, &options)?;
-            file.write_all(&artifact)?;
-            file.write_all(&Sha256::digest(&artifact))?;
+            file.write_all(artifact)?;
+            file.write_all(&Sha256::digest(artifact))?;
             file.sync_all()?;
             self.0.rename(&part, &self.0, &name)
         };

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use normgate_contract::{Day, Manifest, Value, Vocabulary};
+use normgate_contract::{Day, Manifest, OnFailure, Owner, Parameter, Value, Vocabulary};
 use serde::Deserialize;
 
 use crate::error::BuildError;
+use crate::grant::Grant;
 
 /// Whether a rule acts or only reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
@@ -27,6 +28,24 @@ pub enum SetMode {
     Observe,
 }
 
+/// `[breaker]`: when a module that keeps failing is left out, and when it is tried again. Engineering defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BreakerConfig {
+    /// Failures in a row that open the breaker.
+    pub failures: u32,
+    /// How long it stays open the first time, in milliseconds; each failed probe doubles it.
+    pub backoff_ms: u64,
+    /// How long it stays open at most, in milliseconds.
+    pub max_backoff_ms: u64,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self { failures: 5, backoff_ms: 1_000, max_backoff_ms: 60_000 }
+    }
+}
+
 /// The operator's configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +62,29 @@ pub struct Config {
     /// Modes of rules (`art14.over-recommend`) or whole modules (`art14`).
     #[serde(default)]
     pub modes: BTreeMap<String, Mode>,
+    /// Values that a regulator prescribes, by regulator: `[overlays.<name>]`. They only tighten.
+    #[serde(default)]
+    pub overlays: BTreeMap<String, BTreeMap<String, Value>>,
+    /// What is done with the candidates when a module fails, where that differs from the module's own wish.
+    #[serde(default)]
+    pub on_failure: BTreeMap<String, OnFailure>,
+    /// What each authority's modules may see and cause. Absent = nobody said; then only what this program carries loads, or
+    /// what [`crate::GateBuilder::trusting`] lets in.
+    pub authorities: Option<BTreeMap<String, Grant>>,
+    /// Facts about the operator: `territory`, and the fields of `provider` in a request. They win over the request's.
+    #[serde(default)]
+    pub provider: toml::Table,
+    /// When a failing module is left out.
+    #[serde(default)]
+    pub breaker: BreakerConfig,
+}
+
+/// A value that was offered and not taken, because it would have loosened the one in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Looser {
+    pub(crate) parameter: String,
+    pub(crate) offered: Value,
+    pub(crate) owner: Owner,
 }
 
 fn wrong<T>(place: String, message: String) -> Result<T, BuildError> {
@@ -76,34 +118,46 @@ impl Config {
         }
     }
 
-    /// The encoded parameter values of one module, in manifest order, in force on the day that begins at or before `at_ms`.
-    pub(crate) fn parameters_of(&self, manifest: &Manifest, at_ms: i64) -> Result<Vec<i64>, BuildError> {
+    /// The encoded parameter values of one module, in manifest order, in force on the day that begins at or before `at_ms`:
+    /// the operator's or the default, then the strictest of it and every regulator's.
+    pub(crate) fn parameters_of(
+        &self,
+        manifest: &Manifest,
+        at_ms: i64,
+    ) -> Result<(Vec<i64>, Vec<(String, Looser)>), BuildError> {
         let mut values = Vec::with_capacity(manifest.parameters.len());
+        let mut ignored = Vec::new();
         for parameter in &manifest.parameters {
-            let default = parameter
-                .dated
-                .iter()
-                .rev()
-                .find(|(from, _)| Day::start_ms(*from) <= at_ms)
-                .map_or(&parameter.default, |(_, value)| value);
-            let value = self.parameters.get(&parameter.name).unwrap_or(default);
-            match parameter.encode(value) {
-                Ok(number) => values.push(number),
-                Err(clause) => return wrong(format!("parameters.\"{}\"", parameter.name), clause),
+            let default = default_of(parameter, at_ms);
+            let mut number = match self.parameters.get(&parameter.name) {
+                Some(value) => operators(parameter, default, value)?,
+                None => encoded(format!("parameters.\"{}\"", parameter.name), parameter, default)?,
+            };
+            for (regulator, overlay) in &self.overlays {
+                let Some(value) = overlay.get(&parameter.name) else { continue };
+                let place = format!("overlays.{regulator}.\"{}\"", parameter.name);
+                let offered = encoded(place.clone(), parameter, value)?;
+                if parameter.strictness(offered) >= parameter.strictness(number) {
+                    number = offered;
+                } else if matches!(parameter.owner, Owner::Law | Owner::Reg) {
+                    return wrong(
+                        place,
+                        format!("{value} is looser than the value in force; an overlay only tightens"),
+                    );
+                } else {
+                    let (parameter, owner) = (parameter.name.clone(), parameter.owner);
+                    ignored.push((regulator.clone(), Looser { parameter, offered: value.clone(), owner }));
+                }
             }
+            values.push(number);
         }
-        let value_of = |name: &str| manifest.parameters.iter().position(|p| p.name == name).map(|index| values[index]);
-        for (low, high) in &manifest.ordered {
-            if let (Some(a), Some(b)) = (value_of(low), value_of(high))
-                && a > b
-            {
-                return wrong(
-                    format!("parameters.\"{low}\""),
-                    format!("{a} is above {b}, the value of `{high}`; keep them in order"),
-                );
-            }
-        }
-        Ok(values)
+        in_order(manifest, &values)?;
+        Ok((values, ignored))
+    }
+
+    /// What is done with the candidates when a module fails.
+    pub(crate) fn on_failure_of(&self, manifest: &Manifest) -> OnFailure {
+        self.on_failure.get(&manifest.module).copied().unwrap_or(manifest.on_failure)
     }
 
     /// Whether each rule of a module is in shadow by configuration.
@@ -121,7 +175,8 @@ impl Config {
         let owner = |name: &str| {
             manifests.iter().find(|m| name.strip_prefix(&m.module).is_some_and(|r| r.is_empty() || r.starts_with('.')))
         };
-        for name in self.parameters.keys() {
+        let overlaid = self.overlays.values().flat_map(BTreeMap::keys);
+        for name in self.parameters.keys().chain(overlaid) {
             let known = match owner(name) {
                 Some(manifest) => manifest.parameters.iter().any(|p| p.name == *name),
                 None if name.starts_with("common.") => vocabulary.common.contains_key(name),
@@ -147,4 +202,44 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn default_of(parameter: &Parameter, at_ms: i64) -> &Value {
+    let dated = parameter.dated.iter().rev().find(|(from, _)| Day::start_ms(*from) <= at_ms);
+    dated.map_or(&parameter.default, |(_, value)| value)
+}
+
+fn encoded(place: String, parameter: &Parameter, value: &Value) -> Result<i64, BuildError> {
+    parameter.encode(value).or_else(|clause| wrong(place, clause))
+}
+
+/// An operator's value: within range, and for what the law fixes never looser than the law.
+fn operators(parameter: &Parameter, default: &Value, value: &Value) -> Result<i64, BuildError> {
+    let place = format!("parameters.\"{}\"", parameter.name);
+    let number = encoded(place.clone(), parameter, value)?;
+    let fixed = encoded(place.clone(), parameter, default)?;
+    match parameter.owner {
+        Owner::Law if parameter.strictness(number) < parameter.strictness(fixed) => wrong(
+            place,
+            format!("{value} is looser than {default}, which the law fixes; only a stricter value is legal"),
+        ),
+        Owner::Reg if number != fixed => wrong(place, format!("only a regulator's overlay sets this; it is {default}")),
+        _ => Ok(number),
+    }
+}
+
+/// Refuses values of which the first of a pair is above the second.
+pub(crate) fn in_order(manifest: &Manifest, values: &[i64]) -> Result<(), BuildError> {
+    let value_of = |name: &str| manifest.parameters.iter().position(|p| p.name == name).map(|index| values[index]);
+    for (low, high) in &manifest.ordered {
+        if let (Some(a), Some(b)) = (value_of(low), value_of(high))
+            && a > b
+        {
+            return wrong(
+                format!("parameters.\"{low}\""),
+                format!("{a} is above {b}, the value of `{high}`; keep them in order"),
+            );
+        }
+    }
+    Ok(())
 }

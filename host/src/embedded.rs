@@ -19,6 +19,9 @@ pub fn arp() -> Vec<Module> {
 fn try_arp() -> Result<Vec<Module>, LoadError> {
     normgate_policies::ARP
         .iter()
-        .map(|(name, bytes)| Module::read(&format!("embedded/{name}"), bytes, Vocabulary::shipped()))
+        .map(|(name, bytes)| {
+            let module = Module::read(&format!("embedded/{name}"), bytes, Vocabulary::shipped())?;
+            Ok(Module { embedded: true, ..module })
+        })
         .collect()
 }

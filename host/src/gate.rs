@@ -1,40 +1,56 @@
 //! The gate: a policy set behind a sandbox, asked once per ranked list.
 
 use std::cell::RefCell;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
-use normgate_contract::{Day, Law, Manifest, Stage, Vocabulary};
+use normgate_contract::{Day, Law, Manifest, Owner, Stage, Vocabulary};
+use tracing::warn;
 
 use crate::artifacts::Artifacts;
 use crate::batch::{Batch, Reader};
 use crate::bindings::exports::normgate::policy::judging;
-use crate::config::Config;
+use crate::config::{Config, Looser, in_order};
 use crate::error::BuildError;
+use crate::grant;
 use crate::merge::{Merge, Part};
 use crate::module::Module;
 use crate::notices;
 use crate::order;
-use crate::outcome::{Outcome, Scope, Verdict};
+use crate::outcome::{Notice, Outcome, Scope, Verdict};
+use crate::overrides::{Override, now_ms};
 use crate::plan::{Plan, Scratch};
-use crate::policy_set::{Loaded, PolicySet, in_force};
-use crate::sandbox::{FailureKind, Limits, Sandbox};
+use crate::policy_set::{LOOSENING, Loaded, PolicySet, Resolved, RuleRef, in_force};
+use crate::provider::Facts;
+use crate::sandbox::{Allocation, Allowance, Compiler, FailureKind, Limits, Sandbox};
+use crate::stats::{Health, Stats, Totals};
+
+/// Most sector norms that may tighten the parameters of one module: each doubles the combinations kept ready.
+const MAX_TIGHTENING_NORMS: usize = 4;
 
 /// Judges ranked lists. `Send + Sync`; one is enough for a process, and `evaluate` may run on any number of threads.
 pub struct Gate {
     sandbox: Sandbox,
     set: Arc<PolicySet>,
+    facts: Option<Facts>,
     vocabulary: Arc<Vocabulary>,
     as_of: Option<Day>,
     applicability: bool,
+    health: Vec<Health>,
+    totals: Totals,
+    overrides: RwLock<Vec<Override>>,
 }
 
 /// Builds a gate.
 pub struct GateBuilder {
     modules: Vec<Module>,
+    last_good: Vec<Module>,
     config: Config,
     limits: Limits,
+    allocation: Allocation,
     artifacts: Option<Artifacts>,
+    compiler: Option<Box<Compiler>>,
+    trusting: bool,
     as_of: Option<Day>,
     vocabulary: Arc<Vocabulary>,
     applicability: bool,
@@ -47,21 +63,49 @@ impl GateBuilder {
         self
     }
 
-    /// Sets parameters and modes.
+    /// Adds earlier versions of modules that were known to work: each stands in when the module of its id fails.
+    pub fn last_good(mut self, modules: impl IntoIterator<Item = Module>) -> Self {
+        self.last_good.extend(modules);
+        self
+    }
+
+    /// Sets parameters, modes, authorities, facts about the operator.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Sets what one call may use.
+    /// Sets what judging may use.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets where instances take their memory from.
+    pub fn allocation(mut self, allocation: Allocation) -> Self {
+        self.allocation = allocation;
         self
     }
 
     /// Keeps compiled modules in a private folder, so that the next start is fast.
     pub fn artifacts(mut self, artifacts: Artifacts) -> Self {
         self.artifacts = Some(artifacts);
+        self
+    }
+
+    /// Has modules that this program does not carry compiled elsewhere: by [`crate::precompile`] in a child process that can be
+    /// killed, as the `normgate` command does.
+    ///
+    /// The compiler's bytes are run as they are. Give one that runs your own code only.
+    pub fn compiler(mut self, compiler: impl Fn(&Module) -> Result<Vec<u8>, String> + Send + Sync + 'static) -> Self {
+        self.compiler = Some(Box::new(compiler));
+        self
+    }
+
+    /// Lets in modules that nobody vouched for: where the configuration has no `[authorities]`, each is granted what its
+    /// manifest asks; and each is compiled in this process, unless a compiler is given. For authors, tests and trials.
+    pub fn trusting(mut self) -> Self {
+        self.trusting = true;
         self
     }
 
@@ -84,34 +128,120 @@ impl GateBuilder {
         self
     }
 
-    /// Compiles the modules and resolves their parameters.
+    /// Holds the modules against their grants, compiles them and resolves their parameters.
     ///
     /// # Errors
     /// See [`BuildError`]: each names the module or the configuration key.
     pub fn build(self) -> Result<Gate, BuildError> {
-        let sandbox = Sandbox::new(self.limits).map_err(BuildError::Sandbox)?;
-        let manifests: Vec<&Manifest> = self.modules.iter().map(|module| &*module.manifest).collect();
+        let sandbox = Sandbox::new(self.limits, self.allocation).map_err(BuildError::Sandbox)?;
+        let mut modules = self.modules.clone();
+        modules.sort_by(|a, b| a.manifest.id.cmp(&b.manifest.id));
+        let mut last_good = self.last_good.clone();
+        last_good.retain(|old| modules.iter().any(|m| m.manifest.id == old.manifest.id && m.digest != old.digest));
+        let manifests: Vec<&Manifest> = modules.iter().chain(&last_good).map(|module| &*module.manifest).collect();
         self.config.check_names(&manifests, &self.vocabulary)?;
         let vocabulary = self
             .vocabulary
             .extended(manifests)
             .map_err(|error| BuildError::Config { place: "modules".into(), message: error.to_string() })?;
-        let now = self.as_of.map_or_else(now_ms, Day::start_ms);
-        let mut policies = Vec::with_capacity(self.modules.len());
-        for module in self.modules {
-            let parameters = self.config.parameters_of(&module.manifest, now)?;
-            policies.push(Loaded {
-                compiled: sandbox.compile(&module, self.artifacts.as_ref())?,
-                plan: Plan::new(&module.manifest, &parameters, &vocabulary),
-                shadowed: self.config.shadowed(&module.manifest),
-                rank: Vec::new(),
-                parameters,
-                module,
-            });
+        let facts = Facts::read(&self.config.provider, &vocabulary)?;
+        let norms: Vec<(u16, Arc<Manifest>)> = (modules.iter().enumerate())
+            .filter(|(_, module)| !module.manifest.overlays.is_empty())
+            .map(|(index, module)| (index as u16, Arc::clone(&module.manifest)))
+            .collect();
+        let mut notices = Vec::new();
+        let mut load = |module: Module| self.load(module, &sandbox, &vocabulary, &norms, &mut notices);
+        let policies = modules.into_iter().map(&mut load).collect::<Result<Vec<_>, _>>()?;
+        let stand_ins = last_good.into_iter().map(&mut load).collect::<Result<Vec<_>, _>>()?;
+        let mut semantics = sandbox.semantics();
+        if let Some(facts) = &facts {
+            semantics.push_str(&format!(" provider={}", facts.digest()));
         }
         let observed_until = self.config.observed_until()?;
-        let set = Arc::new(PolicySet::new(policies, observed_until, &sandbox.semantics())?);
-        Ok(Gate { sandbox, set, vocabulary, as_of: self.as_of, applicability: self.applicability })
+        let set = PolicySet::new(policies, stand_ins, observed_until, notices, &vocabulary, &semantics)?;
+        let health = set.policies.iter().map(|policy| Health::new(policy, self.config.breaker)).collect();
+        Ok(Gate {
+            sandbox,
+            set: Arc::new(set),
+            facts,
+            vocabulary,
+            as_of: self.as_of,
+            applicability: self.applicability,
+            health,
+            totals: Totals::default(),
+            overrides: RwLock::default(),
+        })
+    }
+
+    fn load(
+        &self,
+        module: Module,
+        sandbox: &Sandbox,
+        vocabulary: &Vocabulary,
+        norms: &[(u16, Arc<Manifest>)],
+        notices: &mut Vec<Notice>,
+    ) -> Result<Loaded, BuildError> {
+        let manifest = Arc::clone(&module.manifest);
+        let granted = grant::of(&module, &self.config, self.trusting)?;
+        let compiled = sandbox.compile(&module, self.artifacts.as_ref(), self.compiler.as_deref(), self.trusting)?;
+        let now = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let (base, ignored) = self.config.parameters_of(&manifest, now)?;
+        notices.extend(ignored.into_iter().map(|(regulator, looser)| notices::ignored_overlay(&regulator, &looser)));
+        // What each sector norm says of this module's parameters: tighter values, by parameter, and looser ones.
+        let mut tighter: Vec<(u16, Vec<(usize, i64)>)> = Vec::new();
+        let mut looser = Vec::new();
+        for (norm, source) in norms {
+            let mut values = Vec::new();
+            for (index, parameter) in manifest.parameters.iter().enumerate() {
+                let Some(value) = source.overlays.get(&parameter.name) else { continue };
+                // A value that is not even legal is not taken either, and no reason to fail: the norm's other rules stand.
+                match parameter.encode(value) {
+                    Ok(offered) if parameter.strictness(offered) >= parameter.strictness(base[index]) => {
+                        values.push((index, offered));
+                    }
+                    _ => {
+                        let (parameter, owner) = (parameter.name.clone(), parameter.owner);
+                        looser.push((*norm, Looser { parameter, offered: value.clone(), owner }));
+                    }
+                }
+            }
+            if !values.is_empty() {
+                tighter.push((*norm, values));
+            }
+        }
+        if tighter.len() > MAX_TIGHTENING_NORMS {
+            return Err(BuildError::Config {
+                place: manifest.reference(),
+                message: format!(
+                    "{} sector norms tighten its parameters; at most {MAX_TIGHTENING_NORMS} may",
+                    tighter.len()
+                ),
+            });
+        }
+        let resolved = (0..1usize << tighter.len()).map(|adopted| {
+            let mut parameters = base.clone();
+            for (_, values) in tighter.iter().enumerate().filter(|(bit, _)| adopted >> bit & 1 == 1).map(|(_, t)| t) {
+                for (index, offered) in values {
+                    let parameter = &manifest.parameters[*index];
+                    if parameter.strictness(*offered) > parameter.strictness(parameters[*index]) {
+                        parameters[*index] = *offered;
+                    }
+                }
+            }
+            in_order(&manifest, &parameters)?;
+            Ok(Resolved { plan: Plan::new(&manifest, &granted, &parameters, vocabulary), parameters })
+        });
+        Ok(Loaded {
+            compiled,
+            resolved: resolved.collect::<Result<_, BuildError>>()?,
+            tightened_by: tighter.iter().map(|(norm, _)| *norm).collect(),
+            looser,
+            on_failure: self.config.on_failure_of(&manifest),
+            shadowed: self.config.shadowed(&manifest),
+            granted,
+            rank: Vec::new(),
+            module,
+        })
     }
 }
 
@@ -120,9 +250,13 @@ impl Gate {
     pub fn builder() -> GateBuilder {
         GateBuilder {
             modules: Vec::new(),
+            last_good: Vec::new(),
             config: Config::default(),
             limits: Limits::default(),
+            allocation: Allocation::default(),
             artifacts: None,
+            compiler: None,
+            trusting: false,
             as_of: None,
             vocabulary: Arc::clone(Vocabulary::shipped()),
             applicability: true,
@@ -140,46 +274,66 @@ impl Gate {
         Reader::new(Arc::clone(&self.vocabulary))
     }
 
+    /// What the gate has been doing since it was built.
+    pub fn stats(&self) -> Stats {
+        Stats::of(&self.set, &self.totals, &self.health)
+    }
+
+    /// Replaces the overrides in force ([`Override::read`]); no restart, and the next request obeys.
+    pub fn set_overrides(&self, overrides: Vec<Override>) {
+        for entry in &overrides {
+            warn!(
+                module = entry.module,
+                until_ms = entry.until_ms,
+                reason = entry.reason,
+                by = entry.by,
+                "module overridden"
+            );
+        }
+        *self.overrides.write().unwrap_or_else(PoisonError::into_inner) = overrides;
+    }
+
     /// Judges one request. It cannot fail as a whole: what went wrong is data in the outcome.
-    pub fn evaluate(&self, batch: &Batch) -> Outcome {
-        // 1. Is the request covered, and which rules are in force?
+    pub fn evaluate(&self, request: &Batch) -> Outcome {
+        // 1. The facts as the operator stated them, and what is in force.
+        let (batch, mut notices) = match &self.facts {
+            Some(facts) => facts.apply(request),
+            None => (request.clone(), Vec::new()),
+        };
+        let batch = &batch;
         let scope = scope(batch);
         let at_ms = self.as_of.map_or_else(now_ms, Day::start_ms);
-        let parts: Vec<Option<Vec<Part>>> = (self.set.policies.iter())
-            .map(|policy| {
-                let asked = (scope == Scope::In || policy.module.manifest.law == Law::Other)
-                    && (!self.applicability || policy.plan.applies(batch));
-                asked.then(|| parts_of(policy, batch, at_ms)).filter(|parts| parts.iter().any(|p| *p != Part::Silent))
-            })
-            .collect();
+        let turn = Turn::new(self, batch, scope, at_ms, &mut notices);
         let observed = self.set.observed_until.is_some_and(|day| at_ms < day.start_ms());
         let emergency = emergency(batch);
         let mut merge = Merge::new(&self.set, batch, &emergency, observed);
+        self.loosening(&turn, &mut merge, &mut notices);
+        self.sandbox.wake();
 
         // 2. Candidate stage: every module judges rows and tags, free of any order.
-        self.stage(Stage::Candidate, batch, None, &parts, &mut merge);
+        self.stage(Stage::Candidate, batch, None, &turn, &mut merge);
 
         // 3. Slate stage: the rows that are left, in the order that the first stage made. It runs also when none is left, but
         //    not when none was sent: then there is nothing to arrange.
         let slate_asked = batch.candidates() > 0
-            && (self.set.policies.iter().zip(&parts))
+            && (self.set.policies[..self.set.judging].iter().zip(&turn.parts))
                 .any(|(policy, parts)| parts.is_some() && policy.has_stage(Stage::Slate));
         if slate_asked {
             let (mut order, shown) = order::sorted(batch, &merge.judgements);
             order.truncate(shown);
             let positions = batch.known_integers("candidates.rank_pos") as i64;
             let slate = batch.gather(&order).with_request_integer("request.slate.positions", positions);
-            self.stage(Stage::Slate, &slate, Some(&order), &parts, &mut merge);
+            self.stage(Stage::Slate, &slate, Some(&order), &turn, &mut merge);
         }
 
         // 4. The final order, and the outcome.
         let merged = merge.finish();
         let (order, shown) = order::sorted(batch, &merged.judgements);
-        let mut notices = Vec::new();
         notices.extend((scope == Scope::Out).then(|| notices::scope_contradiction(batch)).flatten());
         notices.extend(self.as_of.is_none().then(|| notices::clock(batch, at_ms)).flatten());
         notices.extend(self.set.observed_until.filter(|_| observed).map(notices::observed));
         notices.extend(notices::emergencies(&self.set, batch, &emergency, &merged.spared));
+        notices.extend(self.set.notices.iter().cloned());
         let verdicts = order
             .into_iter()
             .map(|row| Verdict {
@@ -188,7 +342,7 @@ impl Gate {
                 reasons: merged.spans[row as usize].clone(),
             })
             .collect();
-        Outcome {
+        let outcome = Outcome {
             set: Arc::clone(&self.set),
             batch: batch.clone(),
             scope,
@@ -204,7 +358,9 @@ impl Gate {
             shadow: merged.shadow,
             failures: merged.failures,
             notices,
-        }
+        };
+        self.totals.count(&outcome, &self.health);
+        outcome
     }
 
     /// What the request itself and the user's tags entail, before anything was retrieved: which features not to retrieve by
@@ -215,34 +371,102 @@ impl Gate {
         self.evaluate(&request.gather(&[]))
     }
 
-    /// Asks every module that has rules of the stage.
-    fn stage(
-        &self,
-        stage: Stage,
-        batch: &Batch,
-        rows: Option<&[u32]>,
-        parts: &[Option<Vec<Part>>],
-        merge: &mut Merge<'_>,
-    ) {
-        thread_local! {
-            static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
+    /// A sector norm that would loosen a parameter: a finding where the parameter is the law's, else a notice.
+    fn loosening(&self, turn: &Turn, merge: &mut Merge<'_>, notices: &mut Vec<Notice>) {
+        for policy in &self.set.policies[..self.set.judging] {
+            for (norm, looser) in policy.looser.iter().filter(|(norm, _)| turn.adopted[usize::from(*norm)]) {
+                if looser.owner == Owner::Law {
+                    merge.find(RuleRef { policy: *norm, rule: LOOSENING });
+                }
+                notices.push(notices::loosening(self.set.policy_reference(*norm), looser));
+            }
         }
-        for (index, (policy, parts)) in self.set.policies.iter().zip(parts).enumerate() {
-            let Some(parts) = parts else { continue };
+    }
+
+    /// Asks every module that has rules of the stage.
+    fn stage(&self, stage: Stage, batch: &Batch, rows: Option<&[u32]>, turn: &Turn, merge: &mut Merge<'_>) {
+        for (index, policy) in self.set.policies[..self.set.judging].iter().enumerate() {
+            let Some(parts) = &turn.parts[index] else { continue };
             if !policy.has_stage(stage) {
                 continue;
             }
-            let rules = &policy.module.manifest.rules;
-            let parts: Vec<Part> = (parts.iter().zip(rules))
-                .map(|(part, rule)| if rule.stage == stage { *part } else { Part::Silent })
-                .collect();
-            let answer = SCRATCH.with_borrow_mut(|scratch| self.ask(policy, stage, batch, &parts, scratch));
-            let added = answer.and_then(|answer| {
-                merge.add(index as u16, &parts, rows, &answer).map_err(|message| (FailureKind::Garbage, message))
+            let parts = parts_in(policy, stage, parts);
+            let Err(failure) = self.consult(index, stage, batch, rows, &parts, turn, merge) else { continue };
+            warn!(
+                policy = policy.module.manifest.reference(),
+                kind = failure.0.name(),
+                message = failure.1,
+                "module failed"
+            );
+            // The last good version, if there is one; else what the failure policy says.
+            let stand_in = (self.set.policies[self.set.judging..].iter())
+                .position(|old| old.module.manifest.id == policy.module.manifest.id)
+                .map(|position| self.set.judging + position);
+            let stood_in = stand_in.is_some_and(|stand_in| {
+                let Some(parts) = &turn.parts[stand_in] else { return false };
+                let parts = parts_in(&self.set.policies[stand_in], stage, parts);
+                self.consult(stand_in, stage, batch, rows, &parts, turn, merge).is_ok()
             });
-            if let Err((kind, message)) = added {
-                let fallback = policy.fallback(|rule| parts[rule] == Part::Enforced);
-                merge.fail(index as u16, stage, fallback, rows, kind, message);
+            if stood_in {
+                merge.record(index as u16, stage, "last_good", failure);
+            } else {
+                let fallback = policy.fallback(policy.under(&turn.adopted), |rule| parts[rule] == Part::Enforced);
+                merge.fail(index as u16, stage, fallback, rows, failure);
+            }
+        }
+    }
+
+    /// Asks one module, unless its breaker is open, and merges what it says.
+    #[expect(clippy::too_many_arguments, reason = "one call's whole context, named")]
+    fn consult(
+        &self,
+        index: usize,
+        stage: Stage,
+        batch: &Batch,
+        rows: Option<&[u32]>,
+        parts: &[Part],
+        turn: &Turn,
+        merge: &mut Merge<'_>,
+    ) -> Result<(), (FailureKind, String)> {
+        let (policy, health) = (&self.set.policies[index], &self.health[index]);
+        health.breaker.admit(Instant::now).map_err(|kind| {
+            (kind, "not asked: it failed too often in a row, and is tried again after a while".to_owned())
+        })?;
+        let resolved = policy.under(&turn.adopted);
+        let budget = turn.budget.get();
+        let begin = Instant::now();
+        let (answer, used) = self.ask(policy, resolved, stage, batch, parts, budget);
+        health.called(begin.elapsed(), used);
+        turn.budget.set(budget.saturating_sub(used));
+        let merged = answer.and_then(|answer| {
+            merge
+                .add(index as u16, resolved, stage, parts, rows, &answer)
+                .map_err(|message| (FailureKind::Garbage, message))
+        });
+        match merged {
+            Ok(beyond) => {
+                if health.breaker.succeeded() {
+                    warn!(policy = policy.module.manifest.reference(), "module works again; its breaker is closed");
+                }
+                if let Some(message) = beyond {
+                    health.failed(FailureKind::Grant);
+                    merge.record(index as u16, stage, "dropped", (FailureKind::Grant, message));
+                }
+                Ok(())
+            }
+            Err(failure) => {
+                health.failed(failure.0);
+                if !failure.0.is_its_own() {
+                    health.breaker.abstained();
+                } else if let Some(backoff) = health.breaker.failed(failure.0, Instant::now()) {
+                    warn!(
+                        policy = policy.module.manifest.reference(),
+                        kind = failure.0.name(),
+                        backoff_ms = backoff.as_millis() as u64,
+                        "breaker open: the module is left out for now"
+                    );
+                }
+                Err(failure)
             }
         }
     }
@@ -250,29 +474,95 @@ impl Gate {
     fn ask(
         &self,
         policy: &Loaded,
+        resolved: &Resolved,
         stage: Stage,
         batch: &Batch,
         parts: &[Part],
-        scratch: &mut Scratch,
-    ) -> Result<judging::Answer, (FailureKind, String)> {
+        budget: u64,
+    ) -> (Result<judging::Answer, (FailureKind, String)>, u64) {
+        thread_local! {
+            static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
+        }
+        let limits = self.sandbox.limits();
+        let own = policy.granted.fuel.map_or(limits.fuel, |granted| granted.min(limits.fuel));
+        if budget == 0 {
+            return (Err((FailureKind::Budget, "the work of this request is used up".into())), 0);
+        }
         let mut enforced = vec![0u8; parts.len().div_ceil(8)];
         for (rule, _) in parts.iter().enumerate().filter(|(_, part)| **part == Part::Enforced) {
             enforced[rule / 8] |= 1 << (rule % 8);
         }
         // An honest module names a (row, effect) pair once; twice that and some slack is room enough.
         let rows = batch.candidates() + batch.tags() + 1;
-        let items = (rows * policy.plan.effects.len() * 2).max(1_024);
-        // An item takes 4 + 2 + 8 + 1 bytes.
-        let output_bytes = (items * 15 + 4_096).min(64 << 20);
-        let lowered = policy.plan.lower(batch, scratch);
-        let answer = lowered.with_call(stage, &enforced, &policy.parameters, |call| {
-            self.sandbox.ask(&policy.compiled, call, output_bytes)
-        })?;
-        if answer.rows.len() > items {
-            return Err((FailureKind::Output, format!("{} items; at most {items} make sense here", answer.rows.len())));
-        }
-        Ok(answer)
+        let items = (rows * resolved.plan.effects.len() * 2).max(1_024);
+        let allowance = Allowance {
+            fuel: own.min(budget),
+            memory: policy.granted.memory.map_or(limits.memory, |granted| granted.min(limits.memory)),
+            // An item takes 4 + 2 + 8 + 1 bytes.
+            output: (items * 15 + 4_096).min(64 << 20),
+        };
+        let (answer, used) = SCRATCH.with_borrow_mut(|scratch| {
+            let lowered = resolved.plan.lower(batch, scratch);
+            lowered.with_call(stage, &enforced, &resolved.parameters, |call| {
+                self.sandbox.ask(&policy.compiled, call, allowance)
+            })
+        });
+        let answer = match answer {
+            Err((FailureKind::Fuel, _)) if allowance.fuel < own => {
+                Err((FailureKind::Budget, "the work of this request is used up".into()))
+            }
+            Ok(answer) if answer.rows.len() > items => {
+                Err((FailureKind::Output, format!("{} items; at most {items} make sense here", answer.rows.len())))
+            }
+            answer => answer,
+        };
+        (answer, used)
     }
+}
+
+/// What one request settles before any module is asked.
+struct Turn {
+    /// How each rule takes part, module by module; none = the module has nothing to do here.
+    parts: Vec<Option<Vec<Part>>>,
+    /// Whether each module is a sector norm that the provider adopted, and in force.
+    adopted: Vec<bool>,
+    /// Work that is left.
+    budget: std::cell::Cell<u64>,
+}
+
+impl Turn {
+    fn new(gate: &Gate, batch: &Batch, scope: Scope, at_ms: i64, notices: &mut Vec<Notice>) -> Self {
+        let overrides = gate.overrides.read().unwrap_or_else(PoisonError::into_inner);
+        let now = if overrides.is_empty() { 0 } else { now_ms() };
+        let parts = gate.set.policies.iter().enumerate().map(|(index, policy)| {
+            let manifest = &policy.module.manifest;
+            let plan = &policy.resolved[0].plan;
+            let asked =
+                (scope == Scope::In || manifest.law == Law::Other) && (!gate.applicability || plan.applies(batch));
+            let mut parts = parts_of(policy, batch, at_ms);
+            if let Some(entry) = overrides.iter().find(|entry| entry.covers(manifest, now)) {
+                parts.iter_mut().filter(|part| **part == Part::Enforced).for_each(|part| *part = Part::Shadow);
+                if index < gate.set.judging {
+                    notices.push(entry.notice(manifest));
+                }
+            }
+            (asked && parts.iter().any(|part| *part != Part::Silent)).then_some(parts)
+        });
+        let parts = parts.collect();
+        let adopted = gate.set.policies.iter().map(|policy| {
+            let manifest = &policy.module.manifest;
+            !manifest.overlays.is_empty()
+                && in_force(manifest.effective_from, manifest.effective_until, at_ms)
+                && manifest.pack.as_ref().is_some_and(|p| batch.request_has("request.provider.norms_adopted", p))
+        });
+        Self { parts, adopted: adopted.collect(), budget: std::cell::Cell::new(gate.sandbox.limits().budget) }
+    }
+}
+
+/// The parts of the rules of one stage; the others are silent.
+fn parts_in(policy: &Loaded, stage: Stage, parts: &[Part]) -> Vec<Part> {
+    let rules = &policy.module.manifest.rules;
+    (parts.iter().zip(rules)).map(|(part, rule)| if rule.stage == stage { *part } else { Part::Silent }).collect()
 }
 
 /// What one module is asked and answers, apart from everything else: for benches, and for holding the sandbox against the
@@ -283,16 +573,17 @@ impl Gate {
     pub fn with_call<R>(&self, module: &str, batch: &Batch, f: impl FnOnce(judging::Call<'_>) -> R) -> Option<R> {
         let policy = self.set.policies.iter().find(|policy| policy.module.manifest.module == module)?;
         let mut scratch = Scratch::default();
-        let lowered = policy.plan.lower(batch, &mut scratch);
+        let Resolved { parameters, plan } = &policy.resolved[0];
+        let lowered = plan.lower(batch, &mut scratch);
         let enforced = vec![u8::MAX; policy.module.manifest.rules.len().div_ceil(8)];
-        Some(lowered.with_call(Stage::Candidate, &enforced, &policy.parameters, f))
+        Some(lowered.with_call(Stage::Candidate, &enforced, parameters, f))
     }
 
     /// The candidate-stage answer of one module, on a fresh instance.
     pub fn ask_module(&self, module: &str, batch: &Batch) -> Option<Result<judging::Answer, (FailureKind, String)>> {
         let policy = self.set.policies.iter().find(|policy| policy.module.manifest.module == module)?;
         let parts = vec![Part::Enforced; policy.module.manifest.rules.len()];
-        Some(self.ask(policy, Stage::Candidate, batch, &parts, &mut Scratch::default()))
+        Some(self.ask(policy, &policy.resolved[0], Stage::Candidate, batch, &parts, u64::MAX).0)
     }
 }
 
@@ -334,8 +625,4 @@ fn emergency(batch: &Batch) -> Vec<bool> {
                 && tickets.and_then(|column| column.integer(row)).is_some_and(|ticket| ticket != 0)
         })
         .collect()
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

@@ -30,35 +30,44 @@ mod arrange;
 mod artifacts;
 mod batch;
 mod bindings;
+mod breaker;
 mod config;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 mod error;
 mod gate;
+mod grant;
 mod merge;
 mod module;
 mod notices;
 mod order;
 mod outcome;
+mod overrides;
 mod plan;
 mod policy_set;
+mod provider;
 mod sandbox;
+mod stats;
 mod verdict;
 mod wire;
 
 pub use arrange::{Slate, Unmet};
 pub use artifacts::Artifacts;
 pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_ROWS, Reader};
-pub use config::{Config, Mode, SetMode};
+pub use breaker::BreakerState;
+pub use config::{BreakerConfig, Config, Mode, SetMode};
 pub use error::BuildError;
 pub use gate::{Gate, GateBuilder};
-pub use module::{LoadError, MAX_MANIFEST_BYTES, MAX_MODULE_BYTES, Module};
+pub use grant::{Base, Grant};
+pub use module::{LoadError, MAX_FUNCTION_BYTES, MAX_MANIFEST_BYTES, MAX_MODULE_BYTES, Module};
 pub use normgate_contract as contract;
 pub use outcome::{
     ArgumentValue, Cause, ConstraintItem, Failure, Notice, ObligationItem, Outcome, Reason, Scope, ShadowItem, Shown,
     TagVerdict, Target, Verdict, VetoItem,
 };
-pub use policy_set::{HOST_FAILURE, PolicySet, RuleRef};
-pub use sandbox::{FailureKind, Limits};
+pub use overrides::{MAX_OVERRIDE_S, Override};
+pub use policy_set::{HOST_FAILURE, LOOSENING, PolicySet, RuleRef};
+pub use sandbox::{Allocation, Compiler, FailureKind, Limits, precompile};
+pub use stats::{ModuleStats, Stats};
 pub use verdict::{Action, FULL_WEIGHT, Judgement};
 pub use wire::{Detail, Explanation, Language};

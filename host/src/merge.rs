@@ -1,7 +1,5 @@
 //! Merging answers: each is checked whole, then added; the order in which modules answer leaves no trace.
 
-use std::collections::BTreeMap;
-
 use normgate_contract::{Block, Level, REQUEST_ROW, Stage, TagAction};
 
 use crate::batch::Batch;
@@ -9,8 +7,8 @@ use crate::bindings::exports::normgate::policy::judging::Answer;
 use crate::outcome::{
     ArgumentValue, Cause, ConstraintItem, Failure, ObligationItem, Reason, ShadowItem, TagVerdict, Target, VetoItem,
 };
-use crate::plan::{ArgumentPlan, EffectPlan};
-use crate::policy_set::{Fallback, HOST_FAILURE, Loaded, PolicySet, RuleRef};
+use crate::plan::EffectPlan;
+use crate::policy_set::{Fallback, HOST_FAILURE, Loaded, PolicySet, Resolved, RuleRef};
 use crate::sandbox::FailureKind;
 use crate::verdict::{Action, FULL_WEIGHT, Judgement};
 
@@ -86,18 +84,23 @@ impl<'m> Merge<'m> {
     /// Adds a module's answer. `rows` maps the call's candidate rows to the request's; none = they are the same.
     ///
     /// One item that is out of bounds fails the whole answer: the module is not what it says it is, and nothing of it is
-    /// used.
+    /// used. What a module says with a rule that it was not asked about is beyond its right; that is dropped alone, and comes
+    /// back as a sentence.
     pub(crate) fn add(
         &mut self,
         policy: u16,
+        resolved: &Resolved,
+        stage: Stage,
         parts: &[Part],
         rows: Option<&[u32]>,
         answer: &Answer,
-    ) -> Result<(), String> {
+    ) -> Result<Option<String>, String> {
         let loaded = &self.set.policies[usize::from(policy)];
-        self.check(loaded, rows, answer)?;
+        let effects = &resolved.plan.effects;
+        self.check(loaded, effects, rows, answer)?;
+        let mut beyond = None;
         for (index, &row) in answer.rows.iter().enumerate() {
-            let (rule, effect) = &loaded.plan.effects[usize::from(answer.effects[index])];
+            let (rule, effect) = &effects[usize::from(answer.effects[index])];
             let cause = if answer.missing[index] == 1 { Cause::MissingInput } else { Cause::Fact };
             let reference = RuleRef { policy, rule: *rule };
             let row = match rows {
@@ -105,7 +108,12 @@ impl<'m> Merge<'m> {
                 _ => row,
             };
             match parts[usize::from(*rule)] {
-                Part::Silent => {}
+                Part::Silent => {
+                    let declared = &loaded.module.manifest.rules[usize::from(*rule)];
+                    if declared.stage != stage {
+                        beyond.get_or_insert_with(|| format!("{} belongs to the other stage", declared.id));
+                    }
+                }
                 Part::Shadow => self.add_shadow(loaded, reference, effect, row, answer.values[index]),
                 Part::Enforced => {
                     if self.observed {
@@ -115,10 +123,16 @@ impl<'m> Merge<'m> {
                 }
             }
         }
-        Ok(())
+        Ok(beyond)
     }
 
-    fn check(&self, loaded: &Loaded, rows: Option<&[u32]>, answer: &Answer) -> Result<(), String> {
+    fn check(
+        &self,
+        loaded: &Loaded,
+        effects: &[(u16, EffectPlan)],
+        rows: Option<&[u32]>,
+        answer: &Answer,
+    ) -> Result<(), String> {
         let items = answer.rows.len();
         if [answer.effects.len(), answer.values.len(), answer.missing.len()] != [items; 3] {
             return Err("the lists of the answer differ in length".into());
@@ -127,8 +141,8 @@ impl<'m> Merge<'m> {
         let tags = self.batch.tags();
         for index in 0..items {
             let (row, effect, value) = (answer.rows[index], answer.effects[index], answer.values[index]);
-            let Some((rule, plan)) = loaded.plan.effects.get(usize::from(effect)) else {
-                return Err(format!("item {index} names effect {effect} of {}", loaded.plan.effects.len()));
+            let Some((rule, plan)) = effects.get(usize::from(effect)) else {
+                return Err(format!("item {index} names effect {effect} of {}", effects.len()));
             };
             let level = loaded.level(*rule);
             let fits = match plan {
@@ -139,6 +153,7 @@ impl<'m> Merge<'m> {
                 | EffectPlan::Promote => (row as usize) < candidates,
                 EffectPlan::Tag(_) => (row as usize) < tags,
                 EffectPlan::Constraint(..) => row == REQUEST_ROW,
+                EffectPlan::Dropped => true,
                 _ => match level {
                     Level::Row => (row as usize) < candidates,
                     Level::Tag => (row as usize) < tags,
@@ -189,21 +204,21 @@ impl<'m> Merge<'m> {
                 tag.reasons.push((rule, *action, cause));
             }
             EffectPlan::Obligation(plan) => {
-                let args = plan.args.iter().map(|(name, argument)| {
-                    let value = match argument {
-                        ArgumentPlan::Flag(flag) => ArgumentValue::Flag(*flag),
-                        ArgumentPlan::Number(number) => ArgumentValue::Number(*number),
-                        ArgumentPlan::Computed => ArgumentValue::Number(value),
-                    };
-                    (name.clone(), value)
-                });
+                let args = match (&plan.args, plan.computed) {
+                    (Some(args), Some(computed)) => {
+                        let mut args = args.to_vec();
+                        args[computed].1 = ArgumentValue::Number(value);
+                        Some(args.into())
+                    }
+                    (args, _) => args.clone(),
+                };
                 self.obligations.push(ObligationItem {
-                    code: plan.code.clone(),
+                    code: plan.code,
                     target: if plan.about_request { Target::Request } else { target },
                     rule,
                     deadline_s: plan.deadline_s,
                     retain_d: plan.retain_d,
-                    args: args.collect::<BTreeMap<_, _>>(),
+                    args,
                 });
             }
             EffectPlan::Veto(feature) => self.vetoes.push(VetoItem { feature: feature.clone(), rule }),
@@ -220,6 +235,7 @@ impl<'m> Merge<'m> {
                 slots: *slots,
                 rule,
             }),
+            EffectPlan::Dropped => {}
         }
     }
 
@@ -245,7 +261,7 @@ impl<'m> Merge<'m> {
             EffectPlan::Tag(action) => (Target::Tag(row), "tag", format!("{action:?}").to_lowercase()),
             EffectPlan::Obligation(plan) => {
                 let about = if plan.about_request { Target::Request } else { target(level, row) };
-                (about, "obligation", plan.code.clone())
+                (about, "obligation", self.batch.vocabulary.obligations[usize::from(plan.code)].clone())
             }
             EffectPlan::Veto(feature) => (Target::Request, "veto", feature.clone()),
             EffectPlan::VetoTag => {
@@ -254,6 +270,7 @@ impl<'m> Merge<'m> {
             EffectPlan::Violation => (target(level, row), "violation", String::new()),
             EffectPlan::Promote => (on_row, "promote", String::new()),
             EffectPlan::Constraint(constraint, ..) => (Target::Request, "constraint", constraint.kind.clone()),
+            EffectPlan::Dropped => return,
         };
         if matches!(kind, "demote" | "block") && self.exempt(loaded, rule.rule, row) {
             return;
@@ -261,15 +278,14 @@ impl<'m> Merge<'m> {
         self.shadow.push(ShadowItem { rule, target, effect: kind, value });
     }
 
-    /// Applies a failed module's fallback to the rows that it was asked about.
+    /// Applies a failed module's fallback to the rows that it was asked about, and records the failure.
     pub(crate) fn fail(
         &mut self,
         policy: u16,
         stage: Stage,
         fallback: Fallback,
         rows: Option<&[u32]>,
-        kind: FailureKind,
-        message: String,
+        (kind, message): (FailureKind, String),
     ) {
         let judgement = match fallback {
             Fallback::Allow => None,
@@ -293,20 +309,32 @@ impl<'m> Merge<'m> {
                 ));
             }
         }
-        self.failures.push(Failure {
-            policy,
-            stage: match stage {
-                Stage::Candidate => "candidate",
-                Stage::Slate => "slate",
-            },
-            kind,
-            message,
-            applied: match fallback {
-                Fallback::Allow => "allow",
-                Fallback::Demote(_) => "demote",
-                Fallback::Hold(_) => "hold",
-            },
-        });
+        let applied = match fallback {
+            Fallback::Allow => "allow",
+            Fallback::Demote(_) => "demote",
+            Fallback::Hold(_) => "hold",
+        };
+        self.record(policy, stage, applied, (kind, message));
+    }
+
+    /// Records a failure that was made up for otherwise: `applied` says how.
+    pub(crate) fn record(
+        &mut self,
+        policy: u16,
+        stage: Stage,
+        applied: &'static str,
+        (kind, message): (FailureKind, String),
+    ) {
+        let stage = match stage {
+            Stage::Candidate => "candidate",
+            Stage::Slate => "slate",
+        };
+        self.failures.push(Failure { policy, stage, kind, message, applied });
+    }
+
+    /// Records a finding of the host itself about the operator.
+    pub(crate) fn find(&mut self, rule: RuleRef) {
+        self.violations.push((Target::Request, rule, Cause::Fact));
     }
 
     /// Sorts and joins what was said, so that nothing remembers who spoke first.
@@ -338,10 +366,15 @@ impl<'m> Merge<'m> {
             tag.reasons.sort_by(|a, b| id(a.0).cmp(id(b.0)).then(b.1.cmp(&a.1)).then(b.2.cmp(&a.2)));
             tag.reasons.dedup_by(|later, first| later.0 == first.0);
         }
-        self.obligations
-            .sort_by(|a, b| (&a.code, a.target, id(a.rule), &a.args).cmp(&(&b.code, b.target, id(b.rule), &b.args)));
+        // Dense lists owe thousands of things, so these are sorted by numbers, and names are looked up when they are written.
+        let set = self.set;
+        let rank = |rule: RuleRef| set.rank(rule);
+        self.obligations.sort_by(|a, b| {
+            let key = |o: &ObligationItem| (set.obligation_rank[usize::from(o.code)], o.target, rank(o.rule));
+            key(a).cmp(&key(b)).then_with(|| a.args.cmp(&b.args))
+        });
         self.obligations.dedup_by(|later, first| {
-            let same = (&later.code, later.target, later.rule) == (&first.code, first.target, first.rule);
+            let same = (later.code, later.target, later.rule) == (first.code, first.target, first.rule);
             if same {
                 first.deadline_s = [first.deadline_s, later.deadline_s].into_iter().flatten().min();
                 first.retain_d = first.retain_d.max(later.retain_d);
@@ -352,12 +385,12 @@ impl<'m> Merge<'m> {
         self.vetoes.dedup();
         self.constraints.sort_by(|a, b| (&a.kind, &a.codes, id(a.rule)).cmp(&(&b.kind, &b.codes, id(b.rule))));
         self.constraints.dedup();
-        self.promote.sort_by(|a, b| (a.0, id(a.1)).cmp(&(b.0, id(b.1))));
+        self.promote.sort_by_key(|(target, rule)| (*target, rank(*rule)));
         self.promote.dedup();
-        self.violations.sort_by(|a, b| (a.0, id(a.1)).cmp(&(b.0, id(b.1))).then(b.2.cmp(&a.2)));
+        self.violations.sort_by_key(|(target, rule, cause)| (*target, rank(*rule), std::cmp::Reverse(*cause)));
         self.violations.dedup_by(|later, first| (later.0, later.1) == (first.0, first.1));
         self.shadow.sort_by(|a, b| {
-            (a.effect, a.target, id(a.rule), &a.value).cmp(&(b.effect, b.target, id(b.rule), &b.value))
+            (a.effect, a.target, rank(a.rule), &a.value).cmp(&(b.effect, b.target, rank(b.rule), &b.value))
         });
         self.shadow.dedup();
         self.spared.sort_by_key(|(row, rule)| (*row, id(*rule), rule.policy));

@@ -8,6 +8,9 @@ use wasmparser::{Encoding, Parser, Payload};
 
 /// Largest component that is looked at, in bytes.
 pub const MAX_MODULE_BYTES: usize = 8 << 20;
+/// Largest function of a module, in bytes: ten times the largest that we ship. Compiling takes time that grows faster than the
+/// function does, and wasmtime makes no promise about it.
+pub const MAX_FUNCTION_BYTES: usize = 128 << 10;
 /// Largest manifest, in bytes.
 pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
 
@@ -63,6 +66,27 @@ pub enum LoadError {
         /// What is wrong with it.
         error: ManifestError,
     },
+    /// Its authority may not do what it asks.
+    #[error(
+        "module {place}: beyond the grant of `{authority}`: {refused}; widen [authorities.{authority}] or mark it optional"
+    )]
+    Grant {
+        /// Where the module came from.
+        place: String,
+        /// The authority.
+        authority: String,
+        /// Everything that is refused.
+        refused: String,
+    },
+    /// Nobody said that it may be compiled in this process, and it lies in no store.
+    #[error(
+        "module {place}: not compiled yet, and this process compiles only what it carries; give `GateBuilder::compiler`, or \
+         `GateBuilder::trusting` for a module of your own"
+    )]
+    NotCompiled {
+        /// Where the module came from.
+        place: String,
+    },
     /// It does not export the contract, or cannot be compiled.
     #[error("module {place}: {message}")]
     Compile {
@@ -94,6 +118,8 @@ pub struct Module {
     pub digest: [u8; 32],
     /// The component.
     pub bytes: Arc<[u8]>,
+    /// Whether this program carries it, so that nobody else has to vouch for it.
+    pub(crate) embedded: bool,
 }
 
 impl Module {
@@ -133,6 +159,10 @@ impl Module {
                         return Err(LoadError::Imports { place: place.into(), import: import.name.name.to_owned() });
                     }
                 }
+                Payload::CodeSectionEntry(body) if body.range().len() > MAX_FUNCTION_BYTES => {
+                    let (what, size, bound) = ("a function", body.range().len(), MAX_FUNCTION_BYTES);
+                    return Err(LoadError::TooLarge { place: place.into(), what, size, bound });
+                }
                 Payload::CustomSection(section) if depth == 1 && section.name() == MANIFEST_SECTION => {
                     manifest = Some(section.data());
                 }
@@ -154,6 +184,7 @@ impl Module {
             manifest: Arc::new(manifest),
             digest: Sha256::digest(bytes).into(),
             bytes: bytes.into(),
+            embedded: false,
         })
     }
 

@@ -3,6 +3,7 @@
 use normgate_contract::Day;
 
 use crate::batch::{Batch, Column};
+use crate::config::Looser;
 use crate::outcome::Notice;
 use crate::policy_set::{PolicySet, RuleRef};
 
@@ -60,6 +61,30 @@ pub(crate) fn observed(until: Day) -> Notice {
         code: "observed",
         policy: None,
         message: format!("the set is only observed before {until}: `shadow` says what would apply, and nothing does"),
+    }
+}
+
+/// A regulator's value that was not taken, because it is looser than the one in force.
+pub(crate) fn ignored_overlay(regulator: &str, looser: &Looser) -> Notice {
+    let Looser { parameter, offered, .. } = looser;
+    Notice {
+        code: "overlay-ignored",
+        policy: None,
+        message: format!(
+            "{offered} of {regulator} for `{parameter}` is looser than the value in force, which was kept"
+        ),
+    }
+}
+
+/// A sector norm's value that was not taken, because norms never loosen (Art 5).
+pub(crate) fn loosening(norm: String, looser: &Looser) -> Notice {
+    let Looser { parameter, offered, .. } = looser;
+    Notice {
+        code: "art05.loosening",
+        message: format!(
+            "{offered} for `{parameter}` would loosen the value in force, or is not legal; that value was kept"
+        ),
+        policy: Some(norm),
     }
 }
 

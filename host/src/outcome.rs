@@ -1,6 +1,5 @@
 //! The outcome of one request: flat tables of indices into the policy set and the batch that made it.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -86,8 +85,8 @@ pub enum ArgumentValue {
 /// Something that the platform owes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObligationItem {
-    /// What.
-    pub code: String,
+    /// What: position among the vocabulary's obligations; [`Outcome::owed`] names it.
+    pub code: u16,
     /// About what.
     pub target: Target,
     /// By which rule.
@@ -96,8 +95,8 @@ pub struct ObligationItem {
     pub deadline_s: Option<i64>,
     /// How many days the record is kept.
     pub retain_d: Option<i64>,
-    /// Further arguments.
-    pub args: BTreeMap<String, ArgumentValue>,
+    /// Further arguments by name, where there are any.
+    pub args: Option<Arc<[(Box<str>, ArgumentValue)]>>,
 }
 
 /// A feature that must not be used; rescore without it.
@@ -264,6 +263,11 @@ impl Outcome {
     /// How a withheld row may come back: `none`, `human_review`, `label_first`; `none` on rows that are not withheld.
     pub fn hold(verdict: &Verdict) -> Block {
         verdict.judgement.block.unwrap_or(Block::None)
+    }
+
+    /// What an obligation asks for: `preserve.record`, `offer.why`, …
+    pub fn owed(&self, obligation: &ObligationItem) -> &str {
+        self.batch.vocabulary.obligations.get(usize::from(obligation.code)).map_or("", String::as_str)
     }
 
     /// Text of a target: an id, or none for the request.

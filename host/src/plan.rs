@@ -1,6 +1,7 @@
 //! From a manifest to a plan: which columns of a batch a module gets, and how each code translates.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use normgate_contract::{
     Applies, Argument, Block, ColumnType, Constraint, Effect, FIRST_ENTRY, Input, Manifest, Obligation, Quantity,
@@ -9,6 +10,8 @@ use normgate_contract::{
 
 use crate::batch::{Batch, Column, Lists, OPEN_TERM};
 use crate::bindings::exports::normgate::policy::judging as wit;
+use crate::grant::Granted;
+use crate::outcome::ArgumentValue;
 
 /// How one column of a module is made from the batch.
 pub(crate) struct ColumnPlan {
@@ -26,8 +29,9 @@ pub(crate) struct ColumnPlan {
 }
 
 impl ColumnPlan {
-    fn new(frame: &str, input: &Input, vocabulary: &Vocabulary) -> Self {
-        let found = vocabulary.column(&format!("{frame}.{}", input.field));
+    fn new(frame: &str, input: &Input, vocabulary: &Vocabulary, withheld: &[String]) -> Self {
+        let name = format!("{frame}.{}", input.field);
+        let found = vocabulary.column(&name).filter(|_| !withheld.contains(&name));
         let set = found.and_then(|(_, spec)| spec.terms.clone());
         let table = set.as_ref().map_or(Vec::new(), |set| translation(set, input, vocabulary));
         let identity = table.iter().enumerate().all(|(code, to)| code == usize::from(*to));
@@ -50,7 +54,7 @@ impl ColumnPlan {
         };
         Self {
             index: found.map(|(index, _)| index),
-            own: input.field.starts_with("x.").then(|| format!("{frame}.{}", input.field)),
+            own: input.field.starts_with("x.").then_some(name),
             table: if identity { Vec::new() } else { table },
             open,
             entries: input.entries.clone(),
@@ -116,23 +120,20 @@ pub(crate) enum EffectPlan {
     Violation,
     Promote,
     Constraint(Constraint, i64, i64),
+    /// Optional, and not granted.
+    Dropped,
 }
 
 /// An obligation with its numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct ObligationPlan {
-    pub(crate) code: String,
+    pub(crate) code: u16,
     pub(crate) about_request: bool,
     pub(crate) deadline_s: Option<i64>,
     pub(crate) retain_d: Option<i64>,
-    pub(crate) args: Vec<(String, ArgumentPlan)>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum ArgumentPlan {
-    Flag(bool),
-    Number(i64),
-    Computed,
+    pub(crate) args: Option<Arc<[(Box<str>, ArgumentValue)]>>,
+    /// Position of the argument that the answer carries.
+    pub(crate) computed: Option<usize>,
 }
 
 /// Everything about a module that is decided once, at load.
@@ -150,19 +151,24 @@ struct AppliesPlan {
 }
 
 impl Plan {
-    pub(crate) fn new(manifest: &Manifest, parameters: &[i64], vocabulary: &Vocabulary) -> Self {
-        let request = manifest.request.iter().map(|input| ColumnPlan::new("request", input, vocabulary)).collect();
+    pub(crate) fn new(manifest: &Manifest, granted: &Granted, parameters: &[i64], vocabulary: &Vocabulary) -> Self {
+        let plan = |frame: &str, input: &Input| ColumnPlan::new(frame, input, vocabulary, &granted.withheld);
+        let request = manifest.request.iter().map(|input| plan("request", input)).collect();
         let frames = manifest
             .frames
             .iter()
             .map(|frame| FramePlan {
                 frame: vocabulary.frame(&frame.name).unwrap_or(0),
-                columns: frame.columns.iter().map(|input| ColumnPlan::new(&frame.name, input, vocabulary)).collect(),
+                columns: frame.columns.iter().map(|input| plan(&frame.name, input)).collect(),
             })
             .collect();
         let effects = manifest
             .effects()
-            .map(|(rule, effect)| (rule as u16, effect_plan(effect, manifest, parameters, vocabulary)))
+            .enumerate()
+            .map(|(index, (rule, effect))| match granted.dropped.contains(&index) {
+                true => (rule as u16, EffectPlan::Dropped),
+                false => (rule as u16, effect_plan(effect, manifest, parameters, vocabulary)),
+            })
             .collect();
         Self { request, frames, effects, applies: AppliesPlan::new(&manifest.applies, vocabulary) }
     }
@@ -238,22 +244,19 @@ fn effect_plan(effect: &Effect, manifest: &Manifest, parameters: &[i64], vocabul
         Effect::Block(hold) => EffectPlan::Block(*hold),
         Effect::Tag(action) => EffectPlan::Tag(*action),
         Effect::Obligation(Obligation { code, deadline_s, retain_d, args }) => EffectPlan::Obligation(ObligationPlan {
-            code: code.clone(),
+            code: vocabulary.obligations.iter().position(|known| known == code).unwrap_or(0) as u16,
             about_request: vocabulary.about_request.contains(code),
             deadline_s: deadline_s.as_ref().map(quantity),
             retain_d: retain_d.as_ref().map(quantity),
-            args: args
-                .iter()
-                .map(|(name, argument)| {
-                    let argument = match argument {
-                        Argument::Flag(flag) => ArgumentPlan::Flag(*flag),
-                        Argument::Constant(number) => ArgumentPlan::Number(*number),
-                        Argument::Named(name) if name == "computed" => ArgumentPlan::Computed,
-                        Argument::Named(name) => ArgumentPlan::Number(parameter(name)),
-                    };
-                    (name.clone(), argument)
-                })
-                .collect(),
+            computed: args.values().position(|argument| is_computed(argument)),
+            args: (!args.is_empty()).then(|| {
+                let value = |argument: &Argument| match argument {
+                    Argument::Flag(flag) => ArgumentValue::Flag(*flag),
+                    Argument::Constant(number) => ArgumentValue::Number(*number),
+                    Argument::Named(name) => ArgumentValue::Number(parameter(name)),
+                };
+                args.iter().map(|(name, argument)| (name.as_str().into(), value(argument))).collect()
+            }),
         }),
         Effect::Veto(feature) if feature == "tag" => EffectPlan::VetoTag,
         Effect::Veto(feature) => EffectPlan::Veto(feature.clone()),
@@ -263,6 +266,10 @@ fn effect_plan(effect: &Effect, manifest: &Manifest, parameters: &[i64], vocabul
             EffectPlan::Constraint(constraint.clone(), quantity(&constraint.count), quantity(&constraint.slots))
         }
     }
+}
+
+fn is_computed(argument: &Argument) -> bool {
+    matches!(argument, Argument::Named(name) if name == "computed")
 }
 
 /// Columns that had to be made for one call.

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use normgate_contract::{Block, Day, Effect, Level, Manifest, OnFailure, Rule, Stage};
+use normgate_contract::{Block, Day, Level, Manifest, OnFailure, Rule, Stage, Vocabulary};
 use sha2::{Digest, Sha256};
 
+use crate::config::Looser;
 use crate::error::BuildError;
+use crate::grant::Granted;
 use crate::module::{LoadError, Module, hex};
-use crate::plan::Plan;
+use crate::outcome::Notice;
+use crate::plan::{EffectPlan, Plan};
 use crate::sandbox::Compiled;
 
-/// A rule of the set. `rule` is [`HOST_FAILURE`] for the host's own reason.
+/// A rule of the set. `rule` is [`HOST_FAILURE`] or [`LOOSENING`] for what the host itself says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleRef {
     /// Index of the policy in the set.
@@ -21,22 +24,44 @@ pub struct RuleRef {
 
 /// The rule index of the reason `host.failure`.
 pub const HOST_FAILURE: u16 = u16::MAX;
+/// The rule index of `art05.loosening`: a sector norm that would loosen a parameter of the law.
+pub const LOOSENING: u16 = u16::MAX - 1;
 
 /// A module in the set.
 pub(crate) struct Loaded {
     pub(crate) module: Module,
     pub(crate) compiled: Arc<Compiled>,
-    pub(crate) plan: Plan,
-    pub(crate) parameters: Vec<i64>,
+    pub(crate) granted: Granted,
+    pub(crate) on_failure: OnFailure,
+    /// The parameters and what follows from them, for every combination of `tightened_by` that a request may have adopted: bit
+    /// `i` of the index is the `i`-th of them.
+    pub(crate) resolved: Vec<Resolved>,
+    /// Sector norms that tighten parameters of this module.
+    pub(crate) tightened_by: Vec<u16>,
+    /// Values of sector norms that were not taken, because they would loosen; by norm.
+    pub(crate) looser: Vec<(u16, Looser)>,
     /// Shadow by configuration, rule by rule.
     pub(crate) shadowed: Vec<bool>,
     /// Place of each rule's id among all ids of the set, for sorting.
     pub(crate) rank: Vec<u32>,
 }
 
+/// A module's parameters, encoded, and what they make of its effects.
+pub(crate) struct Resolved {
+    pub(crate) parameters: Vec<i64>,
+    pub(crate) plan: Plan,
+}
+
 /// Which modules judge, with which parameters and modes.
 pub struct PolicySet {
+    /// The modules that judge, by policy id, and after them those that stand in for a failing one.
     pub(crate) policies: Vec<Loaded>,
+    /// How many of `policies` judge.
+    pub(crate) judging: usize,
+    /// Place of each of the vocabulary's obligations among all by name, for sorting.
+    pub(crate) obligation_rank: Vec<u16>,
+    /// What was noticed when the set was made; in every outcome.
+    pub(crate) notices: Vec<Notice>,
     /// The first day on which what is decided is applied; until then it is only reported.
     pub(crate) observed_until: Option<Day>,
     digest: String,
@@ -49,12 +74,15 @@ impl std::fmt::Debug for PolicySet {
 }
 
 impl PolicySet {
+    /// Makes a set of modules that judge, sorted by policy id, and of last good versions that stand in for them.
     pub(crate) fn new(
         mut policies: Vec<Loaded>,
+        stand_ins: Vec<Loaded>,
         observed_until: Option<Day>,
+        notices: Vec<Notice>,
+        vocabulary: &Vocabulary,
         semantics: &str,
     ) -> Result<Self, BuildError> {
-        policies.sort_by(|a, b| a.module.manifest.id.cmp(&b.module.manifest.id));
         for (index, policy) in policies.iter().enumerate() {
             let manifest = &policy.module.manifest;
             if let Some(first) = policies[..index].iter().find(|p| p.module.manifest.module == manifest.module) {
@@ -65,21 +93,23 @@ impl PolicySet {
                 }));
             }
         }
-        let mut ids: Vec<&str> =
-            policies.iter().flat_map(|p| p.module.manifest.rules.iter().map(|rule| rule.id.as_str())).collect();
+        let judging = policies.len();
+        policies.extend(stand_ins);
+        let rules = |p: &Loaded| p.module.manifest.rules.iter().map(|rule| rule.id.clone()).collect::<Vec<_>>();
+        let mut ids: Vec<String> = policies.iter().flat_map(rules).collect();
         ids.sort_unstable();
-        let ranks: Vec<Vec<u32>> = policies
-            .iter()
-            .map(|p| {
-                let rules = p.module.manifest.rules.iter();
-                rules.map(|rule| ids.binary_search(&rule.id.as_str()).unwrap_or(0) as u32).collect()
-            })
-            .collect();
-        for (policy, rank) in policies.iter_mut().zip(ranks) {
-            policy.rank = rank;
+        ids.dedup();
+        for policy in &mut policies {
+            policy.rank = rules(policy).iter().map(|id| ids.binary_search(id).unwrap_or(0) as u32).collect();
         }
-        let digest = digest(&policies, observed_until, semantics);
-        Ok(Self { policies, observed_until, digest })
+        let digest = digest(&policies, observed_until, &notices, semantics);
+        let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
+        by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
+        let mut obligation_rank = vec![0; by_name.len()];
+        for (rank, code) in by_name.into_iter().enumerate() {
+            obligation_rank[usize::from(code)] = rank as u16;
+        }
+        Ok(Self { policies, judging, obligation_rank, notices, observed_until, digest })
     }
 
     /// `sha256:<hex>` over policies, component digests, modes, failure policies, resolved parameters and semantics.
@@ -87,9 +117,9 @@ impl PolicySet {
         &self.digest
     }
 
-    /// The manifests, in the order of policy ids.
+    /// The manifests of the modules that judge, in the order of policy ids.
     pub fn manifests(&self) -> impl Iterator<Item = &Arc<Manifest>> {
-        self.policies.iter().map(|policy| &policy.module.manifest)
+        self.policies[..self.judging].iter().map(|policy| &policy.module.manifest)
     }
 
     /// A rule; none for `host.failure`.
@@ -99,14 +129,24 @@ impl PolicySet {
 
     /// Id of a rule.
     pub fn rule_id(&self, rule: RuleRef) -> &str {
-        if rule.rule == HOST_FAILURE { "host.failure" } else { self.rule(rule).map_or("", |rule| rule.id.as_str()) }
+        match rule.rule {
+            HOST_FAILURE => "host.failure",
+            LOOSENING => "art05.loosening",
+            _ => self.rule(rule).map_or("", |rule| rule.id.as_str()),
+        }
     }
 
     /// The resolved value of a policy's parameter, encoded; none when the policy has no such parameter.
     pub(crate) fn parameter(&self, policy: u16, name: &str) -> Option<i64> {
         let policy = self.policies.get(usize::from(policy))?;
         let index = policy.module.manifest.parameters.iter().position(|parameter| parameter.name == name)?;
-        policy.parameters.get(index).copied()
+        policy.resolved.first()?.parameters.get(index).copied()
+    }
+
+    /// Place of a rule's id among all ids of the set; the host's own come last.
+    pub(crate) fn rank(&self, rule: RuleRef) -> u32 {
+        let ranks = self.policies.get(usize::from(rule.policy)).map(|policy| &policy.rank);
+        ranks.and_then(|ranks| ranks.get(usize::from(rule.rule))).copied().unwrap_or(u32::MAX)
     }
 
     /// `<id>@<version>` of a rule's policy.
@@ -115,7 +155,7 @@ impl PolicySet {
     }
 }
 
-fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> String {
+fn digest(policies: &[Loaded], observed_until: Option<Day>, notices: &[Notice], semantics: &str) -> String {
     let mut hash = Sha256::new();
     let mut line = |parts: &[&str]| {
         hash.update(parts.join("\t"));
@@ -125,17 +165,22 @@ fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> 
     if let Some(day) = observed_until {
         line(&["observed-until", &day.to_string()]);
     }
+    for notice in notices {
+        line(&["notice", notice.code, &notice.message]);
+    }
     for policy in policies {
         let manifest = &policy.module.manifest;
-        let on_failure = format!("{:?}", manifest.on_failure);
-        line(&["policy", &manifest.id, &policy.module.digest_text(), &on_failure]);
+        line(&["policy", &manifest.id, &policy.module.digest_text(), &format!("{:?}", policy.on_failure)]);
+        line(&["granted", &format!("{:?}", policy.granted)]);
         for (rule, shadowed) in manifest.rules.iter().zip(&policy.shadowed) {
             if *shadowed {
                 line(&["shadow", &rule.id]);
             }
         }
-        for (parameter, value) in manifest.parameters.iter().zip(&policy.parameters) {
-            line(&["parameter", &manifest.module, &parameter.name, &value.to_string()]);
+        for resolved in &policy.resolved {
+            for (parameter, value) in manifest.parameters.iter().zip(&resolved.parameters) {
+                line(&["parameter", &manifest.module, &parameter.name, &value.to_string()]);
+            }
         }
     }
     format!("sha256:{}", hex(&hash.finalize()))
@@ -156,31 +201,36 @@ pub(crate) enum Fallback {
 
 impl Loaded {
     /// The failure policy, capped by what the module's enforced rules could do at all.
-    pub(crate) fn fallback(&self, enforced: impl Fn(usize) -> bool) -> Fallback {
-        if self.module.manifest.on_failure == OnFailure::Allow {
+    pub(crate) fn fallback(&self, resolved: &Resolved, enforced: impl Fn(usize) -> bool) -> Fallback {
+        if self.on_failure == OnFailure::Allow {
             return Fallback::Allow;
         }
         let mut fallback = Fallback::Allow;
-        for (index, (rule, effect)) in self.module.manifest.effects().enumerate() {
+        for (index, (rule, _)) in self.module.manifest.effects().enumerate() {
             if !enforced(rule) {
                 continue;
             }
-            fallback = match (effect, &self.plan.effects[index].1, fallback) {
-                (Effect::Block(hold), _, Fallback::Hold(known)) => {
+            fallback = match (&resolved.plan.effects[index].1, fallback) {
+                (EffectPlan::Block(hold), Fallback::Hold(known)) => {
                     Fallback::Hold(known.max((*hold).min(Block::HumanReview)))
                 }
-                (Effect::Block(hold), _, _) => Fallback::Hold((*hold).min(Block::HumanReview)),
-                (_, crate::plan::EffectPlan::Demote(weight), Fallback::Allow) => Fallback::Demote(*weight),
-                (_, crate::plan::EffectPlan::Demote(weight), Fallback::Demote(known)) => {
-                    Fallback::Demote(known.min(*weight))
-                }
-                (_, crate::plan::EffectPlan::DemoteComputed, Fallback::Allow | Fallback::Demote(_)) => {
-                    Fallback::Demote(0)
-                }
-                (_, _, known) => known,
+                (EffectPlan::Block(hold), _) => Fallback::Hold((*hold).min(Block::HumanReview)),
+                (EffectPlan::Demote(weight), Fallback::Allow) => Fallback::Demote(*weight),
+                (EffectPlan::Demote(weight), Fallback::Demote(known)) => Fallback::Demote(known.min(*weight)),
+                (EffectPlan::DemoteComputed, Fallback::Allow | Fallback::Demote(_)) => Fallback::Demote(0),
+                (_, known) => known,
             };
         }
         fallback
+    }
+
+    /// The parameters under the sector norms that a request adopted.
+    pub(crate) fn under(&self, adopted: &[bool]) -> &Resolved {
+        let index =
+            self.tightened_by.iter().enumerate().fold(0, |index, (bit, norm)| {
+                index | usize::from(adopted.get(usize::from(*norm)) == Some(&true)) << bit
+            });
+        &self.resolved[index.min(self.resolved.len() - 1)]
     }
 
     pub(crate) fn has_stage(&self, stage: Stage) -> bool {

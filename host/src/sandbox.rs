@@ -4,7 +4,7 @@
 //! no relaxed SIMD. The epoch deadline behind it bounds wall time only; it never decides in a healthy process.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::module::{LoadError, Module};
 pub(crate) const WASMTIME: &str = "48.0.8";
 
 /// How a module failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FailureKind {
     /// It trapped.
@@ -34,39 +34,107 @@ pub enum FailureKind {
     Fuel,
     /// It used up its time.
     Deadline,
+    /// The modules of one request together used up their work before its turn was over.
+    Budget,
     /// It wanted more memory than it may have.
     Memory,
     /// It answered more than it may.
     Output,
     /// It answered something that is no answer.
     Garbage,
+    /// It said what it has no right to; that alone was dropped.
+    Grant,
     /// No slot was free.
     Overload,
 }
 
-/// What one call of one module may use.
+impl FailureKind {
+    /// Every kind, in the order of their numbers.
+    pub const ALL: [FailureKind; 9] = [
+        Self::Trap,
+        Self::Fuel,
+        Self::Deadline,
+        Self::Budget,
+        Self::Memory,
+        Self::Output,
+        Self::Garbage,
+        Self::Grant,
+        Self::Overload,
+    ];
+
+    /// The kind's name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::Fuel => "fuel",
+            Self::Deadline => "deadline",
+            Self::Budget => "budget",
+            Self::Memory => "memory",
+            Self::Output => "output",
+            Self::Garbage => "garbage",
+            Self::Grant => "grant",
+            Self::Overload => "overload",
+        }
+    }
+
+    /// Whether the module itself is to blame, so that it counts towards its circuit breaker.
+    pub(crate) fn is_its_own(self) -> bool {
+        !matches!(self, Self::Budget | Self::Grant | Self::Overload)
+    }
+}
+
+/// What judging may use. Fuel decides in a healthy process, since it ends the same way every time; the rest bounds the damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Units of work. A rule over 10,000 rows takes a few million; this is about 20 ms of work.
+    /// Units of work of one call. A rule over 10,000 rows takes a few million; this is about 20 ms of work.
     pub fuel: u64,
+    /// Units of work of all calls of one request: room for four modules that use up theirs, and for the honest ones beside
+    /// them. Whoever's turn comes after that is not asked.
+    pub budget: u64,
     /// Linear memory, bytes. Ten thousand rows of thirty columns take 3 MiB.
     pub memory: usize,
     /// The guest's stack, bytes; rules do not recurse.
     pub stack: usize,
-    /// Wall-clock backstop, in ticks of 10 ms. Fuel ends a call long before.
+    /// Wall-clock backstop of one call, in ticks of 10 ms. Fuel ends a call long before.
     pub deadline_ticks: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { fuel: 200_000_000, memory: 32 << 20, stack: 256 << 10, deadline_ticks: 50 }
+        Self { fuel: 200_000_000, budget: 1_000_000_000, memory: 32 << 20, stack: 256 << 10, deadline_ticks: 50 }
     }
 }
+
+/// Where instances take their memory from. It changes no outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Allocation {
+    /// From a pool that is reserved once: fast, and 256 calls at a time.
+    #[default]
+    Pooled,
+    /// From the system, call by call: slower, and bounded by the system alone.
+    OnDemand,
+}
+
+/// What one call may use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowance {
+    pub(crate) fuel: u64,
+    pub(crate) memory: usize,
+    /// Bytes that the module may hand back.
+    pub(crate) output: usize,
+}
+
+/// Compiles a module somewhere else, for example in a child process that can be killed: the artifact's bytes, or why there is
+/// none.
+pub type Compiler = dyn Fn(&Module) -> Result<Vec<u8>, String> + Send + Sync;
 
 const TICK: Duration = Duration::from_millis(10);
 
 /// Concurrent instances. A call takes one slot; more callers than slots is a typed failure, not a wait.
 const SLOTS: u32 = 256;
+
+/// Elements of a table; a policy has a few dozen function pointers.
+const TABLE_ELEMENTS: usize = 4_096;
 
 /// The sandbox of a gate. Gates with the same limits share one engine, and so one pool and one clock.
 pub(crate) struct Sandbox {
@@ -79,6 +147,8 @@ pub(crate) struct Sandbox {
 struct Shared {
     engine: Engine,
     alive: Arc<AtomicBool>,
+    /// Process in which the clock ticks: threads do not survive a fork.
+    ticks_in: AtomicU32,
     /// What is loaded somewhere in the process, by digest: a second gate, or the next generation of a set, does not compile again
     /// what it shares with the first.
     compiled: Mutex<HashMap<[u8; 32], Weak<Compiled>>>,
@@ -86,60 +156,40 @@ struct Shared {
 
 impl Shared {
     /// The process's engine for these limits: a pool reserves address space, and one is enough.
-    fn of(limits: Limits) -> Result<Arc<Self>, String> {
-        static ENGINES: Mutex<Vec<(Limits, Weak<Shared>)>> = Mutex::new(Vec::new());
+    fn of(limits: Limits, allocation: Allocation) -> Result<Arc<Self>, String> {
+        type Known = (Limits, Allocation, Weak<Shared>);
+        static ENGINES: Mutex<Vec<Known>> = Mutex::new(Vec::new());
         let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
-        engines.retain(|(_, shared)| shared.strong_count() > 0);
-        if let Some(shared) = engines.iter().find(|(l, _)| *l == limits).and_then(|(_, shared)| shared.upgrade()) {
+        engines.retain(|(.., shared)| shared.strong_count() > 0);
+        let known = engines.iter().find(|(l, a, _)| (*l, *a) == (limits, allocation));
+        if let Some(shared) = known.and_then(|(.., shared)| shared.upgrade()) {
             return Ok(shared);
         }
-        let shared = Arc::new(Self::new(limits)?);
-        engines.push((limits, Arc::downgrade(&shared)));
+        let engine = engine(limits, allocation)?;
+        let alive = Arc::new(AtomicBool::new(true));
+        let shared = Arc::new(Self { engine, alive, ticks_in: AtomicU32::new(0), compiled: Mutex::default() });
+        shared.tick()?;
+        engines.push((limits, allocation, Arc::downgrade(&shared)));
         Ok(shared)
     }
 
-    fn new(limits: Limits) -> Result<Self, String> {
-        let mut pool = PoolingAllocationConfig::default();
-        pool.total_component_instances(SLOTS)
-            .total_core_instances(SLOTS)
-            .total_memories(SLOTS)
-            .total_tables(SLOTS)
-            .max_core_instances_per_component(4)
-            .max_memories_per_component(1)
-            .max_tables_per_component(4)
-            .table_elements(4_096)
-            .max_memory_size(limits.memory)
-            // With page-map scanning a dropped instance costs what it touched, not what it could have.
-            .linear_memory_keep_resident(4 << 20)
-            .table_keep_resident(16 << 10)
-            .pagemap_scan(Enabled::Auto);
-        let mut config = Config::new();
-        config
-            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
-            .concurrency_support(false)
-            .consume_fuel(true)
-            .epoch_interruption(true)
-            .cranelift_nan_canonicalization(true)
-            .relaxed_simd_deterministic(true)
-            .wasm_relaxed_simd(false)
-            .memory_init_cow(true)
-            .max_wasm_stack(limits.stack);
-        let engine = Engine::new(&config).map_err(|error| format!("the sandbox cannot start: {error:#}"))?;
-        let alive = Arc::new(AtomicBool::new(true));
-        let (ticking, weak) = (Arc::clone(&alive), engine.weak());
-        thread::Builder::new()
-            .name("normgate-epoch".into())
-            .spawn(move || {
-                while ticking.load(Ordering::Relaxed) {
-                    thread::sleep(TICK);
-                    match weak.upgrade() {
-                        Some(engine) => engine.increment_epoch(),
-                        None => break,
-                    }
+    /// Starts the clock, unless it ticks in this process already.
+    fn tick(&self) -> Result<(), String> {
+        let process = std::process::id();
+        if self.ticks_in.swap(process, Ordering::Relaxed) == process {
+            return Ok(());
+        }
+        let (ticking, weak) = (Arc::clone(&self.alive), self.engine.weak());
+        let clock = thread::Builder::new().name("normgate-epoch".into()).spawn(move || {
+            while ticking.load(Ordering::Relaxed) {
+                thread::sleep(TICK);
+                match weak.upgrade() {
+                    Some(engine) => engine.increment_epoch(),
+                    None => break,
                 }
-            })
-            .map_err(|error| format!("the sandbox's clock cannot start: {error}"))?;
-        Ok(Self { engine, alive, compiled: Mutex::default() })
+            }
+        });
+        clock.map(drop).map_err(|error| format!("the sandbox's clock cannot start: {error}"))
     }
 }
 
@@ -149,40 +199,112 @@ impl Drop for Shared {
     }
 }
 
+/// The engine for these limits. Artifacts fit every engine of the same release, limits and allocation.
+fn engine(limits: Limits, allocation: Allocation) -> Result<Engine, String> {
+    let strategy = match allocation {
+        Allocation::OnDemand => InstanceAllocationStrategy::OnDemand,
+        Allocation::Pooled => {
+            let mut pool = PoolingAllocationConfig::default();
+            pool.total_component_instances(SLOTS)
+                .total_core_instances(SLOTS)
+                .total_memories(SLOTS)
+                .total_tables(SLOTS)
+                .max_core_instances_per_component(4)
+                .max_memories_per_component(1)
+                .max_tables_per_component(4)
+                .table_elements(TABLE_ELEMENTS)
+                .max_memory_size(limits.memory)
+                // With page-map scanning a dropped instance costs what it touched, not what it could have.
+                .linear_memory_keep_resident(4 << 20)
+                .table_keep_resident(16 << 10)
+                .pagemap_scan(Enabled::Auto);
+            InstanceAllocationStrategy::Pooling(pool)
+        }
+    };
+    let mut config = Config::new();
+    config
+        .allocation_strategy(strategy)
+        .concurrency_support(false)
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .wasm_relaxed_simd(false)
+        .memory_init_cow(true)
+        .max_wasm_stack(limits.stack);
+    Engine::new(&config).map_err(|error| format!("the sandbox cannot start: {error:#}"))
+}
+
+/// Compiles a module to an artifact that [`crate::GateBuilder::compiler`] may hand back, with default limits. For the child
+/// process that compiles what nobody trusts: this call may take long and much memory, and whoever starts it may kill it.
+///
+/// # Errors
+/// What the compiler says of a component that it refuses.
+pub fn precompile(component: &[u8]) -> Result<Vec<u8>, String> {
+    let engine = engine(Limits::default(), Allocation::Pooled)?;
+    engine.precompile_component(component).map_err(|error| format!("{error:#}"))
+}
+
 /// A compiled module, ready to be instantiated. Lives as long as a policy set that holds it.
 pub(crate) struct Compiled(PolicyPre<StoreLimits>);
 
 impl Sandbox {
-    pub(crate) fn new(limits: Limits) -> Result<Self, String> {
-        let shared = Shared::of(limits)?;
+    pub(crate) fn new(limits: Limits, allocation: Allocation) -> Result<Self, String> {
+        let shared = Shared::of(limits, allocation)?;
         Ok(Self { linker: Linker::new(&shared.engine), shared, limits })
     }
 
     /// What matters for identical outcomes; part of the policy set's digest.
     pub(crate) fn semantics(&self) -> String {
-        let Limits { fuel, memory, stack, .. } = self.limits;
+        let Limits { fuel, budget, memory, stack, .. } = self.limits;
         format!(
-            "normgate/1 merge=1 wasmtime={WASMTIME} fuel={fuel} memory={memory} stack={stack} simd=1 relaxed=0 nan=canonical"
+            "normgate/1 merge=1 wasmtime={WASMTIME} fuel={fuel} budget={budget} memory={memory} stack={stack} simd=1 relaxed=0 \
+             nan=canonical"
         )
     }
 
-    /// Compiles a module, or takes it from the store of compiled artifacts.
-    pub(crate) fn compile(&self, module: &Module, artifacts: Option<&Artifacts>) -> Result<Arc<Compiled>, LoadError> {
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Sees to it that the clock ticks in this process, which may be a fork of the one that built the gate.
+    pub(crate) fn wake(&self) {
+        // Without a clock fuel still ends every call.
+        let _ = self.shared.tick();
+    }
+
+    /// A module, compiled: from memory, from the store of artifacts, or anew, by the compiler given or in this process.
+    pub(crate) fn compile(
+        &self,
+        module: &Module,
+        artifacts: Option<&Artifacts>,
+        compiler: Option<&Compiler>,
+        here: bool,
+    ) -> Result<Arc<Compiled>, LoadError> {
         let known = || self.shared.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(compiled) = known().get(&module.digest).and_then(Weak::upgrade) {
             return Ok(compiled);
         }
-        let fail =
-            |error: wasmtime::Error| LoadError::Compile { place: module.place.clone(), message: format!("{error:#}") };
-        let component = match artifacts.and_then(|store| store.load(&self.shared.engine, module)) {
-            Some(component) => component,
-            None => {
-                let component = Component::new(&self.shared.engine, &module.bytes).map_err(fail)?;
+        let place = || module.place.clone();
+        let fail = |error: wasmtime::Error| LoadError::Compile { place: place(), message: format!("{error:#}") };
+        let engine = &self.shared.engine;
+        let component = match (artifacts.and_then(|store| store.load(engine, module)), compiler) {
+            (Some(component), _) => component,
+            (None, Some(compiler)) if !module.embedded => {
+                let bytes = compiler(module).map_err(|message| LoadError::Compile { place: place(), message })?;
                 if let Some(store) = artifacts {
-                    store.save(&self.shared.engine, module, &component);
+                    store.save(engine, module, &bytes);
+                }
+                artifact(engine, &bytes).map_err(fail)?
+            }
+            _ if here || module.embedded => {
+                let component = Component::new(engine, &module.bytes).map_err(fail)?;
+                if let (Some(store), Ok(bytes)) = (artifacts, component.serialize()) {
+                    store.save(engine, module, &bytes);
                 }
                 component
             }
+            _ => return Err(LoadError::NotCompiled { place: place() }),
         };
         let pre = self.linker.instantiate_pre(&component).and_then(PolicyPre::new).map_err(fail)?;
         let compiled = Arc::new(Compiled(pre));
@@ -192,31 +314,46 @@ impl Sandbox {
         Ok(compiled)
     }
 
-    /// Asks a module once, on an instance of its own. `output_bytes` bounds what it may hand back.
+    /// Asks a module once, on an instance of its own. The second of the pair is the fuel that it used, whatever came of it.
     pub(crate) fn ask(
         &self,
         compiled: &Compiled,
         call: Call<'_>,
-        output_bytes: usize,
-    ) -> Result<Answer, (FailureKind, String)> {
+        allowance: Allowance,
+    ) -> (Result<Answer, (FailureKind, String)>, u64) {
         // 1. A fresh store with its limits.
         let limits = StoreLimitsBuilder::new()
-            .memory_size(self.limits.memory)
-            .table_elements(4_096)
+            .memory_size(allowance.memory)
+            .table_elements(TABLE_ELEMENTS)
             .instances(8)
             .tables(8)
             .memories(1)
             .build();
         let mut store = Store::new(&self.shared.engine, limits);
         store.limiter(|limits| limits);
-        store.set_hostcall_fuel(output_bytes);
+        store.set_hostcall_fuel(allowance.output);
         store.set_epoch_deadline(self.limits.deadline_ticks);
         // 2. Fuel, set immediately before the guest runs.
-        store.set_fuel(self.limits.fuel).map_err(|error| (FailureKind::Trap, error.to_string()))?;
+        if let Err(error) = store.set_fuel(allowance.fuel) {
+            return (Err((FailureKind::Trap, error.to_string())), 0);
+        }
         // 3. Instantiate and call. The instance dies with the store, whatever happened.
-        let policy: Policy = compiled.0.instantiate(&mut store).map_err(|error| classify(&error))?;
-        policy.normgate_policy_judging().call_evaluate(&mut store, call).map_err(|error| classify(&error))
+        let answer = compiled
+            .0
+            .instantiate(&mut store)
+            .and_then(|policy: Policy| policy.normgate_policy_judging().call_evaluate(&mut store, call));
+        let used = allowance.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        (answer.map_err(|error| classify(&error)), used)
     }
+}
+
+#[allow(
+    unsafe_code,
+    reason = "wasmtime loads machine code; whoever made these bytes was trusted to, see GateBuilder::compiler"
+)]
+fn artifact(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes come from the compiler that the embedder named, which is `precompile` in another process.
+    unsafe { Component::deserialize(engine, bytes) }
 }
 
 /// The typed kind of a failed call.

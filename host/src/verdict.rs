@@ -1,13 +1,13 @@
 //! One row's judgement and how judgements merge: order-free, and only ever tighter.
 
 use normgate_contract::Block;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The weight of a row that nobody demoted, in ppm.
 pub const FULL_WEIGHT: u32 = 1_000_000;
 
 /// The strongest thing that happened to a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Nothing.

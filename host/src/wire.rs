@@ -1,14 +1,16 @@
 //! The outcome as one JSON line.
 
 use normgate_contract::{Audience, TagAction};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::merge::hold_name;
 use crate::module::hex;
-use crate::outcome::{Cause, Outcome, Reason, Target};
+use crate::outcome::{ArgumentValue, Cause, Notice, Outcome, Scope, TagVerdict, Target, Verdict};
 use crate::policy_set::RuleRef;
+use crate::sandbox::FailureKind;
+use crate::verdict::Action;
 
 /// The language of sentences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,24 +35,86 @@ struct Answer<'o> {
     id: Option<&'o str>,
     decision_id: String,
     policy_set: &'o str,
-    scope: crate::outcome::Scope,
+    scope: Scope,
     shown: usize,
     verdicts: Vec<WireVerdict<'o>>,
     tags: Vec<WireTag<'o>>,
-    obligations: Vec<Value>,
-    vetoes: Vec<Value>,
-    constraints: Vec<Value>,
-    promote: Vec<Value>,
-    violations: Vec<Value>,
-    shadow: Vec<Value>,
-    failures: Vec<Value>,
-    notices: &'o [crate::outcome::Notice],
+    obligations: Vec<WireObligation<'o>>,
+    vetoes: Vec<WireVeto<'o>>,
+    constraints: Vec<WireConstraint<'o>>,
+    promote: Vec<WirePromote<'o>>,
+    violations: Vec<WireViolation<'o>>,
+    shadow: Vec<WireShadow<'o>>,
+    failures: Vec<WireFailure<'o>>,
+    notices: &'o [Notice],
+}
+
+#[derive(Serialize)]
+struct WireObligation<'o> {
+    code: &'o str,
+    target: Option<&'o str>,
+    rule: &'o str,
+    deadline_s: Option<i64>,
+    retain_d: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "arguments")]
+    args: Option<&'o [(Box<str>, ArgumentValue)]>,
+}
+
+/// Arguments as an object.
+fn arguments<S: Serializer>(args: &Option<&[(Box<str>, ArgumentValue)]>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(args.iter().copied().flatten().map(|(name, value)| (name, value)))
+}
+
+#[derive(Serialize)]
+struct WireVeto<'o> {
+    feature: &'o str,
+    rule: &'o str,
+}
+
+#[derive(Serialize)]
+struct WireConstraint<'o> {
+    kind: &'o str,
+    codes: &'o [String],
+    count: i64,
+    slots: i64,
+    rule: &'o str,
+}
+
+#[derive(Serialize)]
+struct WirePromote<'o> {
+    target: Option<&'o str>,
+    rule: &'o str,
+}
+
+#[derive(Serialize)]
+struct WireViolation<'o> {
+    rule: &'o str,
+    target: Option<&'o str>,
+    cause: Cause,
+}
+
+#[derive(Serialize)]
+struct WireShadow<'o> {
+    rule: &'o str,
+    policy: &'o str,
+    target: Option<&'o str>,
+    effect: &'static str,
+    value: &'o str,
+}
+
+#[derive(Serialize)]
+struct WireFailure<'o> {
+    policy: &'o str,
+    stage: &'static str,
+    kind: FailureKind,
+    message: &'o str,
+    applied: &'static str,
 }
 
 #[derive(Serialize)]
 struct WireVerdict<'o> {
     id: &'o str,
-    action: crate::verdict::Action,
+    action: Action,
     hold: &'static str,
     weight_ppm: u32,
     labels: Vec<&'o str>,
@@ -67,13 +131,21 @@ struct WireTag<'o> {
 #[derive(Serialize)]
 struct WireReason<'o> {
     rule: &'o str,
-    policy: String,
-    effect: Value,
+    policy: &'o str,
+    effect: WireEffect,
     cause: Cause,
     #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<Explanation<'o>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<Map<String, Value>>,
+}
+
+/// An effect on a row or on a tag.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum WireEffect {
+    Row(Action),
+    Tag(TagAction),
 }
 
 /// A rule in words.
@@ -114,90 +186,91 @@ impl Outcome {
     /// The answer as one JSON line, without the line break.
     pub fn to_json(&self, detail: Detail) -> String {
         let rule = |rule: RuleRef| self.set.rule_id(rule);
+        let policies: Vec<String> =
+            (0..self.set.policies.len()).map(|index| self.set.policy_reference(index as u16)).collect();
+        let policy = |index: u16| policies.get(usize::from(index)).map_or("", String::as_str);
+        let reason = |reference: RuleRef, effect: WireEffect, cause: Cause, target: Target| WireReason {
+            rule: rule(reference),
+            policy: policy(reference.policy),
+            effect,
+            cause,
+            explain: detail.explain.and_then(|language| self.explain(reference, language)),
+            evidence: detail.evidence.then(|| self.evidence(reference, target)),
+        };
+        let verdict = |verdict: &'_ Verdict| WireVerdict {
+            id: self.candidate_id(verdict.row),
+            action: verdict.judgement.action(),
+            hold: hold_name(Outcome::hold(verdict)),
+            weight_ppm: verdict.judgement.weight_ppm(),
+            labels: self.labels(verdict).collect(),
+            reasons: (self.reasons(verdict).iter())
+                .map(|r| reason(r.rule, WireEffect::Row(r.effect), r.cause, Target::Candidate(verdict.row)))
+                .collect(),
+        };
+        let tag = |(row, tag): (usize, &TagVerdict)| WireTag {
+            tag_id: self.tag_id(row as u32),
+            action: tag.action,
+            reasons: (tag.reasons.iter())
+                .map(|(r, action, cause)| reason(*r, WireEffect::Tag(*action), *cause, Target::Tag(row as u32)))
+                .collect(),
+        };
         let answer = Answer {
             id: self.batch.id(),
             decision_id: self.decision_id(),
             policy_set: self.set.digest(),
             scope: self.scope,
             shown: self.shown,
-            verdicts: self
-                .verdicts
-                .iter()
-                .map(|verdict| WireVerdict {
-                    id: self.candidate_id(verdict.row),
-                    action: verdict.judgement.action(),
-                    hold: hold_name(Outcome::hold(verdict)),
-                    weight_ppm: verdict.judgement.weight_ppm(),
-                    labels: self.labels(verdict).collect(),
-                    reasons: self.reasons(verdict).iter().map(|reason| self.wire_reason(reason, verdict.row, detail)).collect(),
-                })
-                .collect(),
-            tags: (self.tags.iter().enumerate())
-                .map(|(row, tag)| WireTag {
-                    tag_id: self.tag_id(row as u32),
-                    action: tag.action,
-                    reasons: (tag.reasons.iter())
-                        .map(|(rule, action, cause)| WireReason {
-                            rule: self.set.rule_id(*rule),
-                            policy: self.set.policy_reference(rule.policy),
-                            effect: json!(action),
-                            cause: *cause,
-                            explain: detail.explain.and_then(|language| self.explain(*rule, language)),
-                            evidence: detail.evidence.then(|| self.evidence(*rule, Target::Tag(row as u32))),
-                        })
-                        .collect(),
-                })
-                .collect(),
+            verdicts: self.verdicts.iter().map(verdict).collect(),
+            tags: self.tags.iter().enumerate().map(tag).collect(),
             obligations: (self.obligations.iter())
-                .map(|o| {
-                    let mut value = json!({
-                        "code": o.code, "target": self.target(o.target), "rule": rule(o.rule),
-                        "deadline_s": o.deadline_s, "retain_d": o.retain_d,
-                    });
-                    if !o.args.is_empty() {
-                        value["args"] = json!(o.args);
-                    }
-                    value
+                .map(|o| WireObligation {
+                    code: self.owed(o),
+                    target: self.target(o.target),
+                    rule: rule(o.rule),
+                    deadline_s: o.deadline_s,
+                    retain_d: o.retain_d,
+                    args: o.args.as_deref(),
                 })
                 .collect(),
-            vetoes: self.vetoes.iter().map(|v| json!({"feature": v.feature, "rule": rule(v.rule)})).collect(),
+            vetoes: self.vetoes.iter().map(|v| WireVeto { feature: &v.feature, rule: rule(v.rule) }).collect(),
             constraints: (self.constraints.iter())
-                .map(|c| json!({"kind": c.kind, "codes": c.codes, "count": c.count, "slots": c.slots, "rule": rule(c.rule)}))
+                .map(|c| WireConstraint {
+                    kind: &c.kind,
+                    codes: &c.codes,
+                    count: c.count,
+                    slots: c.slots,
+                    rule: rule(c.rule),
+                })
                 .collect(),
-            promote: self.promote.iter().map(|(t, r)| json!({"target": self.target(*t), "rule": rule(*r)})).collect(),
+            promote: self
+                .promote
+                .iter()
+                .map(|(t, r)| WirePromote { target: self.target(*t), rule: rule(*r) })
+                .collect(),
             violations: (self.violations.iter())
-                .map(|(t, r, cause)| json!({"rule": rule(*r), "target": self.target(*t), "cause": cause}))
+                .map(|(t, r, cause)| WireViolation { rule: rule(*r), target: self.target(*t), cause: *cause })
                 .collect(),
             shadow: (self.shadow.iter())
-                .map(|s| {
-                    json!({
-                        "rule": rule(s.rule), "policy": self.set.policy_reference(s.rule.policy),
-                        "target": self.target(s.target), "effect": s.effect, "value": s.value,
-                    })
+                .map(|s| WireShadow {
+                    rule: rule(s.rule),
+                    policy: policy(s.rule.policy),
+                    target: self.target(s.target),
+                    effect: s.effect,
+                    value: &s.value,
                 })
                 .collect(),
             failures: (self.failures.iter())
-                .map(|f| {
-                    json!({
-                        "policy": self.set.policy_reference(f.policy), "stage": f.stage, "kind": f.kind,
-                        "message": f.message, "applied": f.applied,
-                    })
+                .map(|f| WireFailure {
+                    policy: policy(f.policy),
+                    stage: f.stage,
+                    kind: f.kind,
+                    message: &f.message,
+                    applied: f.applied,
                 })
                 .collect(),
             notices: &self.notices,
         };
         serde_json::to_string(&answer).unwrap_or_default()
-    }
-
-    fn wire_reason(&self, reason: &Reason, row: u32, detail: Detail) -> WireReason<'_> {
-        WireReason {
-            rule: self.set.rule_id(reason.rule),
-            policy: self.set.policy_reference(reason.rule.policy),
-            effect: json!(reason.effect),
-            cause: reason.cause,
-            explain: detail.explain.and_then(|language| self.explain(reason.rule, language)),
-            evidence: detail.evidence.then(|| self.evidence(reason.rule, Target::Candidate(row))),
-        }
     }
 
     /// The values of a rule's evidence columns, null where unknown. A column of a frame that the target is not of is left out.

@@ -453,6 +453,9 @@ pub struct Rule {
     pub shares_sentence_with: Vec<String>,
     /// Possible effects.
     pub effects: Vec<Effect>,
+    /// Positions in `effects` of those that the rule can do without when its grant withholds them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub optional_effects: Vec<usize>,
 }
 
 /// When a module can be skipped because it provably says nothing. An unknown value always applies.
@@ -508,6 +511,9 @@ pub struct Manifest {
     /// Pairs of parameters of which the first must never be above the second.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ordered: Vec<(String, String)>,
+    /// Of a sector norm: parameters of any module that it tightens for a provider that adopted it. It cannot loosen one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overlays: BTreeMap<String, Value>,
     /// Rules.
     pub rules: Vec<Rule>,
 }

@@ -53,6 +53,8 @@ struct Source {
     #[serde(default)]
     ordered: Vec<(String, String)>,
     #[serde(default)]
+    overlays: BTreeMap<String, Value>,
+    #[serde(default)]
     rules: Vec<SourceRule>,
 }
 
@@ -104,6 +106,8 @@ struct SourceRule {
     #[serde(default)]
     shares_sentence_with: Vec<String>,
     effects: Vec<SourceEffect>,
+    #[serde(default)]
+    optional_effects: Vec<usize>,
 }
 
 fn candidate() -> Stage {
@@ -219,6 +223,7 @@ impl Source {
                 wording: rule.wording,
                 shares_sentence_with: rule.shares_sentence_with.iter().map(|id| own(id)).collect(),
                 effects: rule.effects.into_iter().map(|effect| effect.resolve(&own)).collect(),
+                optional_effects: rule.optional_effects,
             })
             .collect();
 
@@ -243,6 +248,7 @@ impl Source {
             frames,
             parameters,
             ordered,
+            overlays: self.overlays,
             rules,
         })
     }
@@ -378,6 +384,9 @@ impl Manifest {
         self.check_identity()?;
         self.check_inputs(vocabulary)?;
         self.check_parameters()?;
+        if !self.overlays.is_empty() && self.pack.is_none() {
+            return fail("overlays", "only a sector norm tightens parameters of other modules; name its `pack`");
+        }
         self.check_applies(vocabulary)?;
         let mut ids = HashSet::new();
         for (index, rule) in self.rules.iter().enumerate() {
@@ -550,6 +559,9 @@ impl Manifest {
         }
         if rule.effects.is_empty() {
             return fail(place, "a rule needs at least one effect");
+        }
+        if let Some(position) = rule.optional_effects.iter().find(|position| **position >= rule.effects.len()) {
+            return fail(place, format!("optional_effects names effect {position} of {}", rule.effects.len()));
         }
         for (index, effect) in rule.effects.iter().enumerate() {
             self.check_effect(rule, effect, &format!("{place} effects[{index}]"), vocabulary)?;

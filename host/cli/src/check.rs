@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use normgate::contract::Wording;
 
 use crate::readiness;
-use crate::source::Source;
+use crate::source::{Source, files};
 
 /// Check that modules load: form, imports, manifest, contract, vocabulary, and the parameters and modes of a configuration.
 /// Lists what still deserves a look: sentences that are drafts, sources that nobody verified.
@@ -39,10 +39,22 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         config: args.source.config.clone(),
         as_of: args.source.as_of,
     };
+    for (authority, grant) in source.config()?.authorities.iter().flatten() {
+        for sentence in grant.wider_than_default(authority) {
+            println!("grant: {sentence}");
+        }
+    }
     let gate = match source.build() {
         Ok(gate) => gate,
         Err(error) => {
-            println!("refused: {error:#}");
+            // Whatever else is wrong with other modules is worth knowing too, so each is tried alone.
+            let alone = refused_alone(&source);
+            if alone.is_empty() {
+                println!("refused: {error:#}");
+            }
+            for sentence in alone {
+                println!("refused: {sentence}");
+            }
             return Ok(ExitCode::from(1));
         }
     };
@@ -69,4 +81,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     println!("policy set {}", gate.policy_set().digest());
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is wrong with each module by itself.
+fn refused_alone(source: &Source) -> Vec<String> {
+    let paths = source.policies.iter().flat_map(|path| files(path).unwrap_or_else(|_| vec![path.clone()]));
+    let alone = paths.filter_map(|path| {
+        let one = Source { policies: vec![path], only: Vec::new(), ..source.clone() };
+        one.build().err().map(|error| format!("{error:#}"))
+    });
+    alone.collect()
 }

@@ -454,7 +454,7 @@ impl Page {
     fn obligations(&self, outcome: &Outcome, wanted: impl Fn(Target) -> bool) -> Vec<String> {
         let mut by_code: BTreeMap<&str, (BTreeSet<Target>, BTreeSet<&str>)> = BTreeMap::new();
         for item in outcome.obligations.iter().filter(|item| wanted(item.target)) {
-            let (targets, rules) = by_code.entry(&item.code).or_default();
+            let (targets, rules) = by_code.entry(outcome.owed(item)).or_default();
             targets.insert(item.target);
             rules.insert(outcome.policy_set().rule_id(item.rule));
         }

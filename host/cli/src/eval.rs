@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args as ClapArgs, ValueEnum};
 use normgate::{Detail, Language};
 use serde_json::json;
@@ -36,6 +36,11 @@ pub(crate) struct Args {
     /// Refuse requests with unknown fields instead of ignoring these
     #[arg(long)]
     strict: bool,
+
+    /// Write what every module did (calls, times, failures, rows withheld by rule) to this file at the end, in the text format of
+    /// Prometheus
+    #[arg(long, value_name = "FILE")]
+    stats: Option<PathBuf>,
 }
 
 /// A language of sentences.
@@ -91,6 +96,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     output.flush()?;
     if show_progress && requests.number >= 1_000 {
         eprintln!("\r{} judged, {} refused", tally.judged, tally.refused);
+    }
+    if let Some(path) = &args.stats {
+        std::fs::write(path, gate.stats().to_prometheus()).with_context(|| path.display().to_string())?;
     }
     if tally.ignored > 0 {
         eprintln!("normgate: {} unknown fields were ignored; --strict refuses them", tally.ignored);

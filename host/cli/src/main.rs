@@ -4,10 +4,12 @@
 //! standard error. Exit 0: all well; 1: something was refused or a case failed; 2: usage or configuration.
 
 mod check;
+mod compile;
 mod demo;
 mod eval;
 mod explain;
 mod inspect;
+mod r#override;
 mod readiness;
 mod requests;
 mod source;
@@ -40,8 +42,13 @@ enum Command {
     Explain(explain::Args),
     /// Check modules against the contract, the vocabulary and a configuration
     Check(check::Args),
+    /// Break-glass: put one module into shadow for a while, on the record
+    Override(r#override::Args),
     /// Judge the scenes that this program carries, for a person to read
     Demo(demo::Args),
+    /// Compile a module from standard input to standard output; what `eval -p` runs in a child process
+    #[command(name = compile::COMMAND, hide = true)]
+    CompileModule,
     /// Print the completion script of a shell
     Completions {
         /// The shell
@@ -51,12 +58,20 @@ enum Command {
 
 fn main() -> ExitCode {
     die_of_a_closed_pipe();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .without_time()
+        .init();
     let result = match Cli::parse().command {
         Command::Eval(args) => eval::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Override(args) => r#override::run(&args),
+        Command::CompileModule => compile::run(),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "normgate", &mut std::io::stdout());

@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use normgate::contract::{Day, Vocabulary};
-use normgate::{Artifacts, Config, Gate, GateBuilder, Module, embedded};
+use normgate::{Artifacts, Config, Gate, GateBuilder, Module, Override, embedded};
+
+use crate::compile;
+use crate::r#override::record_of;
 
 /// Options that say which policies judge, and how.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub(crate) struct Source {
     /// Module file or folder of modules to load instead of the embedded set; may be given again
     #[arg(short = 'p', long = "policy", value_name = "MODULE.wasm|DIR")]
@@ -53,12 +56,14 @@ impl Source {
 
     /// A builder of the gate that the options name.
     pub(crate) fn gate(&self) -> Result<GateBuilder> {
-        if !self.policies.is_empty() {
+        let config = self.config()?;
+        if !self.policies.is_empty() && config.authorities.is_none() {
             eprintln!(
                 "normgate: no [authorities] are configured, so every module is granted what its manifest asks for"
             );
         }
-        let mut builder = Gate::builder().policies(self.modules()?).config(self.config()?);
+        let mut builder =
+            Gate::builder().policies(self.modules()?).config(config).trusting().compiler(compile::in_child);
         if let Some(day) = self.as_of {
             builder = builder.as_of(day);
         }
@@ -71,10 +76,14 @@ impl Source {
     /// Adds the configuration file's name to an error of building.
     pub(crate) fn build(&self) -> Result<Gate> {
         let place = self.config.as_ref().map_or("normgate.toml".into(), |path| path.display().to_string());
-        self.gate()?.build().map_err(|error| match error {
+        let gate = self.gate()?.build().map_err(|error| match error {
             normgate::BuildError::Config { .. } => anyhow::Error::new(error).context(place),
             other => other.into(),
-        })
+        })?;
+        if let Some(config) = &self.config {
+            gate.set_overrides(Override::read(&record_of(config))?);
+        }
+        Ok(gate)
     }
 }
 
@@ -90,8 +99,8 @@ pub(crate) fn artifacts() -> Option<Artifacts> {
     }
 }
 
-/// The modules of a file, or of all `.wasm` files of a folder, by name.
-pub(crate) fn read_modules(path: &Path) -> Result<Vec<Module>> {
+/// The file, or all `.wasm` files of a folder, by name.
+pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     let mut files = vec![path.to_owned()];
     if path.is_dir() {
         files = std::fs::read_dir(path)
@@ -104,7 +113,12 @@ pub(crate) fn read_modules(path: &Path) -> Result<Vec<Module>> {
             bail!("{}: no .wasm file in this folder", path.display());
         }
     }
-    files
+    Ok(files)
+}
+
+/// The modules of a file, or of all `.wasm` files of a folder, by name.
+pub(crate) fn read_modules(path: &Path) -> Result<Vec<Module>> {
+    files(path)?
         .iter()
         .map(|file| {
             let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;

@@ -225,3 +225,153 @@ fn readiness_lists_what_requests_lack_by_what_it_costs() {
     // A fact is never counted as a gap.
     assert!(!text.contains("aigc"), "{text}");
 }
+
+fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).unwrap();
+    path
+}
+
+/// A norm that somebody else compiled, as a file.
+fn film_club(folder: &Path) -> String {
+    let path = folder.join("film-club.wasm");
+    std::fs::write(&path, include_bytes!("../../../tests/frozen/film-club-0.1.0.wasm")).unwrap();
+    path.display().to_string()
+}
+
+/// A module whose one function has this many bytes of body, or whose many functions are each of that size.
+fn bomb(folder: &Path, functions: usize, size: usize) -> String {
+    let mut body = vec![0u8];
+    // Blocks within blocks, each with a branch out of all of them: what makes compilers slow.
+    while body.len() < size {
+        body.extend_from_slice(&[0x41, 0x01, 0x04, 0x40, 0x41, 0x02, 0x1a, 0x0b]);
+    }
+    body.push(0x0b);
+    let leb = |mut n: usize| {
+        let mut bytes = Vec::new();
+        loop {
+            let byte = (n & 0x7f) as u8;
+            n >>= 7;
+            bytes.push(if n == 0 { byte } else { byte | 0x80 });
+            if n == 0 {
+                return bytes;
+            }
+        }
+    };
+    let section = |id: u8, content: &[u8]| [&[id][..], &leb(content.len()), content].concat();
+    let mut code = leb(functions);
+    let mut types = leb(functions);
+    for _ in 0..functions {
+        code.extend([leb(body.len()), body.clone()].concat());
+        types.push(0);
+    }
+    let core =
+        [b"\0asm\x01\0\0\0".to_vec(), section(1, &[1, 0x60, 0, 0]), section(3, &types), section(10, &code)].concat();
+    // A component around it, with a manifest that is as it should be.
+    let manifest = br#"{"contract":"normgate:policy@0.1.0","id":"hostile/bomb","module":"bomb","version":"1.0.0","title":{"zh":"x","en":"x"},
+        "law":"arp","on_failure":"allow","request":[],"frames":[],"parameters":[],"rules":[{"id":"bomb.rule","stage":"candidate",
+        "level":"row","modality":"must","basis":"none","source":"engineering","verified":false,"audience":"viewer",
+        "sentence":{"zh":"x","en":"x"},"remedy":{"zh":"x","en":"x"},"wording":"draft","effects":[{"label":"ad"}]}]}"#;
+    let mut component = [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &core)].concat();
+    normgate_package::append_section(&mut component, "normgate:manifest", manifest);
+    let path = folder.join("bomb.wasm");
+    std::fs::write(&path, component).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_module_that_nobody_trusts_is_compiled_in_a_child_and_judges() {
+    let folder = folder("child");
+    let module = film_club(&folder);
+    let output = normgate(&["eval", "-p", &module], request("r1").as_bytes());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(lines(&output)[0]["failures"], serde_json::json!([]));
+}
+
+#[test]
+fn a_compile_bomb_is_refused_and_leaves_nothing_behind() {
+    let folder = folder("bomb");
+    let refused = |module: &str| {
+        let output = normgate(&["eval", "-p", module], request("r1").as_bytes());
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let one = refused(&bomb(&folder, 1, 500 << 10));
+    assert!(one.contains("a function of 512") && one.contains("is larger than 131072"), "{one}");
+    // Each function is within the bound, and it is no policy: the child says so, and this program goes on.
+    let many = refused(&bomb(&folder, 40, 100 << 10));
+    assert!(many.contains("bomb.wasm:"), "{many}");
+    let names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["bomb.wasm"]);
+}
+
+#[test]
+fn check_names_everything_that_a_grant_refuses_and_what_is_wide() {
+    let folder = folder("grants");
+    let module = film_club(&folder);
+    let config = folder.join("normgate.toml");
+    let check = |text: &str| {
+        std::fs::write(&config, text).unwrap();
+        let output = normgate(&["check", &module, "-c", config.to_str().unwrap()], b"");
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = check("[authorities.cac]\nbase = \"full\"\n");
+    assert_eq!(code, Some(1));
+    assert!(
+        text.contains("grant: the authority `cac` may withhold rows, which an association may not by default"),
+        "{text}"
+    );
+    assert!(text.contains("refused: module") && text.contains("nothing is granted to this authority"), "{text}");
+    let (code, text) = check("[authorities.film-club]\ncolumns = []\nobligations = []\n");
+    assert_eq!(code, Some(1));
+    assert!(text.contains("it reads `candidates.age_rating`") && text.contains("withholding rows"), "{text}");
+    let (code, text) = check("[authorities.film-club]\neffect = \"block\"\n");
+    assert_eq!(code, Some(0), "{text}");
+}
+
+#[test]
+fn an_override_needs_a_reason_and_an_end_and_shows_in_every_answer() {
+    let folder = folder("override");
+    let config = folder.join("normgate.toml").display().to_string();
+    std::fs::write(&config, "").unwrap();
+    let over = |args: &[&str]| {
+        let output = normgate(&[&["override", "-c", &config], args].concat(), b"");
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
+        )
+    };
+    assert!(over(&["art09", "--for", "30m"]).1.contains("say why with --reason"));
+    assert!(over(&["art09", "--reason", "r"]).1.contains("say how long with --for"));
+    assert!(
+        over(&["art09", "--for", "3d", "--reason", "r"]).1.contains("`3d` is not a duration such as 90s, 30m or 2h")
+    );
+    assert!(over(&["art09", "--for", "25h", "--reason", "r"]).1.contains("lasts at most 24 h"));
+    assert_eq!(over(&["art09", "--for", "30m", "--reason", "ticket 4711"]).0, Some(0));
+    assert!(over(&[]).1.contains("ticket 4711"));
+    let judge = || lines(&normgate(&["eval", "--only", "art09", "-c", &config], request("r1").as_bytes())).remove(0);
+    let answer = judge();
+    assert_eq!(
+        (&answer["verdicts"][0]["action"], &answer["notices"][0]["code"]),
+        (&"allow".into(), &"override".into())
+    );
+    assert!(answer["notices"][0]["message"].as_str().unwrap().contains("ticket 4711"));
+    assert_eq!(over(&["art09", "--end", "--reason", "works again"]).0, Some(0));
+    assert_eq!(judge()["verdicts"][0]["action"], "label");
+    let record = std::fs::read_to_string(folder.join("normgate.overrides.jsonl")).unwrap();
+    assert_eq!(record.lines().count(), 2, "{record}");
+}
+
+#[test]
+fn a_failing_module_is_a_line_on_standard_error_and_a_figure_in_the_stats() {
+    let folder = folder("stats");
+    let path = folder.join("stats.prom").display().to_string();
+    let output = normgate(&["eval", "--only", "art09", "--stats", &path], request("r1").as_bytes());
+    assert_eq!(output.status.code(), Some(0));
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        text.contains("normgate_module_calls_total") && text.contains("reference/art09-synthetic-labels@1.0.0"),
+        "{text}"
+    );
+}

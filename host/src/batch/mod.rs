@@ -172,76 +172,125 @@ impl Batch {
 
     /// One value as JSON, for evidence: null when unknown.
     pub(crate) fn value(&self, index: usize, row: usize) -> serde_json::Value {
-        use serde_json::{Value, json};
-        let spec = &self.vocabulary.columns[index];
-        let Some(column) = &self.columns[index] else { return Value::Null };
-        let term = |code: u32| match (&spec.terms, code) {
-            (_, code) if code & OPEN_TERM != 0 => json!(self.strings.text(code & !OPEN_TERM)),
-            (Some(set), code) => {
-                code.checked_sub(2).and_then(|i| set.terms.get(i as usize)).map_or(Value::Null, |t| json!(t))
-            }
-            (None, _) => Value::Null,
-        };
-        match &**column {
-            Column::Tri(codes) => match codes.get(row) {
-                Some(1) => json!(false),
-                Some(2) => json!(true),
-                _ => Value::Null,
-            },
-            Column::Integer { .. } => column.integer(row).map_or(Value::Null, |v| json!(v)),
-            Column::Integers(lists) => lists.row(row).map_or(Value::Null, |v| json!(v)),
-            Column::Term(codes) => codes.get(row).map_or(Value::Null, |code| term(u32::from(*code))),
-            Column::Terms(lists) => lists.row(row).map_or(Value::Null, |v| v.iter().map(|code| term(*code)).collect()),
-            Column::Id(ids) => {
-                ids.get(row).filter(|id| **id != 0).map_or(Value::Null, |id| json!(self.strings.text(*id)))
-            }
-            Column::Ids(lists) => {
-                lists.row(row).map_or(Value::Null, |v| v.iter().map(|id| json!(self.strings.text(*id))).collect())
-            }
-            Column::Signals(lists) => lists
-                .row(row)
-                .map_or(Value::Null, |signals| signals.iter().map(|signal| self.signal_value(signal)).collect()),
-            Column::Number(values) => values.get(row).copied().flatten().map_or(Value::Null, |v| json!(v)),
-            Column::Text(values) => values.get(row).cloned().flatten().map_or(Value::Null, |v| json!(v)),
-        }
+        let mut text = Vec::new();
+        self.write(index, row, &mut text);
+        serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    fn signal_value(&self, signal: &Signal) -> serde_json::Value {
-        let source = usize::from(signal.source).checked_sub(2).and_then(|i| self.vocabulary.signals.sources.get(i));
-        let mut value = serde_json::json!({
-            "code": self.strings.text(signal.code), "conf_ppm": signal.confidence, "source": source,
-        });
-        if signal.reference != 0 {
-            value["ref"] = serde_json::json!(self.strings.text(signal.reference));
+    /// Writes one value as JSON; false when it is unknown, which is written as null.
+    fn write(&self, index: usize, row: usize, out: &mut Vec<u8>) -> bool {
+        let number = |value: i64, out: &mut Vec<u8>| out.extend_from_slice(value.to_string().as_bytes());
+        let term = |code: u32, out: &mut Vec<u8>| {
+            let set = self.vocabulary.columns[index].terms.as_ref();
+            let listed = || set.and_then(|set| set.terms.get(code.checked_sub(2)? as usize)).map(String::as_str);
+            let text = if code & OPEN_TERM != 0 { Some(self.strings.text(code & !OPEN_TERM)) } else { listed() };
+            text.map(|text| quote(text, out))
+        };
+        let id = |id: u32, out: &mut Vec<u8>| quote(self.strings.text(id), out);
+        let known = match self.columns[index].as_deref() {
+            None => None,
+            Some(column @ Column::Tri(_)) => match column.tri(row) {
+                0 => None,
+                code => Some(out.extend_from_slice(if code == 2 { b"true" } else { b"false" })),
+            },
+            Some(column @ Column::Integer { .. }) => column.integer(row).map(|value| number(value, out)),
+            Some(column @ Column::Term(_)) => term(u32::from(column.term(row)), out),
+            Some(Column::Id(ids)) => ids.get(row).filter(|number| **number != 0).map(|number| id(*number, out)),
+            Some(Column::Number(values)) => {
+                // A finite float writes as the shortest text that reads back as the same one.
+                values.get(row).copied().flatten().map(|value| out.extend_from_slice(format!("{value:?}").as_bytes()))
+            }
+            Some(Column::Text(values)) => values.get(row).and_then(Option::as_deref).map(|text| quote(text, out)),
+            Some(Column::Integers(lists)) => {
+                lists.row(row).map(|values| list(values, out, |value, out| number(*value, out)))
+            }
+            Some(Column::Terms(lists)) => {
+                lists.row(row).map(|codes| list(codes, out, |code, out| term(*code, out).unwrap_or_default()))
+            }
+            Some(Column::Ids(lists)) => lists.row(row).map(|ids| list(ids, out, |number, out| id(*number, out))),
+            Some(Column::Signals(lists)) => {
+                lists.row(row).map(|signals| list(signals, out, |signal, out| self.write_signal(signal, out)))
+            }
+        };
+        if known.is_none() {
+            out.extend_from_slice(b"null");
         }
-        value
+        known.is_some()
+    }
+
+    fn write_signal(&self, signal: &Signal, out: &mut Vec<u8>) {
+        let sources = &self.vocabulary.signals.sources;
+        out.extend_from_slice(b"{\"code\":");
+        quote(self.strings.text(signal.code), out);
+        out.extend_from_slice(format!(",\"conf_ppm\":{}", signal.confidence).as_bytes());
+        if signal.reference != 0 {
+            out.extend_from_slice(b",\"ref\":");
+            quote(self.strings.text(signal.reference), out);
+        }
+        out.extend_from_slice(b",\"source\":");
+        quote(usize::from(signal.source).checked_sub(2).and_then(|index| sources.get(index)).map_or("", |s| s), out);
+        out.push(b'}');
     }
 
     /// The request in one canonical form: every known value by column name, row by row, whatever the input looked like.
     /// `decision_id` is computed from it.
     pub fn canonical(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        let mut line = |name: &str, value: &serde_json::Value| {
-            out.extend_from_slice(name.as_bytes());
-            out.push(b'=');
-            out.extend_from_slice(value.to_string().as_bytes());
-            out.push(b'\n');
-        };
-        line("id", &serde_json::json!(self.id));
+        let mut out = b"id=".to_vec();
+        match &self.id {
+            Some(id) => quote(id, &mut out),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.push(b'\n');
         for (frame, (name, _)) in self.vocabulary.frames.iter().enumerate().skip(1) {
-            line(name, &serde_json::json!(self.rows[frame]));
+            out.extend_from_slice(format!("{name}={}\n", self.rows[frame]).as_bytes());
         }
         let mut order: Vec<usize> = (0..self.columns.len()).filter(|index| self.columns[*index].is_some()).collect();
         order.sort_by_key(|index| &self.vocabulary.columns[*index].name);
         for index in order {
             let spec = &self.vocabulary.columns[index];
-            let values: Vec<_> = (0..self.rows[spec.frame] as usize).map(|row| self.value(index, row)).collect();
-            if values.iter().any(|value| !value.is_null()) {
-                line(&spec.name, &serde_json::Value::Array(values));
+            let begin = out.len();
+            out.extend_from_slice(spec.name.as_bytes());
+            out.extend_from_slice(b"=[");
+            let mut known = false;
+            for row in 0..self.rows[spec.frame] as usize {
+                if row > 0 {
+                    out.push(b',');
+                }
+                known |= self.write(index, row, &mut out);
+            }
+            out.extend_from_slice(b"]\n");
+            // A column of which nothing is known is as if it had not been sent.
+            if !known {
+                out.truncate(begin);
             }
         }
         out
     }
+}
+
+/// Writes a text as JSON.
+fn quote(text: &str, out: &mut Vec<u8>) {
+    let plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+    if plain {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        // Writing to memory cannot fail.
+        let _ = serde_json::to_writer(out, text);
+    }
+}
+
+/// Writes a JSON list.
+fn list<T>(values: &[T], out: &mut Vec<u8>, mut write: impl FnMut(&T, &mut Vec<u8>)) {
+    out.push(b'[');
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(value, out);
+    }
+    out.push(b']');
 }
 
 /// A value of one cell, from Rust types.

@@ -1,0 +1,94 @@
+//! `normgate override`: break-glass for one module.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use clap::Args as ClapArgs;
+use normgate::{MAX_OVERRIDE_S, Override, embedded};
+
+/// Put one module into shadow for a while: it is still asked, and what it says is reported under `shadow` and not applied. The
+/// override ends by itself, a day from now at the latest, stands in a file that only grows, and every outcome names it.
+///
+/// Example: normgate override art18 --for 30m --reason "blocks everything since 14:05, ticket 4711"
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// Prefix of the module: art18; without one, lists the overrides in force
+    module: Option<String>,
+
+    /// How long: 90s, 30m, 2h
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, requires = "module", conflicts_with = "end")]
+    duration: Option<Duration>,
+
+    /// End the override of the module now
+    #[arg(long, requires = "module")]
+    end: bool,
+
+    /// Why, for the record
+    #[arg(long, requires = "module")]
+    reason: Option<String>,
+
+    /// The configuration beside which the record is kept
+    #[arg(short, long, value_name = "normgate.toml", default_value = "normgate.toml")]
+    config: PathBuf,
+}
+
+/// The record of overrides that belongs to a configuration.
+pub(crate) fn record_of(config: &Path) -> PathBuf {
+    config.with_extension("overrides.jsonl")
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let path = record_of(&args.config);
+    let known = Override::read(&path).with_context(|| path.display().to_string())?;
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
+    let Some(module) = &args.module else {
+        let mut in_force = known.iter().filter(|entry| entry.until_ms > now_ms).peekable();
+        if in_force.peek().is_none() {
+            println!("no override is in force ({})", path.display());
+        }
+        for entry in in_force {
+            let left = (entry.until_ms - now_ms) / 1_000;
+            println!("{}  {left} s left  by {}: {}", entry.module, entry.by, entry.reason);
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let seconds = match (args.duration, args.end) {
+        (Some(duration), false) => i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        (None, true) => 0,
+        _ => bail!("say how long with --for (90s, 30m, 2h), or --end"),
+    };
+    if seconds > MAX_OVERRIDE_S {
+        bail!(
+            "--for: an override lasts at most {} h; what lasts longer is a change of configuration",
+            MAX_OVERRIDE_S / 3600
+        );
+    }
+    let Some(reason) = args.reason.clone().filter(|reason| !reason.trim().is_empty()) else {
+        bail!("say why with --reason; it stands in every outcome");
+    };
+    if !embedded::arp().iter().any(|m| m.manifest.module == *module) {
+        eprintln!("normgate: `{module}` is not among the modules that this program carries; check the spelling");
+    }
+    let by = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into());
+    let entry = Override { module: module.clone(), at_ms: now_ms, until_ms: now_ms + seconds * 1_000, reason, by };
+    entry.append(&path).with_context(|| path.display().to_string())?;
+    match seconds {
+        0 => println!("{module}: the override ends ({})", path.display()),
+        seconds => println!("{module}: in shadow for {seconds} s ({})", path.display()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        _ => return Err(format!("`{text}` is not a duration such as 90s, 30m or 2h")),
+    };
+    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    seconds.map(Duration::from_secs).ok_or_else(|| format!("`{text}` is not a duration such as 90s, 30m or 2h"))
+}

@@ -1,0 +1,312 @@
+//! Who may do what: grants, facts about the operator, values that only tighten.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use normgate::contract::{Day, Vocabulary};
+use normgate::{Batch, Config, Detail, Gate, GateBuilder, Module, Outcome, embedded};
+use serde_json::{Value, json};
+use support::component::{MANIFEST, module, with_manifest};
+
+/// A module of the authority `hostile`, whose one rule has these effects and which reads these candidate columns.
+fn made(columns: &Value, effects: &Value, more: &Value) -> Module {
+    let mut manifest: Value = serde_json::from_str(MANIFEST).unwrap();
+    manifest["frames"][0]["columns"] = columns.clone();
+    manifest["rules"][0]["effects"] = effects.clone();
+    for (key, value) in more.as_object().unwrap() {
+        match key.as_str() {
+            "optional_effects" => manifest["rules"][0][key] = value.clone(),
+            _ => manifest[key] = value.clone(),
+        }
+    }
+    let bytes = with_manifest(module("", 0, 0, 300_000), &manifest.to_string());
+    Module::read("made.wasm", &bytes, Vocabulary::shipped()).unwrap()
+}
+
+fn builder(config: &str) -> GateBuilder {
+    Gate::builder().config(Config::parse(config).unwrap()).as_of("2026-11-01".parse::<Day>().unwrap())
+}
+
+/// The sentence with which a module is refused; empty when it loads.
+fn refusal(config: &str, module: Module) -> String {
+    let built = builder(config).policies([module]).trusting().build();
+    built.err().map(|error| error.to_string()).unwrap_or_default()
+}
+
+fn plain() -> Module {
+    made(&json!([]), &json!([{"demote": 300_000}]), &json!({}))
+}
+
+#[test]
+fn the_library_grants_nothing_that_nobody_wrote_down() {
+    let error = builder("").policies([plain()]).build().err().unwrap().to_string();
+    assert_eq!(
+        error,
+        "module made.wasm: beyond the grant of `hostile`: nothing is granted to this authority; widen [authorities.hostile] \
+         or mark it optional"
+    );
+    // With a table of authorities, trust does not help whoever is not in it; and what the program carries still loads.
+    assert!(refusal("[authorities.other]", plain()).contains("nothing is granted"));
+    assert!(builder("[authorities.other]").policies(embedded::arp()).build().is_ok());
+    let error = builder("[authorities.hostile]").policies([plain()]).build().err().unwrap().to_string();
+    assert!(error.contains("not compiled yet, and this process compiles only what it carries"), "{error}");
+}
+
+#[test]
+fn an_association_may_demote_and_not_more_unless_the_platform_says_so() {
+    let association = "[authorities.hostile]";
+    let tri = |field: &str| json!([{"field": field, "type": "tri"}]);
+    let none = json!([]);
+    let demote = json!([{"demote": 300_000}]);
+    for (columns, effects, refused) in [
+        (&none, &demote, ""),
+        (&tri("commercial"), &demote, ""),
+        (&none, &json!([{"block": "none"}]), "rule hostile.rule may cause withholding rows"),
+        (&none, &json!([{"block": "human_review"}]), "withholding rows"),
+        (&tri("competitor"), &demote, "it reads `candidates.competitor`"),
+        (&tri("engage.self_affiliated"), &demote, "it reads `candidates.engage.self_affiliated`"),
+        (&none, &json!([{"veto": "exclusive_penalty"}]), "a veto on `exclusive_penalty`"),
+        (&none, &json!([{"veto": "engagement_raw"}]), ""),
+    ] {
+        let error = refusal(association, made(columns, effects, &json!({})));
+        assert_eq!(error.is_empty(), refused.is_empty(), "{error}");
+        assert!(error.contains(refused), "{error}");
+        assert_eq!(refusal("[authorities.hostile]\nbase = \"full\"", made(columns, effects, &json!({}))), "");
+    }
+}
+
+#[test]
+fn every_part_of_a_grant_can_be_narrowed() {
+    let obligation = json!([{"obligation": {"code": "review.human"}}]);
+    let label = json!([{"label": "ad"}]);
+    let block = json!([{"block": "none"}]);
+    for (grant, effects, refused) in [
+        ("labels = [\"spend_notice\"]", &label, "the label `ad`"),
+        ("obligations = []", &obligation, "the obligation `review.human`"),
+        ("vetoes = []", &json!([{"veto": "engagement_raw"}]), "a veto on `engagement_raw`"),
+        ("violations = false", &json!(["violation"]), "findings about the operator"),
+        ("promote = false", &json!(["promote"]), "promoting rows"),
+        ("effect = \"label\"", &json!([{"demote": 1}]), "demoting rows"),
+        ("effect = \"allow\"", &label, "the label `ad`"),
+    ] {
+        let module = || made(&json!([]), effects, &json!({}));
+        let error = refusal(&format!("[authorities.hostile]\nbase = \"full\"\n{grant}"), module());
+        assert!(error.contains(refused), "{grant}: {error}");
+        assert_eq!(refusal("[authorities.hostile]\nbase = \"full\"", module()), "");
+    }
+    assert_eq!(refusal("[authorities.hostile]\neffect = \"block\"", made(&json!([]), &block, &json!({}))), "");
+    let column = json!([{"field": "kind", "type": "term", "entries": ["ad"]}]);
+    let demote = json!([{"demote": 1}]);
+    let narrow = "[authorities.hostile]\ncolumns = [\"request.*\", \"candidates.aigc.*\"]";
+    assert!(refusal(narrow, made(&column, &demote, &json!({}))).contains("it reads `candidates.kind`"));
+    let wide = "[authorities.hostile]\ncolumns = [\"candidates.kind\"]";
+    assert_eq!(refusal(wide, made(&column, &demote, &json!({}))), "");
+}
+
+#[test]
+fn what_is_optional_is_taken_away_instead_of_refused() {
+    // The made module names effect 0 of row 0 whatever happens.
+    let optional = made(
+        &json!([{"field": "competitor", "type": "tri", "optional": true}]),
+        &json!([{"block": "none"}, {"demote": 1}]),
+        &json!({"optional_effects": [0]}),
+    );
+    let batch = Batch::from_json(br#"{"ctx":{"now_ms":1,"local_min":1},"candidates":[{"id":"a"}]}"#).unwrap();
+    let judged = |config: &str| {
+        let gate = builder(config).policies([optional.clone()]).trusting().build().unwrap();
+        gate.evaluate(&batch)
+    };
+    let granted = judged("[authorities.hostile]\nbase = \"full\"");
+    assert_eq!((granted.shown, granted.failures.len()), (0, 0));
+    let withheld = judged("[authorities.hostile]");
+    assert_eq!((withheld.shown, withheld.failures.len()), (1, 0));
+    assert_ne!(granted.policy_set().digest(), withheld.policy_set().digest());
+}
+
+#[test]
+fn a_wide_grant_reads_as_sentences() {
+    let config = Config::parse(
+        "[authorities.club]\n[authorities.cac]\nbase = \"full\"\n[authorities.shop]\nvetoes = [\"price_parity\"]",
+    );
+    let sentences: Vec<String> =
+        config.unwrap().authorities.unwrap().iter().flat_map(|(name, grant)| grant.wider_than_default(name)).collect();
+    assert_eq!(sentences.len(), 5, "{sentences:#?}");
+    assert!(sentences[0].starts_with("the authority `cac` may read candidates.author_id, candidates.competitor"));
+    assert_eq!(sentences[4], "the authority `shop` may veto price_parity, which an association may not by default");
+}
+
+fn read(request: &Value) -> Batch {
+    Batch::from_json(request.to_string().as_bytes()).unwrap()
+}
+
+fn codes(outcome: &Outcome) -> Vec<&str> {
+    outcome.notices.iter().map(|notice| notice.code).collect()
+}
+
+/// A reprint of news, from a listed source, with everything benign.
+fn news(provider: &Value) -> Value {
+    json!({"ctx": {"now_ms": 1793532600000i64, "local_min": 600, "surface": "feed"}, "provider": provider,
+        "candidates": [{"id": "n", "kind": "news", "scan_state": "done", "signals": [], "news": {"is_news": true,
+            "origin": "reprint", "source_listed": "listed", "attribution": "complete"}}]})
+}
+
+#[test]
+fn facts_of_the_operator_win_and_the_stricter_of_two_is_judged() {
+    let art13 = || embedded::arp().into_iter().filter(|m| m.manifest.module == "art13");
+    let judge = |config: &str, provider: Value| {
+        let outcome = builder(config).policies(art13()).build().unwrap().evaluate(&read(&news(&provider)));
+        let fired: Vec<String> = outcome.verdicts[0..1]
+            .iter()
+            .flat_map(|v| outcome.reasons(v))
+            .map(|r| outcome.policy_set().rule_id(r.rule).to_owned())
+            .collect();
+        (fired, codes(&outcome).iter().filter(|code| **code == "provider-fact").count())
+    };
+    let fired = |rules: &[&str], notices| (rules.iter().map(|r| (*r).to_owned()).collect::<Vec<_>>(), notices);
+    let permits = "[provider]\npermits = [\"reprint\", \"platform\"]";
+    // Said once, it need not be sent.
+    assert_eq!(judge("", json!({})), fired(&["art13.no-permit"], 0));
+    assert_eq!(judge(permits, json!({})), fired(&[], 0));
+    assert_eq!(judge(permits, json!({"permits": ["platform", "reprint"]})).0, fired(&[], 0).0);
+    // A request cannot add a permit, and may lack one.
+    assert_eq!(
+        judge("[provider]\npermits = [\"platform\"]", json!({"permits": ["reprint"]})),
+        fired(&["art13.no-permit"], 1)
+    );
+    assert_eq!(judge(permits, json!({"permits": ["platform"]})), fired(&["art13.wrong-permit"], 1));
+    // The earlier expiry counts, whoever says it.
+    let expired = format!("{permits}\npermit_expiry_ms = 1000");
+    assert_eq!(judge(&expired, json!({"permit_expiry_ms": 4102444800000i64})), fired(&["art13.no-permit"], 1));
+    let valid = format!("{permits}\npermit_expiry_ms = 4102444800000");
+    assert_eq!(judge(&valid, json!({"permit_expiry_ms": 1000})), fired(&["art13.no-permit"], 1));
+}
+
+#[test]
+fn a_request_cannot_leave_the_territory_or_a_norm_that_was_adopted() {
+    let judge = |config: &str, request: Value| {
+        builder(config).policies(embedded::arp()).build().unwrap().evaluate(&read(&request))
+    };
+    let elsewhere = json!({"ctx": {"now_ms": 1, "local_min": 1, "territory": "OTHER"}});
+    let scope = |config: &str| serde_json::to_value(judge(config, elsewhere.clone()).scope).unwrap();
+    assert_eq!(scope(""), "out");
+    assert_eq!(scope("[provider]\nterritory = \"CN_MAINLAND\""), "in");
+    assert_eq!(scope("[provider]\nterritory = \"OTHER\""), "out");
+    let adopted = "[provider]\nnorms_adopted = [\"delivery\", \"film-club\"]";
+    let order = |norms: Value| {
+        json!({"ctx": {"now_ms": 1, "local_min": 1, "algo_type": "dispatch"}, "provider": {"norms_adopted": norms},
+            "candidates": [{"id": "o", "kind": "work_order", "work": {"continuous_s": 15_000}}]})
+    };
+    let norm_enforced = |outcome: &Outcome| {
+        outcome
+            .verdicts
+            .iter()
+            .flat_map(|v| outcome.reasons(v))
+            .any(|r| outcome.policy_set().rule_id(r.rule) == "art05.delivery.fatigue")
+    };
+    assert!(!norm_enforced(&judge("", order(json!([])))));
+    assert!(norm_enforced(&judge(adopted, order(json!([])))));
+    assert!(norm_enforced(&judge("[provider]\nnorms_adopted = []", order(json!(["delivery", "of-our-own"])))));
+}
+
+#[test]
+fn a_wrong_fact_is_refused_with_its_place() {
+    let error = |config: &str| builder(config).build().err().unwrap().to_string();
+    assert_eq!(
+        error("[provider]\npermits = [\"fly\"]"),
+        "provider.permits[0]: `fly` is none of edit_publish, reprint, platform"
+    );
+    assert!(
+        error("[provider]\nunheard_of = 1").starts_with("provider.unheard_of:"),
+        "{}",
+        error("[provider]\nunheard_of = 1")
+    );
+}
+
+#[test]
+fn nobody_loosens_the_law_and_overlays_only_tighten() {
+    let built = |config: &str| builder(config).policies(embedded::arp()).build();
+    let error = |config: &str| built(config).err().unwrap().to_string();
+    assert_eq!(
+        error("[parameters]\n\"art18.topup_single_8_fen\" = 6000"),
+        "parameters.\"art18.topup_single_8_fen\": 6000 is outside 0..5000 fen"
+    );
+    assert!(built("[parameters]\n\"art09.retain_d\" = 365").is_ok());
+    assert_eq!(
+        error("[parameters]\n\"art09.retain_d\" = 400\n[overlays.cac]\n\"art09.retain_d\" = 365"),
+        "overlays.cac.\"art09.retain_d\": 365 is looser than the value in force; an overlay only tightens"
+    );
+    assert!(error("[overlays.cac]\n\"art06.no_such\" = 1").contains("there is no such parameter"));
+    // The regulator's value wins over a looser one of the operator, and gives way to a stricter one.
+    let weight = |config: &str| {
+        let request = json!({"ctx": {"now_ms": 1793532600000i64, "local_min": 600, "surface": "feed"},
+            "candidates": [{"id": "a", "scan_state": "done", "signals": [{"code": "H1", "source": "human"}]}]});
+        let art06 = embedded::arp().into_iter().filter(|m| m.manifest.module == "art06");
+        let outcome = builder(config).policies(art06).build().unwrap().evaluate(&read(&request));
+        (outcome.verdicts[0].judgement.weight_ppm(), codes(&outcome).join(" "))
+    };
+    let overlay = "[overlays.cac]\n\"art06.harm_w\" = 100000\n";
+    assert_eq!(weight(overlay), (100_000, String::new()));
+    assert_eq!(weight(&format!("{overlay}[parameters]\n\"art06.harm_w\" = 300000")), (100_000, String::new()));
+    assert_eq!(weight(&format!("{overlay}[parameters]\n\"art06.harm_w\" = 50000")), (50_000, "overlay-ignored".into()));
+}
+
+/// A sector norm that says these values for parameters of other modules.
+fn norm(overlays: &Value) -> Module {
+    made(&json!([]), &json!([{"label": "ad"}]), &json!({"pack": "ad-conduct", "overlays": overlays}))
+}
+
+#[test]
+fn an_adopted_norm_tightens_and_never_loosens() {
+    let weight = |overlays: Value, norms: Value| {
+        let request = json!({"ctx": {"now_ms": 1793532600000i64, "local_min": 600, "surface": "feed"},
+            "provider": {"norms_adopted": norms},
+            "candidates": [{"id": "z"}, {"id": "a", "scan_state": "done", "signals": [{"code": "H1", "source": "human"}]}]});
+        let modules = embedded::arp().into_iter().filter(|m| m.manifest.module == "art06").chain([norm(&overlays)]);
+        let outcome = builder("").policies(modules).trusting().build().unwrap().evaluate(&read(&request));
+        let verdict = outcome.verdicts.iter().find(|v| outcome.candidate_id(v.row) == "a").unwrap().judgement;
+        let answer: Value = serde_json::from_str(&outcome.to_json(Detail::default())).unwrap();
+        (verdict.weight_ppm(), codes(&outcome).join(" "), answer["violations"].clone())
+    };
+    let tighter = json!({"art06.harm_w": 50_000});
+    assert_eq!(weight(tighter.clone(), json!(["ad-conduct"])), (50_000, String::new(), json!([])));
+    assert_eq!(weight(tighter, json!([])), (200_000, String::new(), json!([])));
+    let looser = json!({"art06.harm_w": 900_000});
+    assert_eq!(weight(looser.clone(), json!(["ad-conduct"])), (200_000, "art05.loosening".into(), json!([])));
+    assert_eq!(weight(looser, json!([])), (200_000, String::new(), json!([])));
+}
+
+#[test]
+fn an_adopted_norm_that_loosens_the_law_is_a_finding() {
+    let request = json!({"ctx": {"now_ms": 1, "local_min": 1}, "provider": {"norms_adopted": ["ad-conduct"]}});
+    let modules = embedded::arp().into_iter().filter(|m| m.manifest.module == "art18");
+    let modules = modules.chain([norm(&json!({"art18.game_to_min": 1320}))]);
+    let outcome = builder("").policies(modules).trusting().build().unwrap().evaluate(&read(&request));
+    let answer: Value = serde_json::from_str(&outcome.to_json(Detail::default())).unwrap();
+    assert_eq!(answer["violations"], json!([{"rule": "art05.loosening", "target": null, "cause": "fact"}]));
+    assert_eq!(
+        answer["notices"][0]["message"],
+        "1320 for `art18.game_to_min` would loosen the value in force, or is not legal; that value was kept"
+    );
+}
+
+#[test]
+fn only_a_norm_tightens_parameters_of_others() {
+    let mut manifest: Value = serde_json::from_str(MANIFEST).unwrap();
+    manifest["overlays"] = json!({"art06.harm_w": 1});
+    let bytes = with_manifest(module("", 0, 0, 0), &manifest.to_string());
+    let error = Module::read("made.wasm", &bytes, Vocabulary::shipped()).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "module made.wasm: overlays: only a sector norm tightens parameters of other modules; name its `pack`"
+    );
+}
+
+#[test]
+fn the_example_of_the_manual_is_a_configuration() {
+    let manual = include_str!("../docs/operating.md");
+    let example = manual.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let film_club = include_bytes!("frozen/film-club-0.1.0.wasm");
+    let film_club = Module::read("film-club.wasm", film_club, Vocabulary::shipped()).unwrap();
+    let gate = builder(example).policies(embedded::arp()).policies([film_club]).trusting().build().unwrap();
+    assert_eq!(gate.policy_set().manifests().count(), embedded::arp().len() + 1);
+}
