@@ -79,7 +79,7 @@ pub fn module_page(vocabulary: &Vocabulary, folder: &str, manifest: &Manifest, c
             word(rule.source),
             if rule.verified { "yes".into() } else { "no".into() },
             dsa_text(rule),
-            notes(rule),
+            notes(manifest, rule),
         ]
     });
     table(&mut page, "Words", &["rule", "to the", "sentence", "remedy", "wording"], &manifest.rules, |rule| {
@@ -242,6 +242,10 @@ fn standing(manifest: &Manifest) -> String {
     if let Some(pack) = &manifest.pack {
         let _ = write!(text, "A sector norm: in shadow until the platform adopts the pack `{pack}` (Art 5). ");
     }
+    if !manifest.overlays.is_empty() {
+        let overlays = manifest.overlays.iter().map(|(name, value)| format!("`{name}` to {value}"));
+        let _ = write!(text, "Where adopted it tightens {}. ", overlays.collect::<Vec<_>>().join(", "));
+    }
     for (what, listed) in [("kinds", &manifest.applies.kinds), ("surfaces", &manifest.applies.surfaces)] {
         if !listed.is_empty() {
             let _ = write!(text, "Skipped when a request has none of these {what}: {}. ", codes(listed));
@@ -309,7 +313,7 @@ fn dsa_text(rule: &Rule) -> String {
     names.map(short).collect::<Vec<_>>().join(", ")
 }
 
-fn notes(rule: &Rule) -> String {
+fn notes(manifest: &Manifest, rule: &Rule) -> String {
     let mut notes = Vec::new();
     if rule.binds_emergency {
         notes.push("binds emergency rows".to_owned());
@@ -319,6 +323,9 @@ fn notes(rule: &Rule) -> String {
     }
     if let Some(day) = rule.effective_until {
         notes.push(format!("until {day}"));
+    }
+    for effect in rule.optional_effects.iter().filter_map(|position| rule.effects.get(*position)) {
+        notes.push(format!("can do without: {}", effect_text(manifest, effect)));
     }
     if !rule.shares_sentence_with.is_empty() {
         notes.push(format!("says the same as {}", codes(&rule.shares_sentence_with)));
