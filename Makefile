@@ -28,8 +28,8 @@ trial: target ## Judge real data sets: make trial DATA=folder
 	cargo build --quiet --release --locked -p normgate-cli
 	cargo run --quiet --release --locked -p normgate-tests --bin trial -- $(DATA) --normgate target/release/normgate
 
-docs: target ## Regenerate the reference documentation from the vocabulary
-	NORMGATE_ACCEPT=1 cargo test --quiet --locked -p normgate-tests --test contract
+docs: target ## Regenerate the pages that come from the vocabulary and the manifests
+	NORMGATE_ACCEPT=1 cargo test --quiet --locked -p normgate-tests --test contract --test law
 
 target: # The target that policies compile for; added when it is missing
 	@test -d "$$(rustc --print target-libdir --target $(TARGET) 2>/dev/null)" || rustup target add $(TARGET) \

@@ -4,27 +4,12 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use normgate::contract::{Vocabulary, reference};
 use normgate::{Batch, Detail, Gate, Module, Reader, embedded};
 use support::component::{MANIFEST, module, with_manifest};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-/// Compares a generated file with the committed one; `NORMGATE_ACCEPT=1` (`make docs`) writes it.
-fn generated(path: &str, text: &str) {
-    let path = root().join(path);
-    if std::env::var_os("NORMGATE_ACCEPT").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-    }
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == text, "{} is out of date; run `make docs` and commit it", path.display());
-}
+use support::docs::{generated, root};
 
 #[test]
 fn the_reference_is_generated_from_the_vocabulary() {

@@ -7,6 +7,8 @@
 //! The host validates with these types and the SDK's macros generate code from them, so there is one reading of each.
 
 mod day;
+pub mod dsa;
+pub mod law;
 mod manifest;
 pub mod reference;
 mod source;

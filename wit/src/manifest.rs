@@ -431,6 +431,9 @@ pub struct Rule {
     /// Whether the rule binds emergency rows too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub binds_emergency: bool,
+    /// Whether its reason is that the content is illegal: it rests on L codes. See [`crate::dsa`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub illegal: bool,
     /// First day in force, where it differs from the module's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_from: Option<Day>,

@@ -93,6 +93,8 @@ struct SourceRule {
     release: Option<String>,
     #[serde(default)]
     binds_emergency: bool,
+    #[serde(default)]
+    illegal: bool,
     effective_from: Option<Day>,
     effective_until: Option<Day>,
     audience: Audience,
@@ -212,6 +214,7 @@ impl Source {
                 evidence: rule.evidence,
                 release: rule.release,
                 binds_emergency: rule.binds_emergency,
+                illegal: rule.illegal,
                 effective_from: rule.effective_from,
                 effective_until: rule.effective_until,
                 audience: rule.audience,
@@ -551,6 +554,9 @@ impl Manifest {
                 return fail(place, format!("evidence or release names `{column}`, which is not among the inputs"));
             }
         }
+        if rule.illegal && !self.rests_on_l_codes(rule) {
+            return fail(place, "illegal = true needs signals with an L code among the evidence");
+        }
         if rule.effects.is_empty() {
             return fail(place, "a rule needs at least one effect");
         }
@@ -561,6 +567,14 @@ impl Manifest {
             self.check_effect(rule, effect, &format!("{place} effects[{index}]"), vocabulary)?;
         }
         Ok(())
+    }
+
+    /// Whether a column of the rule's evidence distinguishes a code of illegal content.
+    fn rests_on_l_codes(&self, rule: &Rule) -> bool {
+        self.columns().any(|(name, input)| {
+            let illegal = |entry: &String| entry.starts_with('L');
+            input.kind == ColumnType::Signals && rule.evidence.contains(&name) && input.entries.iter().any(illegal)
+        })
     }
 
     fn check_effect(
@@ -696,6 +710,7 @@ effects = [{ block = "none" }]
             ("block = \"none\"", "demote = 1000001", "weight 1000001 is outside 0..1000000 ppm"),
             ("block = \"none\"", "tag = \"delete\"", "a rule of level row cannot have this effect"),
             ("verified = false", "verified = false\nbinds_emergency = true", "only art06.illegal-confirmed"),
+            ("verified = false", "verified = false\nillegal = true", "needs signals with an L code among the evidence"),
             ("verified = false", "verified = false\nevidence = [\"candidates.score\"]", "not among the inputs"),
             (
                 "inputs =",

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
-use normgate::contract::{Block, Effect, Manifest, ParameterType, Weight};
+use normgate::contract::{Block, Effect, Manifest, ParameterType, Weight, dsa};
 use normgate::{Module, embedded};
 use serde_json::json;
 
@@ -88,6 +88,10 @@ fn print(module: &Module) {
         let modality = format!("{:?}", rule.modality).to_lowercase();
         println!("    {}  ({}; {modality})", rule.id, rule.basis);
         println!("      {}", effects.join(", "));
+        if let Some(dsa) = dsa::dsa(rule) {
+            let names: Vec<&str> = dsa.visibility.iter().copied().chain(dsa.account).chain([dsa.ground]).collect();
+            println!("      DSA: {}", names.join(", "));
+        }
         println!("      {}", rule.sentence.en);
         println!("      {}", rule.sentence.zh);
     }
