@@ -87,6 +87,9 @@ pub(crate) struct Looser {
     pub(crate) owner: Owner,
 }
 
+/// Encoded values in manifest order, and what regulators offered that was not taken.
+type ResolvedValues = (Vec<i64>, Vec<(String, Looser)>);
+
 fn wrong<T>(place: String, message: String) -> Result<T, BuildError> {
     Err(BuildError::Config { place, message })
 }
@@ -120,11 +123,7 @@ impl Config {
 
     /// The encoded parameter values of one module, in manifest order, in force on the day that begins at or before `at_ms`:
     /// the operator's or the default, then the strictest of it and every regulator's.
-    pub(crate) fn parameters_of(
-        &self,
-        manifest: &Manifest,
-        at_ms: i64,
-    ) -> Result<(Vec<i64>, Vec<(String, Looser)>), BuildError> {
+    pub(crate) fn parameters_of(&self, manifest: &Manifest, at_ms: i64) -> Result<ResolvedValues, BuildError> {
         let mut values = Vec::with_capacity(manifest.parameters.len());
         let mut ignored = Vec::new();
         for parameter in &manifest.parameters {

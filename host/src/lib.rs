@@ -62,8 +62,8 @@ pub use grant::{Base, Grant};
 pub use module::{LoadError, MAX_FUNCTION_BYTES, MAX_MANIFEST_BYTES, MAX_MODULE_BYTES, Module};
 pub use normgate_contract as contract;
 pub use outcome::{
-    ArgumentValue, Cause, ConstraintItem, Failure, Notice, ObligationItem, Outcome, Reason, Scope, ShadowItem, Shown,
-    TagVerdict, Target, Verdict, VetoItem,
+    ArgumentValue, Arguments, Cause, ConstraintItem, Failure, Notice, ObligationItem, Outcome, Reason, Scope,
+    ShadowItem, Shown, TagVerdict, Target, Verdict, VetoItem,
 };
 pub use overrides::{MAX_OVERRIDE_S, Override};
 pub use policy_set::{HOST_FAILURE, LOOSENING, PolicySet, RuleRef};

@@ -82,6 +82,9 @@ pub enum ArgumentValue {
     Number(i64),
 }
 
+/// Arguments of an obligation by name.
+pub type Arguments = Arc<[(Box<str>, ArgumentValue)]>;
+
 /// Something that the platform owes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObligationItem {
@@ -96,7 +99,7 @@ pub struct ObligationItem {
     /// How many days the record is kept.
     pub retain_d: Option<i64>,
     /// Further arguments by name, where there are any.
-    pub args: Option<Arc<[(Box<str>, ArgumentValue)]>>,
+    pub args: Option<Arguments>,
 }
 
 /// A feature that must not be used; rescore without it.

@@ -1,7 +1,6 @@
 //! From a manifest to a plan: which columns of a batch a module gets, and how each code translates.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use normgate_contract::{
     Applies, Argument, Block, ColumnType, Constraint, Effect, FIRST_ENTRY, Input, Manifest, Obligation, Quantity,
@@ -11,7 +10,7 @@ use normgate_contract::{
 use crate::batch::{Batch, Column, Lists, OPEN_TERM};
 use crate::bindings::exports::normgate::policy::judging as wit;
 use crate::grant::Granted;
-use crate::outcome::ArgumentValue;
+use crate::outcome::{ArgumentValue, Arguments};
 
 /// How one column of a module is made from the batch.
 pub(crate) struct ColumnPlan {
@@ -131,7 +130,7 @@ pub(crate) struct ObligationPlan {
     pub(crate) about_request: bool,
     pub(crate) deadline_s: Option<i64>,
     pub(crate) retain_d: Option<i64>,
-    pub(crate) args: Option<Arc<[(Box<str>, ArgumentValue)]>>,
+    pub(crate) args: Option<Arguments>,
     /// Position of the argument that the answer carries.
     pub(crate) computed: Option<usize>,
 }
@@ -248,7 +247,7 @@ fn effect_plan(effect: &Effect, manifest: &Manifest, parameters: &[i64], vocabul
             about_request: vocabulary.about_request.contains(code),
             deadline_s: deadline_s.as_ref().map(quantity),
             retain_d: retain_d.as_ref().map(quantity),
-            computed: args.values().position(|argument| is_computed(argument)),
+            computed: args.values().position(is_computed),
             args: (!args.is_empty()).then(|| {
                 let value = |argument: &Argument| match argument {
                     Argument::Flag(flag) => ArgumentValue::Flag(*flag),

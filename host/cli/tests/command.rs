@@ -261,11 +261,10 @@ fn bomb(folder: &Path, functions: usize, size: usize) -> String {
     };
     let section = |id: u8, content: &[u8]| [&[id][..], &leb(content.len()), content].concat();
     let mut code = leb(functions);
-    let mut types = leb(functions);
     for _ in 0..functions {
         code.extend([leb(body.len()), body.clone()].concat());
-        types.push(0);
     }
+    let types = [leb(functions), vec![0; functions]].concat();
     let core =
         [b"\0asm\x01\0\0\0".to_vec(), section(1, &[1, 0x60, 0, 0]), section(3, &types), section(10, &code)].concat();
     // A component around it, with a manifest that is as it should be.

@@ -191,7 +191,10 @@ impl Batch {
             None => None,
             Some(column @ Column::Tri(_)) => match column.tri(row) {
                 0 => None,
-                code => Some(out.extend_from_slice(if code == 2 { b"true" } else { b"false" })),
+                code => {
+                    out.extend_from_slice(if code == 2 { b"true" } else { b"false" });
+                    Some(())
+                }
             },
             Some(column @ Column::Integer { .. }) => column.integer(row).map(|value| number(value, out)),
             Some(column @ Column::Term(_)) => term(u32::from(column.term(row)), out),
