@@ -28,7 +28,7 @@ impl Numbers {
         self.next() % bound
     }
 
-    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len() as u64) as usize]
     }
 }
@@ -75,7 +75,8 @@ pub(crate) fn request_with(numbers: &mut Numbers, candidates: u64, tags: u64) ->
     Value::Object(request).to_string()
 }
 
-fn set(object: &mut Map<String, Value>, path: &str, value: Value) {
+/// Sets the value at a dotted path.
+pub(crate) fn set(object: &mut Map<String, Value>, path: &str, value: Value) {
     match path.split_once('.') {
         None => {
             object.insert(path.into(), value);

@@ -82,6 +82,13 @@ struct ExpectTag {
     rules: Vec<String>,
 }
 
+impl Case {
+    /// What an answer has that the case does not expect, and the other way round.
+    pub fn differences(&self, answer: &Json) -> Vec<Difference> {
+        compare(&self.expect, answer)
+    }
+}
+
 /// One difference between what a case expects and what came out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
@@ -150,7 +157,7 @@ impl Runner {
         match result {
             Ok(answer) => {
                 report.fired = fired(&answer);
-                report.differences = compare(&case.expect, &answer);
+                report.differences = case.differences(&answer);
             }
             Err(error) => report.error = Some(error),
         }

@@ -26,13 +26,18 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
         };
         let ours = making.produced_here.is_yes();
         let export = ours && item.aigc_export_unlabeled().is_yes();
+        // What the export rule takes away from the label rules it takes away only when it is enforced.
         let agreed = export && item.aigc_user_agreement().is_yes();
+        let unlabeled = agreed && rules.unlabeled_export(&item).oblige_preserve_record().enforced();
+        if export && !agreed {
+            rules.unlabeled_export(&item).because_unknown(item.aigc_user_agreement().is_unknown()).hold_for_label();
+        }
         let visible = item.aigc_label_shown().is_yes() || can_render;
 
         match making.state(limits.t_detect()) {
             Synthetic::Confirmed => {
                 let mut hit = rules.ai_confirmed(&item).oblige_write_aigc_metadata();
-                if !agreed {
+                if !unlabeled {
                     hit = hit.label_ai_confirmed();
                     if !visible {
                         hit.hold_for_label();
@@ -55,17 +60,12 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
         }
         if ours {
             let mut hit = rules.own_output(&item).oblige_write_aigc_metadata();
-            if !agreed {
+            if !unlabeled {
                 hit = hit.label_ai_confirmed();
                 if !visible {
                     hit.hold_for_label();
                 }
             }
-        }
-        if agreed {
-            rules.unlabeled_export(&item).oblige_preserve_record();
-        } else if export {
-            rules.unlabeled_export(&item).because_unknown(item.aigc_user_agreement().is_unknown()).hold_for_label();
         }
         if item.aigc_tampered().is_yes() {
             rules.label_tampered(&item).hold();
