@@ -141,6 +141,8 @@ pub struct ModuleStats {
     pub calls: u64,
     /// Median time of a call, microseconds.
     pub p50_us: f64,
+    /// 90th percentile of the time of a call, microseconds.
+    pub p90_us: f64,
     /// 99th percentile of the time of a call, microseconds.
     pub p99_us: f64,
     /// Units of work, all calls together.
@@ -162,6 +164,7 @@ impl Stats {
                 breaker: health.breaker.state(),
                 calls: read(&health.calls),
                 p50_us: health.percentile(0.5) as f64 / 1e3,
+                p90_us: health.percentile(0.9) as f64 / 1e3,
                 p99_us: health.percentile(0.99) as f64 / 1e3,
                 fuel: read(&health.fuel),
                 failures: failures.map(|(kind, n)| (kind, read(n))).filter(|(_, n)| *n > 0).collect(),
@@ -207,7 +210,7 @@ impl Stats {
             &each(&|m| f64::from(u8::from(m.breaker != BreakerState::Closed))),
         );
         let quantiles: Vec<(String, f64)> = (self.modules.iter())
-            .flat_map(|m| [("0.5", m.p50_us), ("0.99", m.p99_us)].map(|(q, us)| (m, q, us)))
+            .flat_map(|m| [("0.5", m.p50_us), ("0.9", m.p90_us), ("0.99", m.p99_us)].map(|(q, us)| (m, q, us)))
             .map(|(m, q, us)| (format!(",policy=\"{}\",quantile=\"{q}\"", m.policy), us / 1e6))
             .collect();
         family("module_call_seconds", "summary", "Time of a call.", &quantiles);

@@ -1,8 +1,9 @@
 //! The vocabulary: every column, term, label, obligation and veto that may cross between platform, host and module.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::{Manifest, Owner, Provenance, Stricter, Text};
@@ -268,7 +269,7 @@ impl Vocabulary {
             .collect();
         frames.sort_by_key(|(_, path)| !path.is_empty());
         let mut columns = Vec::with_capacity(file.columns.len());
-        let mut by_name = HashMap::new();
+        let mut by_name = HashMap::default();
         for column in file.columns {
             let (frame_name, field) = column
                 .name

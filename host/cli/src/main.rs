@@ -3,6 +3,7 @@
 //! Results go to standard output, one JSON object a line where a program reads them; everything meant for a person goes to
 //! standard error. Exit 0: all well; 1: something was refused or a case failed; 2: usage or configuration.
 
+mod bench;
 mod check;
 mod compile;
 mod demo;
@@ -40,6 +41,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Say in words what was decided and why, or what a rule says
     Explain(explain::Args),
+    /// Measure what judging your own requests takes, module by module
+    Bench(bench::Args),
     /// Check modules against the contract, the vocabulary and a configuration
     Check(check::Args),
     /// Break-glass: put one module into shadow for a while, on the record
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Override(args) => r#override::run(&args),
         Command::CompileModule => compile::run(),

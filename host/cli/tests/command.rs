@@ -374,3 +374,14 @@ fn a_failing_module_is_a_line_on_standard_error_and_a_figure_in_the_stats() {
         "{text}"
     );
 }
+
+#[test]
+fn bench_prints_what_each_module_that_was_asked_takes() {
+    let output = normgate(&["bench", "-i", "-", "--only", "art09,art18", "--seconds", "0"], request("r1").as_bytes());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    for part in ["p50", "evaluate, the whole set", "reference/art09-synthetic-labels@", "1 requests of 1 candidates"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(normgate(&["bench", "-i", "-"], b"").status.code(), Some(2));
+}

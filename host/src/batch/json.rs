@@ -1,9 +1,9 @@
 //! From a JSON line to columns, without a tree in between.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use normgate_contract::{ColumnType, Vocabulary};
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -31,7 +31,7 @@ pub struct Reader {
 impl Reader {
     /// A reader that counts unknown fields.
     pub fn new(vocabulary: Arc<Vocabulary>) -> Self {
-        let mut objects = vec![HashMap::new(); vocabulary.frames.len()];
+        let mut objects = vec![HashMap::default(); vocabulary.frames.len()];
         let roots: Vec<usize> = (0..vocabulary.frames.len()).collect();
         let mut insert = |root: usize, path: &str, leaf: Child| {
             let mut at = root;
@@ -42,7 +42,7 @@ impl Reader {
                 } else if let Some(Child::Object(next)) = objects[at].get(part) {
                     at = *next;
                 } else {
-                    objects.push(HashMap::new());
+                    objects.push(HashMap::default());
                     let next = objects.len() - 1;
                     objects[at].insert(part.to_owned(), Child::Object(next));
                     at = next;
