@@ -56,7 +56,9 @@ pub(super) fn value(module: &str, column: &str, numbers: &mut Numbers) -> Value 
         ("art18", "candidates.kind") => one_of(json!(["article", "article", "game", "game_purchase", "tip", "ad"])),
         ("art18", "request.ctx.day_type") => json!("friday"),
         ("art19", "candidates.signals") => {
-            one_of(json!([null, [{"code": "L11.fraud", "source": "classifier", "conf_ppm": 550_000}]]))
+            let doubt = json!({"code": "L11.fraud", "source": "classifier", "conf_ppm": 550_000});
+            let cleared = json!({"code": "L11.fraud", "source": "human", "conf_ppm": 0});
+            one_of(json!([null, [doubt], [doubt, cleared]]))
         }
         ("art19" | "art05.elder-ui", "request.user.age_band") => one_of(json!(["a60p", "a60p", "a18_60", null])),
         ("art19" | "art05.elder-ui", "request.user.elder_mode") => one_of(json!([true, false, null])),

@@ -1,5 +1,5 @@
-//! Requests made to be awkward: each aims at one module, most of it is benign, and what that module reads is unknown, at a
-//! bound or absurd.
+//! Requests made to be awkward: each aims at one module, most of it is benign, and what that module reads is unknown,
+//! at a bound or absurd.
 
 mod benign;
 mod bounds;
