@@ -385,3 +385,21 @@ fn bench_prints_what_each_module_that_was_asked_takes() {
     }
     assert_eq!(normgate(&["bench", "-i", "-"], b"").status.code(), Some(2));
 }
+
+#[test]
+fn every_process_gives_the_same_bytes() {
+    let cases = include_str!("../../../policies/art18-minors/cases.jsonl");
+    let requests: Vec<String> =
+        cases.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["request"].to_string()).collect();
+    let judge = || {
+        let output = normgate(
+            &["eval", "--as-of", "2026-11-01", "--evidence", "--explain", "zh"],
+            requests.join("\n").as_bytes(),
+        );
+        assert_eq!(output.status.code(), Some(0));
+        output.stdout
+    };
+    let first = judge();
+    assert!(first.len() > 10_000);
+    assert_eq!(judge(), first);
+}
