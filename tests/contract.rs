@@ -10,6 +10,8 @@ use normgate::contract::{Vocabulary, reference};
 use normgate::{Batch, Detail, Gate, Module, Reader, embedded};
 use support::component::{MANIFEST, module, with_manifest};
 use support::docs::{generated, root};
+use wit_bindgen_core::wit_parser::Resolve;
+use wit_bindgen_core::{Files, WorldGenerator};
 
 #[test]
 fn the_reference_is_generated_from_the_vocabulary() {
@@ -17,6 +19,30 @@ fn the_reference_is_generated_from_the_vocabulary() {
     generated("docs/reference/vocabulary.md", &reference::markdown(vocabulary));
     let schema = serde_json::to_string_pretty(&reference::json_schema(vocabulary)).unwrap() + "\n";
     generated("docs/reference/request.schema.json", &schema);
+}
+
+/// The SDK's bindings: the generator's, behind a head that says what they are.
+#[test]
+fn the_bindings_of_the_sdk_are_generated_from_the_contract() {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_source("policy.wit", normgate::contract::WIT).unwrap();
+    let world = resolve.select_world(&[package], Some("policy")).unwrap();
+    let options = wit_bindgen_rust::Opts {
+        format: true,
+        pub_export_macro: true,
+        runtime_path: Some("crate::runtime".into()),
+        default_bindings_module: Some("normgate_sdk::bindings".into()),
+        ..Default::default()
+    };
+    let mut files = Files::default();
+    options.build().generate(&mut resolve, world, &mut files).unwrap();
+    let (_, bindings) = files.iter().next().unwrap();
+    let head = "//! Generated from `wit/policy.wit` by `make docs`, do not edit; policies reach it through [`crate::policy!`] only.\n\
+        //!\n\
+        //! It is committed, so that a policy compiles without the generator and whatever that needs.\n\
+        #![allow(missing_docs, unsafe_code, reason = \"generated code\")]\n\
+        #![allow(clippy::allow_attributes_without_reason, unreachable_pub, reason = \"generated code\")]\n\n";
+    generated("sdk/src/bindings.rs", &format!("{head}{}", String::from_utf8_lossy(bindings)));
 }
 
 #[test]

@@ -24,9 +24,11 @@
 #[cfg(target_family = "wasm")]
 mod alloc;
 mod answer;
+#[rustfmt::skip]
 pub mod bindings;
 mod columns;
 pub mod people;
+mod runtime;
 mod signals;
 pub mod surface;
 pub mod synthetic;
