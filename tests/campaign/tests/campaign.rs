@@ -76,7 +76,7 @@ fn a_process_that_dies_is_counted_and_the_campaign_goes_on() {
     let (success, line, text) = run("abort=3");
     assert!(!success && line.contains(" deaths=1 "), "{text}");
     assert!(line.starts_with("hostile: modules=12 ran="), "{text}");
-    assert!(text.contains("again: make hostile SEED=5 MODULES=12 ONLY=3"), "{text}");
+    assert!(text.contains("again: make hostile SEED=5 MODULES=12 REQUESTS=40 ONLY=3"), "{text}");
     let (_, line, text) = run("abort=1000000");
     assert!(line.contains(" panics=0 deaths=0 leaks=0 changed=0 rss_start_mib="), "{text}");
 }

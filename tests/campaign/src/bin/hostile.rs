@@ -191,8 +191,8 @@ fn parent(plan: &Plan) -> Result<bool, String> {
         for unit in std::mem::take(&mut progress.begun) {
             progress.tally.add("modules", u64::from(!Campaign::is_crowd(plan.modules, unit)));
             println!(
-                "hostile: a process died at unit {unit}; again: make hostile SEED={} MODULES={} ONLY={unit}",
-                plan.seed, plan.modules
+                "hostile: a process died at unit {unit}; again: make hostile SEED={} MODULES={} REQUESTS={} ONLY={unit}",
+                plan.seed, plan.modules, plan.requests
             );
         }
         if progress.tally.of("deaths") >= MOST_DEATHS {
