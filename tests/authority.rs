@@ -252,7 +252,11 @@ fn nobody_loosens_the_law_and_overlays_only_tighten() {
 
 /// A sector norm that says these values for parameters of other modules.
 fn norm(overlays: &Value) -> Module {
-    made(&json!([]), &json!([{"label": "ad"}]), &json!({"pack": "ad-conduct", "overlays": overlays}))
+    made(
+        &json!([]),
+        &json!([{"label": "ad"}]),
+        &json!({"pack": "ad-conduct", "issuer": {"zh": "x", "en": "x"}, "overlays": overlays}),
+    )
 }
 
 #[test]

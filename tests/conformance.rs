@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use normgate_cases::{Runner, read};
+use normgate::contract::{Effect, Quantity};
+use normgate_cases::{Runner, mutate, read};
 
 /// The case files: one beside each policy, and those that need several policies at once.
 fn case_files() -> Vec<PathBuf> {
@@ -57,5 +59,35 @@ fn no_two_rules_share_a_sentence_without_saying_so() {
                 rule.shares_sentence_with.contains(&other.id) || other.shares_sentence_with.contains(&rule.id);
             assert!(!shared || declared, "{} and {} say the same; declare shares_sentence_with", rule.id, other.id);
         }
+    }
+}
+
+#[test]
+fn a_shipped_case_notices_when_a_threshold_moves_by_one() {
+    for module in normgate::embedded::arp() {
+        let manifest = Arc::clone(&module.manifest);
+        // A case names what is owed and not until when, so figures that are only a deadline or a retention show elsewhere.
+        let only_a_date = |what: &str| {
+            manifest.effects().any(|(_, effect)| match effect {
+                Effect::Obligation(owed) => owed.deadline_s.iter().chain(&owed.retain_d).any(
+                    |quantity| matches!(quantity, Quantity::Parameter(name) if what.starts_with(&format!("{name}:"))),
+                ),
+                _ => false,
+            })
+        };
+        let file = case_files().into_iter().find(|file| {
+            let policy = file.parent().unwrap().join("policy.toml");
+            std::fs::read_to_string(policy)
+                .is_ok_and(|text| text.contains(&format!("module = \"{}\"", manifest.module)))
+        });
+        let cases = read(&std::fs::read_to_string(file.unwrap()).unwrap()).unwrap();
+        let mut runner = Runner::new(vec![module], None);
+        let unnoticed: Vec<String> = mutate(&mut runner, &cases, |_, _| {})
+            .into_iter()
+            .filter(|mutation| mutation.what.starts_with(&format!("{}.", manifest.module)))
+            .filter(|mutation| mutation.tried > 0 && mutation.noticed == 0 && !only_a_date(&mutation.what))
+            .map(|mutation| mutation.what)
+            .collect();
+        assert!(unnoticed.is_empty(), "no case of {} notices {unnoticed:?}", manifest.module);
     }
 }

@@ -1,8 +1,9 @@
-//! The gate against an independent reading of the whole law (`oracle`): the shipped cases, and requests made to be awkward
-//! (`adversary`), each judged twice and compared in everything that the wire promises.
+//! The gate against an independent reading of the whole law (`oracle`): the shipped cases, and requests made to be
+//! awkward (`adversary`), each judged twice and compared in everything that the wire promises.
 //!
-//! `NORMGATE_DIFFERENTIAL_REQUESTS` sets how many requests are made (for long runs; they also take other seeds than short
-//! ones), `NORMGATE_DIFFERENTIAL_SEED` from which seed. A difference is printed with the smallest request that shows it.
+//! `NORMGATE_DIFFERENTIAL_REQUESTS` sets how many requests are made, for long runs (a longer run begins like a short
+//! one); `NORMGATE_DIFFERENTIAL_SEED` sets from which seed. `--nocapture` shows how often each rule was enforced. A
+//! difference is printed with the smallest request that shows it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod adversary;

@@ -167,6 +167,29 @@ fn no_call_remembers_another() {
     }
 }
 
+#[test]
+fn a_module_that_would_trap_at_its_third_call_never_gets_there() {
+    let fields = r#"(memory (export "memory") 64) (global $calls (mut i32) (i32.const 0))"#;
+    let body = "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+        (if (i32.ge_u (global.get $calls) (i32.const 3)) (then unreachable))";
+    let bytes = made(fields, &format!("{body} {}", items(&[(0, 1, 300_000)])));
+    for _ in 0..5 {
+        assert_eq!(failure(&bytes), None);
+    }
+}
+
+#[test]
+fn a_component_of_another_version_of_the_contract_is_refused_at_load() {
+    for version in ["0.0.1", "0.2.0", "1.0.0"] {
+        let text = format!(
+            r#"(component (component $i) (instance $i (instantiate $i)) (export "normgate:policy/judging@{version}" (instance $i)))"#
+        );
+        let bytes = with_manifest(wat::parse_str(&text).unwrap(), MANIFEST);
+        let error = refused_at_build(&bytes);
+        assert!(error.starts_with("module hostile.wasm: ") && error.contains("judging"), "{error}");
+    }
+}
+
 /// What one module leaves in its slot of the pool is not there for the next, also when it trapped in the middle.
 #[test]
 fn a_slot_is_clean_after_whoever_used_it() {

@@ -1,5 +1,6 @@
 //! The circuit breaker of one module: after failures in a row it is left out, and let in again for a probe, ever later.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,12 +41,14 @@ struct Open {
 #[derive(Debug)]
 pub(crate) struct Breaker {
     config: BreakerConfig,
+    /// Whether anything has failed since the last success. Nearly always false, and then nobody waits for the lock.
+    troubled: AtomicBool,
     inner: Mutex<Inner>,
 }
 
 impl Breaker {
     pub(crate) fn new(config: BreakerConfig) -> Self {
-        Self { config, inner: Mutex::default() }
+        Self { config, troubled: AtomicBool::new(false), inner: Mutex::default() }
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -54,6 +57,9 @@ impl Breaker {
 
     /// Whether the module may be asked now; else how it failed when it was asked last.
     pub(crate) fn admit(&self, now: impl FnOnce() -> Instant) -> Result<(), FailureKind> {
+        if !self.troubled.load(Ordering::Acquire) {
+            return Ok(());
+        }
         match &mut self.inner().open {
             None => Ok(()),
             Some(open) if !open.probing && now() >= open.until => {
@@ -66,7 +72,11 @@ impl Breaker {
 
     /// The module answered. True when that closes an open breaker.
     pub(crate) fn succeeded(&self) -> bool {
+        if !self.troubled.load(Ordering::Acquire) {
+            return false;
+        }
         let mut inner = self.inner();
+        self.troubled.store(false, Ordering::Release);
         inner.failures = 0;
         inner.open.take().is_some()
     }
@@ -74,6 +84,7 @@ impl Breaker {
     /// The module failed. The time that it is left out for, when this opens the breaker or keeps it open.
     pub(crate) fn failed(&self, kind: FailureKind, now: Instant) -> Option<Duration> {
         let mut inner = self.inner();
+        self.troubled.store(true, Ordering::Release);
         inner.failures = inner.failures.saturating_add(1);
         let backoff = match inner.open {
             Some(open) if open.probing => {

@@ -6,7 +6,8 @@ use normgate_contract::{Day, Manifest, OnFailure, Owner, Parameter, Value, Vocab
 use serde::Deserialize;
 
 use crate::error::BuildError;
-use crate::grant::Grant;
+use crate::grant::{Grant, Granted};
+use crate::module::{LoadError, Module};
 
 /// Whether a rule acts or only reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
@@ -152,6 +153,24 @@ impl Config {
         }
         in_order(manifest, &values)?;
         Ok((values, ignored))
+    }
+
+    /// The rights of one module: by its authority's grant, or everything for what this program carries, unless the platform says
+    /// less. `trusting` grants what a manifest asks where no authorities are configured at all.
+    pub(crate) fn granted_to(&self, module: &Module, trusting: bool) -> Result<Granted, LoadError> {
+        let authority = module.manifest.authority();
+        let refuse = |refused: String| LoadError::Grant {
+            place: module.place.clone(),
+            authority: authority.to_owned(),
+            refused,
+        };
+        let full = Grant::full();
+        let grant = match self.authorities.as_ref().and_then(|known| known.get(authority)) {
+            Some(grant) => grant,
+            None if module.embedded || (trusting && self.authorities.is_none()) => &full,
+            None => return Err(refuse("nothing is granted to this authority".into())),
+        };
+        grant.hold(&module.manifest).map_err(|refused| refuse(refused.join("; ")))
     }
 
     /// What is done with the candidates when a module fails.

@@ -4,265 +4,38 @@ use std::cell::RefCell;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use normgate_contract::{Day, Law, Manifest, Owner, Stage, Vocabulary};
+use normgate_contract::{Day, Law, Owner, Stage, Vocabulary};
 use tracing::warn;
 
-use crate::artifacts::Artifacts;
 use crate::batch::{Batch, Reader};
 use crate::bindings::exports::normgate::policy::judging;
-use crate::config::{Config, Looser, in_order};
-use crate::error::BuildError;
-use crate::grant;
 use crate::merge::{Merge, Part};
-use crate::module::Module;
 use crate::notices;
 use crate::order;
 use crate::outcome::{Notice, Outcome, Scope, Verdict};
 use crate::overrides::{Override, now_ms};
-use crate::plan::{Plan, Scratch};
+use crate::plan::Scratch;
 use crate::policy_set::{LOOSENING, Loaded, PolicySet, Resolved, RuleRef, in_force};
 use crate::provider::Facts;
-use crate::sandbox::{Allocation, Allowance, Compiler, FailureKind, Limits, Sandbox};
+use crate::sandbox::{Allowance, FailureKind, Sandbox};
 use crate::stats::{Health, Stats, Totals};
-
-/// Most sector norms that may tighten the parameters of one module: each doubles the combinations kept ready.
-const MAX_TIGHTENING_NORMS: usize = 4;
 
 /// Judges ranked lists. `Send + Sync`; one is enough for a process, and `evaluate` may run on any number of threads.
 pub struct Gate {
-    sandbox: Sandbox,
-    set: Arc<PolicySet>,
-    facts: Option<Facts>,
-    vocabulary: Arc<Vocabulary>,
-    as_of: Option<Day>,
-    applicability: bool,
-    health: Vec<Health>,
-    totals: Totals,
-    overrides: RwLock<Vec<Override>>,
-}
-
-/// Builds a gate.
-pub struct GateBuilder {
-    modules: Vec<Module>,
-    last_good: Vec<Module>,
-    config: Config,
-    limits: Limits,
-    allocation: Allocation,
-    artifacts: Option<Artifacts>,
-    compiler: Option<Box<Compiler>>,
-    trusting: bool,
-    as_of: Option<Day>,
-    vocabulary: Arc<Vocabulary>,
-    applicability: bool,
-}
-
-impl GateBuilder {
-    /// Adds modules.
-    pub fn policies(mut self, modules: impl IntoIterator<Item = Module>) -> Self {
-        self.modules.extend(modules);
-        self
-    }
-
-    /// Adds earlier versions of modules that were known to work: each stands in when the module of its id fails.
-    pub fn last_good(mut self, modules: impl IntoIterator<Item = Module>) -> Self {
-        self.last_good.extend(modules);
-        self
-    }
-
-    /// Sets parameters, modes, authorities, facts about the operator.
-    pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
-        self
-    }
-
-    /// Sets what judging may use.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Sets where instances take their memory from.
-    pub fn allocation(mut self, allocation: Allocation) -> Self {
-        self.allocation = allocation;
-        self
-    }
-
-    /// Keeps compiled modules in a private folder, so that the next start is fast.
-    pub fn artifacts(mut self, artifacts: Artifacts) -> Self {
-        self.artifacts = Some(artifacts);
-        self
-    }
-
-    /// Has modules that this program does not carry compiled elsewhere: by [`crate::precompile`] in a child process that can be
-    /// killed, as the `normgate` command does.
-    ///
-    /// The compiler's bytes are run as they are. Give one that runs your own code only.
-    pub fn compiler(mut self, compiler: impl Fn(&Module) -> Result<Vec<u8>, String> + Send + Sync + 'static) -> Self {
-        self.compiler = Some(Box::new(compiler));
-        self
-    }
-
-    /// Lets in modules that nobody vouched for: where the configuration has no `[authorities]`, each is granted what its
-    /// manifest asks; and each is compiled in this process, unless a compiler is given. For authors, tests and trials.
-    pub fn trusting(mut self) -> Self {
-        self.trusting = true;
-        self
-    }
-
-    /// Judges as on this day in Asia/Shanghai, instead of by the clock.
-    pub fn as_of(mut self, day: Day) -> Self {
-        self.as_of = Some(day);
-        self
-    }
-
-    /// Speaks another vocabulary than the shipped one.
-    pub fn vocabulary(mut self, vocabulary: Arc<Vocabulary>) -> Self {
-        self.vocabulary = vocabulary;
-        self
-    }
-
-    /// Asks every module, also those that provably have nothing to say. The outcome is the same; for tests of that.
-    #[doc(hidden)]
-    pub fn without_applicability(mut self) -> Self {
-        self.applicability = false;
-        self
-    }
-
-    /// Holds the modules against their grants, compiles them and resolves their parameters.
-    ///
-    /// # Errors
-    /// See [`BuildError`]: each names the module or the configuration key.
-    pub fn build(self) -> Result<Gate, BuildError> {
-        let sandbox = Sandbox::new(self.limits, self.allocation).map_err(BuildError::Sandbox)?;
-        let mut modules = self.modules.clone();
-        modules.sort_by(|a, b| a.manifest.id.cmp(&b.manifest.id));
-        let mut last_good = self.last_good.clone();
-        last_good.retain(|old| modules.iter().any(|m| m.manifest.id == old.manifest.id && m.digest != old.digest));
-        let manifests: Vec<&Manifest> = modules.iter().chain(&last_good).map(|module| &*module.manifest).collect();
-        self.config.check_names(&manifests, &self.vocabulary)?;
-        let vocabulary = self
-            .vocabulary
-            .extended(manifests)
-            .map_err(|error| BuildError::Config { place: "modules".into(), message: error.to_string() })?;
-        let facts = Facts::read(&self.config.provider, &vocabulary)?;
-        let norms: Vec<(u16, Arc<Manifest>)> = (modules.iter().enumerate())
-            .filter(|(_, module)| !module.manifest.overlays.is_empty())
-            .map(|(index, module)| (index as u16, Arc::clone(&module.manifest)))
-            .collect();
-        let mut notices = Vec::new();
-        let mut load = |module: Module| self.load(module, &sandbox, &vocabulary, &norms, &mut notices);
-        let policies = modules.into_iter().map(&mut load).collect::<Result<Vec<_>, _>>()?;
-        let stand_ins = last_good.into_iter().map(&mut load).collect::<Result<Vec<_>, _>>()?;
-        let mut semantics = sandbox.semantics();
-        if let Some(facts) = &facts {
-            semantics.push_str(&format!(" provider={}", facts.digest()));
-        }
-        let observed_until = self.config.observed_until()?;
-        let set = PolicySet::new(policies, stand_ins, observed_until, notices, &vocabulary, &semantics)?;
-        let health = set.policies.iter().map(|policy| Health::new(policy, self.config.breaker)).collect();
-        Ok(Gate {
-            sandbox,
-            set: Arc::new(set),
-            facts,
-            vocabulary,
-            as_of: self.as_of,
-            applicability: self.applicability,
-            health,
-            totals: Totals::default(),
-            overrides: RwLock::default(),
-        })
-    }
-
-    fn load(
-        &self,
-        module: Module,
-        sandbox: &Sandbox,
-        vocabulary: &Vocabulary,
-        norms: &[(u16, Arc<Manifest>)],
-        notices: &mut Vec<Notice>,
-    ) -> Result<Loaded, BuildError> {
-        let manifest = Arc::clone(&module.manifest);
-        let granted = grant::of(&module, &self.config, self.trusting)?;
-        let compiled = sandbox.compile(&module, self.artifacts.as_ref(), self.compiler.as_deref(), self.trusting)?;
-        let now = self.as_of.map_or_else(now_ms, Day::start_ms);
-        let (base, ignored) = self.config.parameters_of(&manifest, now)?;
-        notices.extend(ignored.into_iter().map(|(regulator, looser)| notices::ignored_overlay(&regulator, &looser)));
-        // What each sector norm says of this module's parameters: tighter values, by parameter, and looser ones.
-        let mut tighter: Vec<(u16, Vec<(usize, i64)>)> = Vec::new();
-        let mut looser = Vec::new();
-        for (norm, source) in norms {
-            let mut values = Vec::new();
-            for (index, parameter) in manifest.parameters.iter().enumerate() {
-                let Some(value) = source.overlays.get(&parameter.name) else { continue };
-                // A value that is not even legal is not taken either, and no reason to fail: the norm's other rules stand.
-                match parameter.encode(value) {
-                    Ok(offered) if parameter.strictness(offered) >= parameter.strictness(base[index]) => {
-                        values.push((index, offered));
-                    }
-                    _ => {
-                        let (parameter, owner) = (parameter.name.clone(), parameter.owner);
-                        looser.push((*norm, Looser { parameter, offered: value.clone(), owner }));
-                    }
-                }
-            }
-            if !values.is_empty() {
-                tighter.push((*norm, values));
-            }
-        }
-        if tighter.len() > MAX_TIGHTENING_NORMS {
-            return Err(BuildError::Config {
-                place: manifest.reference(),
-                message: format!(
-                    "{} sector norms tighten its parameters; at most {MAX_TIGHTENING_NORMS} may",
-                    tighter.len()
-                ),
-            });
-        }
-        let resolved = (0..1usize << tighter.len()).map(|adopted| {
-            let mut parameters = base.clone();
-            for (_, values) in tighter.iter().enumerate().filter(|(bit, _)| adopted >> bit & 1 == 1).map(|(_, t)| t) {
-                for (index, offered) in values {
-                    let parameter = &manifest.parameters[*index];
-                    if parameter.strictness(*offered) > parameter.strictness(parameters[*index]) {
-                        parameters[*index] = *offered;
-                    }
-                }
-            }
-            in_order(&manifest, &parameters)?;
-            Ok(Resolved { plan: Plan::new(&manifest, &granted, &parameters, vocabulary), parameters })
-        });
-        Ok(Loaded {
-            compiled,
-            resolved: resolved.collect::<Result<_, BuildError>>()?,
-            tightened_by: tighter.iter().map(|(norm, _)| *norm).collect(),
-            looser,
-            on_failure: self.config.on_failure_of(&manifest),
-            shadowed: self.config.shadowed(&manifest),
-            granted,
-            rank: Vec::new(),
-            module,
-        })
-    }
+    pub(crate) sandbox: Sandbox,
+    pub(crate) set: Arc<PolicySet>,
+    pub(crate) facts: Option<Facts>,
+    /// What was noticed when the gate was built; in every outcome.
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) vocabulary: Arc<Vocabulary>,
+    pub(crate) as_of: Option<Day>,
+    pub(crate) applicability: bool,
+    pub(crate) health: Vec<Health>,
+    pub(crate) totals: Totals,
+    pub(crate) overrides: RwLock<Vec<Override>>,
 }
 
 impl Gate {
-    /// Starts building a gate: no modules, defaults everywhere, the shipped vocabulary.
-    pub fn builder() -> GateBuilder {
-        GateBuilder {
-            modules: Vec::new(),
-            last_good: Vec::new(),
-            config: Config::default(),
-            limits: Limits::default(),
-            allocation: Allocation::default(),
-            artifacts: None,
-            compiler: None,
-            trusting: false,
-            as_of: None,
-            vocabulary: Arc::clone(Vocabulary::shipped()),
-            applicability: true,
-        }
-    }
-
     /// The policy set that judges.
     pub fn policy_set(&self) -> &PolicySet {
         &self.set
@@ -333,7 +106,7 @@ impl Gate {
         notices.extend(self.as_of.is_none().then(|| notices::clock(batch, at_ms)).flatten());
         notices.extend(self.set.observed_until.filter(|_| observed).map(notices::observed));
         notices.extend(notices::emergencies(&self.set, batch, &emergency, &merged.spared));
-        notices.extend(self.set.notices.iter().cloned());
+        notices.extend(self.notices.iter().cloned());
         let verdicts = order
             .into_iter()
             .map(|row| Verdict {

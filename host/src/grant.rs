@@ -6,8 +6,6 @@
 use normgate_contract::{Effect, Manifest, TagAction};
 use serde::Deserialize;
 
-use crate::config::Config;
-use crate::module::{LoadError, Module};
 use crate::verdict::Action;
 
 /// Columns that an association is not handed unless the platform says so: they are about competitors and authors, on whom an
@@ -181,28 +179,4 @@ impl Grant {
         }
         wider
     }
-}
-
-/// The rights of one module: by its authority's grant, or everything for what this program carries, unless the platform says
-/// less. `trusting` grants what a manifest asks where no authorities are configured at all.
-pub(crate) fn of(module: &Module, config: &Config, trusting: bool) -> Result<Granted, LoadError> {
-    let authority = module.manifest.authority();
-    let full = Grant::full();
-    let grant = match (&config.authorities, config.authorities.as_ref().and_then(|known| known.get(authority))) {
-        (_, Some(grant)) => grant,
-        _ if module.embedded => &full,
-        (None, None) if trusting => &full,
-        _ => {
-            return Err(LoadError::Grant {
-                place: module.place.clone(),
-                authority: authority.to_owned(),
-                refused: "nothing is granted to this authority".into(),
-            });
-        }
-    };
-    grant.hold(&module.manifest).map_err(|refused| LoadError::Grant {
-        place: module.place.clone(),
-        authority: authority.to_owned(),
-        refused: refused.join("; "),
-    })
 }

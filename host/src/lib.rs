@@ -31,6 +31,7 @@ mod artifacts;
 mod batch;
 mod bindings;
 mod breaker;
+mod builder;
 mod config;
 #[cfg(feature = "embedded")]
 pub mod embedded;
@@ -55,17 +56,19 @@ pub use arrange::{Slate, Unmet};
 pub use artifacts::Artifacts;
 pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_ROWS, Reader};
 pub use breaker::BreakerState;
+pub use builder::GateBuilder;
 pub use config::{BreakerConfig, Config, Mode, SetMode};
 pub use error::BuildError;
-pub use gate::{Gate, GateBuilder};
+pub use gate::Gate;
 pub use grant::{Base, Grant};
 pub use module::{LoadError, MAX_FUNCTION_BYTES, MAX_MANIFEST_BYTES, MAX_MODULE_BYTES, Module};
 pub use normgate_contract as contract;
 pub use outcome::{
-    ArgumentValue, Arguments, Cause, ConstraintItem, Failure, Notice, ObligationItem, Outcome, Reason, Scope,
-    ShadowItem, Shown, TagVerdict, Target, Verdict, VetoItem,
+    Cause, ConstraintItem, Failure, Notice, ObligationItem, Outcome, Reason, Scope, ShadowItem, Shown, TagVerdict,
+    Target, Verdict, VetoItem,
 };
 pub use overrides::{MAX_OVERRIDE_S, Override};
+pub use plan::{ArgumentValue, Arguments};
 pub use policy_set::{HOST_FAILURE, LOOSENING, PolicySet, RuleRef};
 pub use sandbox::{Allocation, Compiler, FailureKind, Limits, precompile};
 pub use stats::{ModuleStats, Stats};

@@ -5,9 +5,9 @@ use normgate_contract::{Block, Level, REQUEST_ROW, Stage, TagAction};
 use crate::batch::Batch;
 use crate::bindings::exports::normgate::policy::judging::Answer;
 use crate::outcome::{
-    ArgumentValue, Cause, ConstraintItem, Failure, ObligationItem, Reason, ShadowItem, TagVerdict, Target, VetoItem,
+    Cause, ConstraintItem, Failure, ObligationItem, Reason, ShadowItem, TagVerdict, Target, VetoItem,
 };
-use crate::plan::EffectPlan;
+use crate::plan::{ArgumentValue, EffectPlan};
 use crate::policy_set::{Fallback, HOST_FAILURE, Loaded, PolicySet, Resolved, RuleRef};
 use crate::sandbox::FailureKind;
 use crate::verdict::{Action, FULL_WEIGHT, Judgement};

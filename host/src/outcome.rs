@@ -7,6 +7,7 @@ use normgate_contract::{Block, TagAction};
 use serde::Serialize;
 
 use crate::batch::Batch;
+use crate::plan::Arguments;
 use crate::policy_set::{PolicySet, RuleRef};
 use crate::sandbox::FailureKind;
 use crate::verdict::{Action, Judgement};
@@ -71,19 +72,6 @@ pub enum Target {
     /// A tag, by row.
     Tag(u32),
 }
-
-/// An argument of an obligation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(untagged)]
-pub enum ArgumentValue {
-    /// A flag.
-    Flag(bool),
-    /// A number.
-    Number(i64),
-}
-
-/// Arguments of an obligation by name.
-pub type Arguments = Arc<[(Box<str>, ArgumentValue)]>;
 
 /// Something that the platform owes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,16 +1,18 @@
 //! From a manifest to a plan: which columns of a batch a module gets, and how each code translates.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use normgate_contract::{
     Applies, Argument, Block, ColumnType, Constraint, Effect, FIRST_ENTRY, Input, Manifest, Obligation, Quantity,
     Stage, TagAction, TermSet, UNKNOWN, UNLISTED, Vocabulary, Weight, most_specific_entry,
 };
 
+use serde::Serialize;
+
 use crate::batch::{Batch, Column, Lists, OPEN_TERM};
 use crate::bindings::exports::normgate::policy::judging as wit;
 use crate::grant::Granted;
-use crate::outcome::{ArgumentValue, Arguments};
 
 /// How one column of a module is made from the batch.
 pub(crate) struct ColumnPlan {
@@ -122,6 +124,19 @@ pub(crate) enum EffectPlan {
     /// Optional, and not granted.
     Dropped,
 }
+
+/// An argument of an obligation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(untagged)]
+pub enum ArgumentValue {
+    /// A flag.
+    Flag(bool),
+    /// A number.
+    Number(i64),
+}
+
+/// Arguments of an obligation by name.
+pub type Arguments = Arc<[(Box<str>, ArgumentValue)]>;
 
 /// An obligation with its numbers.
 #[derive(Clone, Debug)]

@@ -9,7 +9,6 @@ use crate::config::Looser;
 use crate::error::BuildError;
 use crate::grant::Granted;
 use crate::module::{LoadError, Module, hex};
-use crate::outcome::Notice;
 use crate::plan::{EffectPlan, Plan};
 use crate::sandbox::Compiled;
 
@@ -60,8 +59,6 @@ pub struct PolicySet {
     pub(crate) judging: usize,
     /// Place of each of the vocabulary's obligations among all by name, for sorting.
     pub(crate) obligation_rank: Vec<u16>,
-    /// What was noticed when the set was made; in every outcome.
-    pub(crate) notices: Vec<Notice>,
     /// The first day on which what is decided is applied; until then it is only reported.
     pub(crate) observed_until: Option<Day>,
     digest: String,
@@ -79,7 +76,6 @@ impl PolicySet {
         mut policies: Vec<Loaded>,
         stand_ins: Vec<Loaded>,
         observed_until: Option<Day>,
-        notices: Vec<Notice>,
         vocabulary: &Vocabulary,
         semantics: &str,
     ) -> Result<Self, BuildError> {
@@ -102,14 +98,14 @@ impl PolicySet {
         for policy in &mut policies {
             policy.rank = rules(policy).iter().map(|id| ids.binary_search(id).unwrap_or(0) as u32).collect();
         }
-        let digest = digest(&policies, observed_until, &notices, semantics);
+        let digest = digest(&policies, observed_until, semantics);
         let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
         by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
         let mut obligation_rank = vec![0; by_name.len()];
         for (rank, code) in by_name.into_iter().enumerate() {
             obligation_rank[usize::from(code)] = rank as u16;
         }
-        Ok(Self { policies, judging, obligation_rank, notices, observed_until, digest })
+        Ok(Self { policies, judging, obligation_rank, observed_until, digest })
     }
 
     /// `sha256:<hex>` over policies, component digests, modes, failure policies, resolved parameters and semantics.
@@ -155,7 +151,7 @@ impl PolicySet {
     }
 }
 
-fn digest(policies: &[Loaded], observed_until: Option<Day>, notices: &[Notice], semantics: &str) -> String {
+fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> String {
     let mut hash = Sha256::new();
     let mut line = |parts: &[&str]| {
         hash.update(parts.join("\t"));
@@ -164,9 +160,6 @@ fn digest(policies: &[Loaded], observed_until: Option<Day>, notices: &[Notice], 
     line(&["semantics", semantics]);
     if let Some(day) = observed_until {
         line(&["observed-until", &day.to_string()]);
-    }
-    for notice in notices {
-        line(&["notice", notice.code, &notice.message]);
     }
     for policy in policies {
         let manifest = &policy.module.manifest;

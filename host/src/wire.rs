@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::merge::hold_name;
 use crate::module::hex;
-use crate::outcome::{ArgumentValue, Cause, Notice, Outcome, Scope, TagVerdict, Target, Verdict};
+use crate::outcome::{Cause, Notice, Outcome, Scope, TagVerdict, Target, Verdict};
+use crate::plan::ArgumentValue;
 use crate::policy_set::RuleRef;
 use crate::sandbox::FailureKind;
 use crate::verdict::Action;

@@ -34,9 +34,11 @@ pub(super) fn value(module: &str, column: &str, numbers: &mut Numbers) -> Value 
         ("art08", "request.session.streak_topic_id") => json!(1),
         ("art08", "candidates.topic_id") => one_of(json!([1, 2, null])),
         ("art10" | "art17", "candidates.matched_tags") => {
-            one_of(json!([["t0"], ["t0", "t1"], ["t1", "t2"], ["t3"], [], null]))
+            one_of(json!([["t0"], ["t0", "t1"], ["t0", "t1"], ["t1", "t2"], ["t3"], [], null]))
         }
-        ("art10" | "art17", "candidates.retrieval_basis") => one_of(json!(["personal", "query", "generic", null])),
+        ("art10" | "art17", "candidates.retrieval_basis") => one_of(json!(["personal", "personal", "query", null])),
+        ("art10", "tags.in_dictionary") => one_of(json!([true, true, true, false])),
+        ("art10", "tags.sensitive") => one_of(json!([false, false, false, true])),
         ("art10", "tags.origin") => json!("inferred"),
         ("art12", "candidates.dup_group") => one_of(json!([null, null, 0, 1, 2, 3, 4])),
         ("art12", "candidates.topic_id") => one_of(json!([null, 1, 2, 3])),
@@ -56,7 +58,9 @@ pub(super) fn value(module: &str, column: &str, numbers: &mut Numbers) -> Value 
         ("art18", "candidates.kind") => one_of(json!(["article", "article", "game", "game_purchase", "tip", "ad"])),
         ("art18", "request.ctx.day_type") => json!("friday"),
         ("art19", "candidates.signals") => {
-            one_of(json!([null, [{"code": "L11.fraud", "source": "classifier", "conf_ppm": 550_000}]]))
+            let doubt = json!({"code": "L11.fraud", "source": "classifier", "conf_ppm": 550_000});
+            let cleared = json!({"code": "L11.fraud", "source": "human", "conf_ppm": 0});
+            one_of(json!([null, [doubt], [doubt, cleared]]))
         }
         ("art19" | "art05.elder-ui", "request.user.age_band") => one_of(json!(["a60p", "a60p", "a18_60", null])),
         ("art19" | "art05.elder-ui", "request.user.elder_mode") => one_of(json!([true, false, null])),

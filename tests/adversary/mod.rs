@@ -1,5 +1,5 @@
-//! Requests made to be awkward: each aims at one module, most of it is benign, and what that module reads is unknown, at a
-//! bound or absurd.
+//! Requests made to be awkward: each aims at one module, most of it is benign, and what that module reads is unknown,
+//! at a bound or absurd.
 
 mod benign;
 mod bounds;
@@ -62,7 +62,7 @@ impl Maker<'_> {
         let mut request = self.object("request", 0);
         let rows = if self.numbers.below(30) == 0 { 0 } else { 1 + self.numbers.below(most) };
         let mut candidates: Vec<Map<String, Value>> = (0..rows).map(|row| self.object("candidates", row)).collect();
-        let tag_count = self.numbers.below(4);
+        let tag_count = if self.aim.module == "art10" { 2 } else { 0 } + self.numbers.below(4);
         let tags: Vec<Value> = (0..tag_count).map(|row| Value::Object(self.object("tags", row))).collect();
         self.arrange(&mut candidates);
         if self.numbers.below(6) == 0 {

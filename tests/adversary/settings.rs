@@ -11,7 +11,7 @@ use crate::support::Numbers;
 /// The `index`th settings of a run: the defaults first, then parameters, modes, or both.
 pub(crate) fn settings(numbers: &mut Numbers, index: u64, modules: &[Module]) -> Settings {
     let mut settings = Settings::default();
-    if index % 4 % 2 == 1 {
+    if index % 2 == 1 {
         settings.parameters = parameters(numbers);
     }
     if index % 4 >= 2 {

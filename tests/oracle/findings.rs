@@ -244,7 +244,9 @@ impl<'r> Findings<'r> {
             "tags": (0..request.tags.len()).map(|row| self.tag(row, id(About::Tag(row)))).collect::<Vec<_>>(),
             "obligations": self.obligations(&id),
             "vetoes": self.each(|rule, _, effect| match effect {
-                Effect::Veto(feature) => Some(((feature.clone(), rule.to_owned()), json!({"feature": feature, "rule": rule}))),
+                Effect::Veto(feature) => {
+                    Some(((feature.clone(), rule.to_owned()), json!({"feature": feature, "rule": rule})))
+                }
                 _ => None,
             }),
             "constraints": self.each(|rule, _, effect| match effect {

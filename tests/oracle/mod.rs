@@ -1,8 +1,8 @@
 //! The law once more, row by row and slowly, from the decision tables alone: what the gate is held against.
 //!
-//! Nothing here shares code with the policies, the SDK or the host's merging. Whoever doubts an answer can hold a file of
-//! this folder against its table line by line. A rule is `if` its condition `fire` its result; what the rules said is
-//! merged at the end, in `findings`.
+//! Nothing here shares code with the policies, the SDK or the host's merging. Whoever doubts an answer can hold a file
+//! of this folder against its table line by line. A rule is `if` its condition `fire` its result; what the rules said
+//! is merged at the end, in `findings`.
 
 mod content;
 mod facts;

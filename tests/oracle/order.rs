@@ -6,7 +6,8 @@ use super::findings::Verdict;
 /// Rows in order, and how many of them may be shown.
 ///
 /// Base order: by position, rows without one last, ties as sent. If every row has a score, rows that may be shown go by
-/// key, descending, stable over the base order, and those of weight 0 after all others. Withheld rows are last, in base order.
+/// key, descending, stable over the base order, and those of weight 0 after all others. Withheld rows are last, in base
+/// order.
 pub(super) fn arrange(rows: &[Facts<'_>], verdicts: &[Verdict]) -> (Vec<usize>, usize) {
     let mut base: Vec<usize> = (0..rows.len()).collect();
     base.sort_by_key(|row| {

@@ -87,8 +87,8 @@ impl<'r> Signals<'r> {
         }
     }
 
-    /// The highest state among the codes of a family: a letter (`L`, `H`, `M`, `E`) or a code with its sub-codes (`M1`).
-    /// Before a scan it is at least unknown, since its other codes were never looked at.
+    /// The highest state among the codes of a family: a letter (`L`, `H`, `M`, `E`) or a code with its sub-codes
+    /// (`M1`). Before a scan it is at least unknown, since its other codes were never looked at.
     pub(super) fn family(&self, family: &str) -> State {
         let belongs = |code: &&str| match family.len() {
             1 => code.starts_with(family),

@@ -71,7 +71,8 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// Whether the row is an advertisement, promotion or paid placement. Unknown is yes for an ad and in the protected modes.
+    /// Whether the row is an advertisement, promotion or paid placement. Unknown is yes for an ad and in the protected
+    /// modes.
     pub(super) fn commercial(&self, row: Facts<'_>) -> bool {
         let presumed = row.is("kind", "ad") || self.all.yes("user.minor_mode") || self.all.yes("user.elder_mode");
         row.yes("commercial") || (presumed && !row.no("commercial"))

@@ -488,6 +488,12 @@ pub struct Manifest {
     /// For a sector norm: the pack that a provider adopts (Art 5). Without adoption its rules are in shadow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pack: Option<String>,
+    /// Of a sector norm: who issued it, in words; the authority in the id is who signs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<Text>,
+    /// Of a sector norm: where the text that was adopted can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_url: Option<String>,
     /// Policy ids that it replaces, where the platform's trust configuration lets it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaces: Vec<String>,

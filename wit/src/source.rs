@@ -32,6 +32,8 @@ struct Source {
     #[serde(default = "arp")]
     law: Law,
     pack: Option<String>,
+    issuer: Option<Text>,
+    evidence_url: Option<String>,
     #[serde(default)]
     replaces: Vec<String>,
     effective_from: Option<Day>,
@@ -239,6 +241,8 @@ impl Source {
             title: self.title,
             law: self.law,
             pack: self.pack,
+            issuer: self.issuer,
+            evidence_url: self.evidence_url,
             replaces: self.replaces,
             effective_from: self.effective_from,
             effective_until: self.effective_until,
@@ -384,6 +388,9 @@ impl Manifest {
         self.check_identity()?;
         self.check_inputs(vocabulary)?;
         self.check_parameters()?;
+        if self.pack.is_some() && self.issuer.is_none() {
+            return fail("issuer", "a sector norm says who issued it: issuer = { zh = …, en = … }");
+        }
         if !self.overlays.is_empty() && self.pack.is_none() {
             return fail("overlays", "only a sector norm tightens parameters of other modules; name its `pack`");
         }

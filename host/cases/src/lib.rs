@@ -4,19 +4,22 @@
 //! normgate.toml; `as_of` defaults to [`DEFAULT_DAY`]. Every list in `expect` is the exact set; a verdict that is not named
 //! is `allow` with no rules; sections left out are not compared.
 
+mod mutate;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+pub use mutate::{Mutation, mutate};
 use normgate::contract::{Day, Value};
-use normgate::{Artifacts, Batch, Config, Detail, Gate, Mode, Module};
-use serde::Deserialize;
+use normgate::{Artifacts, Config, Detail, Gate, Mode, Module};
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 /// The day on which a case is judged when it names none.
 pub const DEFAULT_DAY: &str = "2026-11-01";
 
 /// One case.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
     /// Name.
@@ -40,7 +43,7 @@ pub struct Case {
 }
 
 /// Configuration of a case.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CaseConfig {
     /// Modes of rules or modules.
@@ -49,7 +52,7 @@ pub struct CaseConfig {
 }
 
 /// What must come out; absent sections are not compared.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     scope: Option<String>,
@@ -65,7 +68,7 @@ pub struct Expect {
     args: Option<BTreeMap<String, Json>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExpectVerdict {
     action: String,
@@ -75,7 +78,7 @@ struct ExpectVerdict {
     rules: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExpectTag {
     action: String,
@@ -90,7 +93,7 @@ impl Case {
 }
 
 /// One difference between what a case expects and what came out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// Where: `verdicts.c1.labels`, `obligations`, …
     pub place: String,
@@ -150,7 +153,7 @@ impl Runner {
         let mut report =
             Report { case: case.case.clone(), differences: Vec::new(), error: None, fired: BTreeSet::new() };
         let result = self.gate(case).and_then(|gate| {
-            let batch = Batch::from_json(case.request.to_string().as_bytes()).map_err(|error| error.to_string())?;
+            let batch = gate.reader().read(case.request.to_string().as_bytes()).map_err(|error| error.to_string())?;
             let outcome = gate.evaluate(&batch);
             serde_json::from_str::<Json>(&outcome.to_json(Detail::default())).map_err(|error| error.to_string())
         });

@@ -64,6 +64,12 @@ fn print(module: &Module) {
     println!("  imports   none");
     let day = |day: Option<normgate::contract::Day>| day.map_or("–".to_owned(), |day| day.to_string());
     println!("  in force  {} to {}", day(manifest.effective_from), day(manifest.effective_until));
+    if let Some(issuer) = &manifest.issuer {
+        println!("  issuer    {} · {}", issuer.en, issuer.zh);
+    }
+    if let Some(url) = &manifest.evidence_url {
+        println!("  evidence  {url}");
+    }
     if let Some(pack) = &manifest.pack {
         println!("  pack      {pack}: enforced where provider.norms_adopted names it, otherwise in shadow");
     }

@@ -385,3 +385,66 @@ fn bench_prints_what_each_module_that_was_asked_takes() {
     }
     assert_eq!(normgate(&["bench", "-i", "-"], b"").status.code(), Some(2));
 }
+
+#[test]
+fn every_process_gives_the_same_bytes() {
+    let cases = include_str!("../../../policies/art18-minors/cases.jsonl");
+    let requests: Vec<String> =
+        cases.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["request"].to_string()).collect();
+    let judge = || {
+        let output = normgate(
+            &["eval", "--as-of", "2026-11-01", "--evidence", "--explain", "zh"],
+            requests.join("\n").as_bytes(),
+        );
+        assert_eq!(output.status.code(), Some(0));
+        output.stdout
+    };
+    let first = judge();
+    assert!(first.len() > 10_000);
+    assert_eq!(judge(), first);
+}
+
+#[test]
+fn test_says_what_failed_to_people_and_machines() {
+    let folder = folder("cases");
+    let (cases, junit) = (folder.join("cases.jsonl"), folder.join("report.xml").display().to_string());
+    let request = request("r1");
+    let case = |name: &str, action: &str| {
+        format!(
+            r#"{{"case":"{name}","modules":["art09"],"request":{request},"expect":{{"verdicts":{{"c1":{{"action":"{action}","rules":["art09.ai-confirmed"]}}}}}}}}"#
+        )
+    };
+    std::fs::write(&cases, format!("{}\n{}\n", case("right", "label"), case("wrong <1>", "block"))).unwrap();
+    let output = normgate(&["test", "--json", "--junit", &junit, cases.to_str().unwrap()], b"");
+    assert_eq!(output.status.code(), Some(1));
+    let answers = lines(&output);
+    assert_eq!((&answers[0]["passed"], &answers[1]["passed"]), (&true.into(), &false.into()));
+    assert_eq!(answers[1]["differences"][0]["place"], "verdicts.c1.action");
+    let xml = std::fs::read_to_string(junit).unwrap();
+    assert!(xml.contains("tests=\"2\" failures=\"1\"") && xml.contains("name=\"wrong &lt;1&gt;\"><failure>"), "{xml}");
+}
+
+#[test]
+fn mutation_lists_what_no_case_notices() {
+    let folder = folder("mutate");
+    let cases = folder.join("cases.jsonl");
+    let at = |continuous_s: u32, fires: bool| {
+        let obligations = if fires { r#"["remind.rest"]"# } else { "[]" };
+        format!(
+            r#"{{"case":"{continuous_s} s","modules":["art08"],"request":{{"ctx":{{"now_ms":1,"local_min":1}},"user":{{"age_band":"a18_60","age_assurance":"id_verified"}},"session":{{"continuous_s":{continuous_s}}}}},"expect":{{"obligations":{obligations}}}}}"#
+        )
+    };
+    let mutated = |text: String| {
+        std::fs::write(&cases, text).unwrap();
+        let output = normgate(&["test", "--mutate", "--only", "art08", cases.to_str().unwrap()], b"");
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // A case exactly at the threshold notices when it moves up, and only one just below notices when it moves down.
+    let one = mutated(at(7_200, true));
+    assert!(one.contains("unnoticed   art08.adult_rest_s: one less"), "{one}");
+    assert!(!one.contains("art08.adult_rest_s: one more"), "{one}");
+    assert!(one.contains("not tried   candidates.autoplay: not sent"), "{one}");
+    let both = mutated(format!("{}\n{}", at(7_200, true), at(7_199, false)));
+    assert!(!both.contains("art08.adult_rest_s"), "{both}");
+}
