@@ -2,8 +2,14 @@
 SHELL := /bin/bash
 TARGET := wasm32-unknown-unknown
 DATA ?=
+# Of `make hostile`: which campaign, how large, one unit of it, and whether the host is built without its protections.
+SEED ?= 1
+MODULES ?= 10000
+REQUESTS ?= 100000
+ONLY ?=
+WEAK ?=
 
-.PHONY: help demo test lint bench trial docs package target
+.PHONY: help demo test lint bench hostile trial docs package target
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -22,6 +28,11 @@ lint: target ## Check formatting, lints and documentation
 
 bench: target ## Measure what the sandbox costs against the same rules compiled natively
 	cargo bench --locked -p normgate-tests --bench judging
+
+hostile: target ## Judge beside 10,000 hostile modules and count what must not happen; WEAK=1 shows that it would be noticed
+	@cargo build --quiet --locked --workspace --bin hostile $(if $(WEAK),--features normgate-campaign/weakened)
+	@$(or $(CARGO_TARGET_DIR),target)/debug/hostile seed=$(SEED) modules=$(MODULES) requests=$(REQUESTS) \
+		$(if $(ONLY),only=$(ONLY))
 
 trial: target ## Judge real data sets: make trial DATA=folder
 	@test -n "$(DATA)" || { echo "name the folder of data sets: make trial DATA=folder"; exit 2; }

@@ -97,6 +97,8 @@ impl<'m> Merge<'m> {
     ) -> Result<Option<String>, String> {
         let loaded = &self.set.policies[usize::from(policy)];
         let effects = &resolved.plan.effects;
+        #[cfg(feature = "weakened")]
+        let answer = &crate::sandbox::weakened::misplaced(answer, rows.map_or(self.batch.candidates(), <[u32]>::len));
         self.check(loaded, effects, rows, answer)?;
         let mut beyond = None;
         for (index, &row) in answer.rows.iter().enumerate() {

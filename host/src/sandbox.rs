@@ -17,9 +17,12 @@ use wasmtime::{
 };
 
 use crate::artifacts::Artifacts;
+use crate::bindings::PolicyPre;
 use crate::bindings::exports::normgate::policy::judging::{Answer, Call};
-use crate::bindings::{Policy, PolicyPre};
 use crate::module::{LoadError, Module};
+
+#[cfg(feature = "weakened")]
+pub(crate) mod weakened;
 
 /// Version of wasmtime that judges; part of `semantics`, because fuel is counted by it.
 pub(crate) const WASMTIME: &str = "48.0.8";
@@ -247,7 +250,11 @@ pub fn precompile(component: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// A compiled module, ready to be instantiated. Lives as long as a policy set that holds it.
-pub(crate) struct Compiled(PolicyPre<StoreLimits>);
+pub(crate) struct Compiled {
+    pre: PolicyPre<StoreLimits>,
+    #[cfg(feature = "weakened")]
+    kept: weakened::Kept,
+}
 
 impl Sandbox {
     pub(crate) fn new(limits: Limits, allocation: Allocation) -> Result<Self, String> {
@@ -258,9 +265,10 @@ impl Sandbox {
     /// What matters for identical outcomes; part of the policy set's digest.
     pub(crate) fn semantics(&self) -> String {
         let Limits { fuel, budget, memory, stack, .. } = self.limits;
+        let weakened = if cfg!(feature = "weakened") { " WEAKENED" } else { "" };
         format!(
             "normgate/1 merge=1 wasmtime={WASMTIME} fuel={fuel} budget={budget} memory={memory} stack={stack} simd=1 relaxed=0 \
-             nan=canonical"
+             nan=canonical{weakened}"
         )
     }
 
@@ -308,21 +316,19 @@ impl Sandbox {
             _ => return Err(LoadError::NotCompiled { place: place() }),
         };
         let pre = self.linker.instantiate_pre(&component).and_then(PolicyPre::new).map_err(fail)?;
-        let compiled = Arc::new(Compiled(pre));
+        let compiled = Arc::new(Compiled {
+            pre,
+            #[cfg(feature = "weakened")]
+            kept: weakened::Kept::default(),
+        });
         let mut known = known();
         known.retain(|_, compiled| compiled.strong_count() > 0);
         known.insert(module.digest, Arc::downgrade(&compiled));
         Ok(compiled)
     }
 
-    /// Asks a module once, on an instance of its own. The second of the pair is the fuel that it used, whatever came of it.
-    pub(crate) fn ask(
-        &self,
-        compiled: &Compiled,
-        call: Call<'_>,
-        allowance: Allowance,
-    ) -> (Result<Answer, (FailureKind, String)>, u64) {
-        // 1. A fresh store with its limits.
+    /// A fresh store with its limits.
+    fn store(&self, allowance: Allowance) -> Store<StoreLimits> {
         let limits = StoreLimitsBuilder::new()
             .memory_size(allowance.memory)
             .table_elements(TABLE_ELEMENTS)
@@ -334,15 +340,27 @@ impl Sandbox {
         store.limiter(|limits| limits);
         store.set_hostcall_fuel(allowance.output);
         store.set_epoch_deadline(self.limits.deadline_ticks);
-        // 2. Fuel, set immediately before the guest runs.
+        store
+    }
+
+    /// Asks a module once, on an instance of its own. The second of the pair is the fuel that it used, whatever came of it.
+    #[cfg(not(feature = "weakened"))]
+    pub(crate) fn ask(
+        &self,
+        compiled: &Compiled,
+        call: Call<'_>,
+        allowance: Allowance,
+    ) -> (Result<Answer, (FailureKind, String)>, u64) {
+        let mut store = self.store(allowance);
+        // Fuel is set immediately before the guest runs.
         if let Err(error) = store.set_fuel(allowance.fuel) {
             return (Err((FailureKind::Trap, error.to_string())), 0);
         }
-        // 3. Instantiate and call. The instance dies with the store, whatever happened.
+        // The instance dies with the store, whatever happened.
         let answer = compiled
-            .0
+            .pre
             .instantiate(&mut store)
-            .and_then(|policy: Policy| policy.normgate_policy_judging().call_evaluate(&mut store, call));
+            .and_then(|policy| policy.normgate_policy_judging().call_evaluate(&mut store, call));
         let used = allowance.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         (answer.map_err(|error| classify(&error)), used)
     }

@@ -1,0 +1,63 @@
+//! TEST ONLY: a sandbox that forgot what it is for. Instances are kept from call to call, nothing bounds them but the work of
+//! the whole request, and rows out of range hit other rows. `make hostile WEAK=1` must notice all of it.
+
+use std::sync::{Mutex, PoisonError};
+
+use normgate_contract::REQUEST_ROW;
+use wasmtime::{Store, StoreLimits};
+
+use super::{Allowance, Answer, Call, Compiled, FailureKind, Sandbox, classify};
+use crate::bindings::Policy;
+
+#[deprecated = "this build of normgate is WEAKENED: it protects nobody, and is for `make hostile WEAK=1` alone"]
+const WEAKENED: () = ();
+/// Says so at every compilation.
+const _: () = WEAKENED;
+
+/// The instance that a module's last call left.
+#[derive(Default)]
+pub(super) struct Kept(Mutex<Option<(Store<StoreLimits>, Policy)>>);
+
+impl Sandbox {
+    /// Asks a module on the instance that its last call left, if it left one that still works.
+    pub(crate) fn ask(
+        &self,
+        compiled: &Compiled,
+        call: Call<'_>,
+        allowance: Allowance,
+    ) -> (Result<Answer, (FailureKind, String)>, u64) {
+        let kept = || compiled.kept.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = kept().take();
+        let (mut store, policy) = last.map_or_else(|| (self.store(allowance), None), |(store, it)| (store, Some(it)));
+        *store.data_mut() = StoreLimits::default();
+        store.set_epoch_deadline(self.limits.deadline_ticks);
+        // Whoever comes first may use up the work of everybody.
+        let fuel = self.limits.budget;
+        if let Err(error) = store.set_fuel(fuel) {
+            return (Err((FailureKind::Trap, error.to_string())), 0);
+        }
+        let answer = match policy {
+            Some(policy) => Ok(policy),
+            None => compiled.pre.instantiate(&mut store),
+        }
+        .and_then(|policy| {
+            let answer = policy.normgate_policy_judging().call_evaluate(&mut store, call)?;
+            Ok((policy, answer))
+        });
+        let used = fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        let answer = answer.map(|(policy, answer)| {
+            *kept() = Some((store, policy));
+            answer
+        });
+        (answer.map_err(|error| classify(&error)), used)
+    }
+}
+
+/// The answer as an unchecked index would read it: a row out of range is another row.
+pub(crate) fn misplaced(answer: &Answer, candidates: usize) -> Answer {
+    let mut answer = answer.clone();
+    for row in answer.rows.iter_mut().filter(|row| **row != REQUEST_ROW) {
+        *row = row.checked_rem(candidates as u32).unwrap_or(*row);
+    }
+    answer
+}
