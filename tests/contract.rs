@@ -41,7 +41,7 @@ fn the_bindings_of_the_sdk_are_generated_from_the_contract() {
         //!\n\
         //! It is committed, so that a policy compiles without the generator and whatever that needs.\n\
         #![allow(missing_docs, unsafe_code, reason = \"generated code\")]\n\
-        #![allow(clippy::allow_attributes_without_reason, unreachable_pub, reason = \"generated code\")]\n\n";
+        #![allow(clippy::allow_attributes_without_reason, clippy::panic, unreachable_pub, reason = \"generated code\")]\n\n";
     generated("sdk/src/bindings.rs", &format!("{head}{}", String::from_utf8_lossy(bindings)));
 }
 

@@ -1,6 +1,7 @@
 //! What the generated bindings ask of a runtime, which for a policy is next to nothing.
 
 /// Constructors of statics: a policy has none, and its exports are called without them.
+#[cfg(target_family = "wasm")]
 pub(crate) fn run_ctors_once() {}
 
 /// The generated code names this, so that the linker keeps [`cabi_realloc`].
