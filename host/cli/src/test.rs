@@ -169,7 +169,7 @@ fn junit(runs: &[Run]) -> String {
             let mut message = run.report.error.clone().unwrap_or_default();
             for difference in &run.report.differences {
                 let _ =
-                    write!(message, "{}: expected {}, got {}\n", difference.place, difference.expected, difference.got);
+                    writeln!(message, "{}: expected {}, got {}", difference.place, difference.expected, difference.got);
             }
             let _ = writeln!(text, "><failure>{}</failure></testcase>", escape(message.trim()));
         }
