@@ -101,8 +101,9 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
         }
     }
 
-    // Once a row.
-    for item in call.candidates() {
+    // Once a row, where any tag is marked at all.
+    let rows = if marked.is_empty() { None } else { Some(call.candidates()) };
+    for item in rows.into_iter().flatten() {
         let Some(matched) = item.matched_tags() else { continue };
         let mark = |id| marked.iter().find(|mark| mark.tag.tag_id() == Some(id));
         let bans = |id| mark(id).map_or(0, |mark| mark.bans);

@@ -64,12 +64,15 @@ fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
 
         let essential = elder && !matches!(item.service_class(), ServiceClass::None | ServiceClass::Unknown);
         if placed && !essential {
-            let recent = || above.iter().rev().take(window);
-            let of_topic = recent().filter(|row| row.topic.is_some() && row.topic == item.topic_id()).count();
+            let (topic, author) = (item.topic_id(), item.author_id());
+            let (mut of_topic, mut of_author) = (0, 0);
+            for row in above.iter().rev().take(window) {
+                of_topic += usize::from(topic.is_some() && row.topic == topic);
+                of_author += usize::from(author.is_some() && row.author == author);
+            }
             if exceeds(of_topic, limits.topic_max()) {
                 rules.scatter_topic(&item).demote();
             }
-            let of_author = recent().filter(|row| row.author.is_some() && row.author == item.author_id()).count();
             if exceeds(of_author, limits.author_max()) {
                 rules.scatter_author(&item).demote();
             }

@@ -47,8 +47,8 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
     }
 
     // Once a row.
-    let deleted =
-        |id| call.tags().find(|tag| tag.tag_id() == Some(id)).filter(|tag| tag.state() == TagState::UserDeleted);
+    let deleted: Vec<Tag<'_>> = call.tags().filter(|tag| tag.state() == TagState::UserDeleted).collect();
+    let deleted_tag = |id| deleted.iter().find(|tag| tag.tag_id() == Some(id));
     for item in call.candidates().filter(|item| item.kind() != Kind::ServiceNotice) {
         let basis = item.retrieval_basis();
         let unknown = matches!(basis, RetrievalBasis::Unknown | RetrievalBasis::Unlisted);
@@ -62,12 +62,14 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
         if stale && personal {
             rules.stale_profile_on(&item).because_unknown(unknown).block();
         }
-        if let Some(tags) = item.matched_tags() {
-            let mut all = tags.clone().map(deleted).peekable();
+        if !deleted.is_empty()
+            && let Some(tags) = item.matched_tags()
+        {
+            let mut all = tags.clone().map(deleted_tag).peekable();
             if personal && all.peek().is_some() && all.all(|tag| tag.is_some()) {
                 rules.deleted_tag(&item).because_unknown(unknown).block();
             } else {
-                for tag in tags.filter_map(deleted) {
+                for tag in tags.filter_map(deleted_tag) {
                     rules.deleted_tag(&item).veto_tag(tag.row());
                 }
             }
