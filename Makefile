@@ -2,8 +2,10 @@
 SHELL := /bin/bash
 TARGET := wasm32-unknown-unknown
 DATA ?=
+PEERS ?= 1
+BENCH_TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 
-.PHONY: help demo test lint bench trial docs package target
+.PHONY: help demo test lint bench instructions trial docs package target
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -17,11 +19,18 @@ test: target ## Run every test
 
 lint: target ## Check formatting, lints and documentation
 	cargo fmt --all --check
+	cargo fmt --manifest-path tests/peers/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 
-bench: target ## Measure what the sandbox costs against the same rules compiled natively
+bench: target ## Measure what the sandbox costs, against native code and other engines (PEERS=0: without these)
 	cargo bench --locked -p normgate-tests --bench judging
+ifneq ($(PEERS),0)
+	cargo run --locked --profile bench --manifest-path tests/peers/Cargo.toml --target-dir $(BENCH_TARGET)
+endif
+
+instructions: target ## Count instructions of a fixed workload and compare them with the recorded ones
+	cargo bench --locked -p normgate-tests --bench instructions
 
 trial: target ## Judge real data sets: make trial DATA=folder
 	@test -n "$(DATA)" || { echo "name the folder of data sets: make trial DATA=folder"; exit 2; }
