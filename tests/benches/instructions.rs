@@ -11,7 +11,7 @@ mod feed;
 mod support;
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use normgate::{Allocation, Artifacts, Batch, Detail, Gate, embedded};
@@ -32,7 +32,7 @@ const PARTS: [&str; 5] = ["parse", "judge", "write", "judge dense", "native"];
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
     if let Some(position) = args.iter().position(|arg| arg == INSIDE) {
-        workload(Path::new(&args[position + 1]));
+        workload(Path::new(&args[position + 1]), &args[position + 2]);
         return ExitCode::SUCCESS;
     }
     if !args.iter().any(|arg| arg == "--bench") {
@@ -51,30 +51,27 @@ fn main() -> ExitCode {
     compare(&counts, &std::fs::read_to_string(&record).unwrap_or_default())
 }
 
-/// Counts the parts, each between entry and exit of [`counted`].
+/// Counts the parts, each in a run of its own, between entry and exit of [`counted`].
 fn count(program: &Path, folder: &Path) -> Vec<(&'static str, u64)> {
-    let dumps = folder.join("callgrind");
-    for entry in std::fs::read_dir(folder).unwrap().flatten() {
-        if entry.file_name().to_string_lossy().starts_with("callgrind") {
-            std::fs::remove_file(entry.path()).unwrap();
-        }
-    }
-    println!("counting under callgrind; the first time compiles the modules under it too, which takes minutes");
-    let status = Command::new("valgrind")
-        .args(["--tool=callgrind", "--quiet", "--toggle-collect=*counted*", "--dump-after=*counted*"])
-        .arg(format!("--callgrind-out-file={}", dumps.display()))
-        .arg(program)
-        .arg(INSIDE)
-        .arg(folder.join("artifacts"))
-        .status()
-        .unwrap_or_else(|error| panic!("valgrind cannot be started ({error}); it is the package valgrind"));
-    assert!(status.success(), "the workload failed under valgrind");
-    let totals = |part: usize| {
-        let dump = std::fs::read_to_string(format!("{}.{}", dumps.display(), part + 1)).unwrap();
-        let line = dump.lines().find_map(|line| line.strip_prefix("totals:")).map(str::trim).map(str::to_owned);
-        line.and_then(|total| total.parse::<u64>().ok()).unwrap_or_else(|| panic!("part {part} has no total")) / RUNS
+    println!("counting under callgrind; the first time compiles the modules under it too, which takes a minute");
+    let count = |part: &'static str| {
+        let dump = folder.join("callgrind.out");
+        let status = Command::new("valgrind")
+            .args(["--tool=callgrind", "--quiet", "--toggle-collect=*counted*"])
+            .arg(format!("--callgrind-out-file={}", dump.display()))
+            .arg(program)
+            .arg(INSIDE)
+            .arg(folder.join("artifacts"))
+            .arg(part)
+            .status()
+            .unwrap_or_else(|error| panic!("valgrind cannot be started ({error}); it is the package valgrind"));
+        assert!(status.success(), "{part} failed under valgrind");
+        let dump = std::fs::read_to_string(&dump).unwrap();
+        let total = dump.lines().find_map(|line| line.strip_prefix("totals:")).map(str::trim);
+        let total = total.and_then(|total| total.parse::<u64>().ok());
+        (part, total.unwrap_or_else(|| panic!("{part} has no total")) / RUNS)
     };
-    PARTS.into_iter().enumerate().map(|(index, part)| (part, totals(index))).collect()
+    PARTS.into_iter().map(count).collect()
 }
 
 fn text(counts: &[(&str, u64)]) -> String {
@@ -107,12 +104,11 @@ fn compare(counts: &[(&str, u64)], recorded: &str) -> ExitCode {
 }
 
 /// What is counted. Everything runs once before, so that what is made once is not in the counts.
-fn workload(artifacts: &Path) {
-    let artifacts: PathBuf = artifacts.to_owned();
+fn workload(artifacts: &Path, part: &str) {
     // The pool reserves more address space than valgrind has. The instructions of the calls are the same.
     let gate = Gate::builder()
         .policies(embedded::arp())
-        .artifacts(Artifacts::open(&artifacts).unwrap())
+        .artifacts(Artifacts::open(artifacts).unwrap())
         .allocation(Allocation::OnDemand)
         .build()
         .unwrap();
@@ -132,15 +128,18 @@ fn workload(artifacts: &Path) {
     let calls: Vec<_> = calls.collect();
     let mut rounds: Vec<_> = (0..RUNS).map(|_| calls.clone()).collect();
 
-    counted(&mut || drop(read()));
-    counted(&mut || drop(gate.evaluate(&batch)));
-    counted(&mut || drop(outcome.to_json(Detail::default())));
-    counted(&mut || drop(gate.evaluate(&dense)));
-    counted(&mut || {
-        for (evaluate, call) in rounds.pop().unwrap_or_default() {
-            drop(evaluate(call));
-        }
-    });
+    match part {
+        "parse" => counted(&mut || drop(read())),
+        "judge" => counted(&mut || drop(gate.evaluate(&batch))),
+        "write" => counted(&mut || drop(outcome.to_json(Detail::default()))),
+        "judge dense" => counted(&mut || drop(gate.evaluate(&dense))),
+        "native" => counted(&mut || {
+            for (evaluate, call) in rounds.pop().unwrap_or_default() {
+                drop(evaluate(call));
+            }
+        }),
+        other => panic!("no part is called {other}"),
+    }
 }
 
 /// Callgrind counts inside this function and nowhere else, and writes what it counted at its end.

@@ -28,7 +28,16 @@ pub(crate) fn run(gate: &Gate, effort: Effort, summary: &mut Summary) {
     if let (Some(many), Some(few)) = (per_candidate(10_000.0), per_candidate(500.0)) {
         summary.set("percand.n10000_over_n500", many / few);
     }
-    scalar(gate, effort, summary);
+    let us_of = |module: &&str| summary.get(&format!("module.{module}.n500.us")).unwrap_or(0.0);
+    let dearest = SCALAR.into_iter().max_by(|a, b| us_of(a).total_cmp(&us_of(b))).unwrap();
+    let critical = summary.get(&format!("module.{dearest}.n500.call_us")).unwrap_or(0.0);
+    println!(
+        "\nthe dearest scalar module at n=500 is {dearest}: {:.1} us fresh, {critical:.1} us its call alone",
+        us_of(&dearest)
+    );
+    let fresh = us_of(&dearest);
+    summary.set("scalar.n500.us", fresh);
+    summary.set("critical.n500.us", critical);
 }
 
 /// One call, and what was measured of it.
@@ -157,37 +166,38 @@ fn measure(gate: &Gate, effort: Effort, summary: &mut Summary, prefix: &str, req
     }
 }
 
-/// The parts of a call at 500 rows: of the dearest scalar module, and of all calls together.
-fn scalar(gate: &Gate, effort: Effort, summary: &mut Summary) {
-    let us_of = |module: &str| summary.get(&format!("module.{module}.n500.us")).unwrap_or(0.0);
-    let dearest = SCALAR.into_iter().max_by(|a, b| us_of(a).total_cmp(&us_of(b))).unwrap();
-    let fresh = us_of(dearest);
-    summary.set("scalar.n500.us", fresh);
+/// The parts of all calls at 500 rows, and `evaluate`. Measured before and after the lists of 10,000, since an instance's memory
+/// may be one that a large list has used: what was touched once is reset ever after.
+pub(crate) fn parts(gate: &Gate, effort: Effort, summary: &mut Summary, when: &str) {
     let batch = Batch::from_json(feed::content(500).as_bytes()).unwrap();
     let calls = gate.calls(&batch);
     let mut parts = vec![[const { Vec::new() }; 3]; calls.len()];
+    let mut whole = Samples::default();
     effort.rounds(|| {
         for ((module, stage, batch), parts) in calls.iter().zip(&mut parts) {
             let times =
                 gate.with_call_in(*stage, module, batch, |call| gate.time_call(module, call)).flatten().unwrap();
             parts.iter_mut().zip(times).for_each(|(part, time)| part.push(time.as_secs_f64() * 1e6));
         }
+        whole.push(us(|| gate.evaluate(&batch)));
     });
     let medians: Vec<[f64; 3]> =
         parts.into_iter().map(|parts| parts.map(|part| Samples::from_iter(part).median())).collect();
     let of = |part: usize| -> f64 { medians.iter().map(|parts| parts[part]).sum() };
     for (part, name) in ["instantiate", "call", "drop"].into_iter().enumerate() {
-        summary.set(format!("set.n500.{name}_us"), of(part));
+        summary.set(format!("{when}set.n500.{name}_us"), of(part));
     }
-    let at = calls.iter().position(|(module, ..)| module == dearest).unwrap();
-    summary.set("critical.n500.us", medians[at][1]);
+    for ((module, ..), parts) in calls.iter().zip(&medians) {
+        summary.set(format!("{when}module.{module}.n500.call_us"), parts[1]);
+    }
+    summary.spread(&format!("{when}parts.evaluate.n500.us"), &whole);
     println!(
-        "\nthe dearest scalar module at n=500 is {dearest}: {fresh:.1} us fresh, {:.1} us its call alone\n\
-         the parts of all {} calls: {:.1} us instances, {:.1} us calls, {:.1} us their end",
-        medians[at][1],
+        "\n{}the parts of all {} calls at n=500: {:.1} us instances, {:.1} us calls, {:.1} us their end; `evaluate` {:.1}",
+        if when.is_empty() { "" } else { "after lists of 10,000: " },
         calls.len(),
         of(0),
         of(1),
-        of(2)
+        of(2),
+        whole.median()
     );
 }
