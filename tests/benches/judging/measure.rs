@@ -16,6 +16,8 @@ pub(crate) struct Effort {
 impl Effort {
     /// As much as a figure needs.
     pub(crate) const FULL: Self = Self { time: Duration::from_secs(3), least: 15, most: 400 };
+    /// For what takes milliseconds a round.
+    pub(crate) const LONG: Self = Self { time: Duration::from_secs(20), least: 15, most: 400 };
     /// Once: whether it works, not how fast.
     pub(crate) const ONCE: Self = Self { time: Duration::ZERO, least: 1, most: 1 };
 

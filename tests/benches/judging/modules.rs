@@ -188,7 +188,10 @@ pub(crate) fn parts(gate: &Gate, effort: Effort, summary: &mut Summary, when: &s
         summary.set(format!("{when}set.n500.{name}_us"), of(part));
     }
     for ((module, ..), parts) in calls.iter().zip(&medians) {
-        summary.set(format!("{when}module.{module}.n500.call_us"), parts[1]);
+        let key = format!("{when}module.{module}.n500.call_us");
+        // One that judges in both stages is in it with both calls.
+        let before = summary.get(&key).unwrap_or(0.0);
+        summary.set(key, before + parts[1]);
     }
     summary.spread(&format!("{when}parts.evaluate.n500.us"), &whole);
     println!(

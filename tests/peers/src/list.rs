@@ -1,6 +1,7 @@
 //! The list that all judge, what three rules say of each row, and our answer.
 
-use normgate::{Action, Batch, Gate, embedded};
+use normgate::contract::Effect;
+use normgate::{Action, Batch, Gate, Module, embedded};
 use serde_json::{Map, Value, json};
 
 /// What a verdict adds up: the label (1 suspected, 2 possible, 3 confirmed) and what else holds.
@@ -88,27 +89,66 @@ impl List {
     }
 }
 
-/// Ours: the three modules whole, of whose findings the three rules are read.
-pub(crate) fn ours(list: &List) -> impl FnMut() -> Vec<u8> {
-    let modules = embedded::arp().into_iter().filter(|m| ["art09", "art18", "art21"].contains(&&*m.manifest.module));
-    let gate = Gate::builder().policies(modules).build().unwrap();
+/// What a rule of ours adds to a verdict by one of its effects.
+fn bits(rule: &str, blocks: bool) -> u8 {
+    match rule.rsplit('.').next().unwrap_or_default() {
+        "ai-confirmed" => 3,
+        "ai-possible" => 2,
+        "ai-suspected" => 1,
+        "unsafe-imitation" => UNSAFE_IMITATION,
+        "age-fit" if blocks => AGE_BLOCK,
+        "age-fit" => AGE_DEMOTE,
+        "profile-price" => PROFILE_PRICE,
+        _ => 0,
+    }
+}
+
+const MODULES: [&str; 3] = ["art09", "art18", "art21"];
+
+fn modules() -> Vec<Module> {
+    embedded::arp().into_iter().filter(|module| MODULES.contains(&&*module.manifest.module)).collect()
+}
+
+/// Ours, as the others do it: the three modules are asked, each on a fresh instance, and verdicts are read of their answers.
+/// (They judge by all of their 39 rules.)
+pub(crate) fn ours(list: &List) -> impl FnMut() -> Vec<u8> + use<> {
+    let gate = Gate::builder().policies(modules()).build().unwrap();
+    let batch = Batch::from_json(list.request.as_bytes()).unwrap();
+    let modules: Vec<(String, Vec<u8>)> = (modules().into_iter())
+        .map(|module| {
+            let manifest = &module.manifest;
+            let effects = manifest.effects();
+            let bits = effects.map(|(rule, effect)| bits(&manifest.rules[rule].id, matches!(effect, Effect::Block(_))));
+            let bits = bits.collect();
+            (manifest.module.clone(), bits)
+        })
+        .collect();
+    move || {
+        let mut verdicts = vec![0; batch.candidates()];
+        for (module, bits) in &modules {
+            let answer = gate.with_call(module, &batch, |call| gate.ask_call(module, call)).flatten().unwrap().unwrap();
+            for (row, effect) in answer.rows.iter().zip(&answer.effects) {
+                // What is about the request as a whole has no row.
+                if let Some(verdict) = verdicts.get_mut(*row as usize) {
+                    *verdict |= bits[usize::from(*effect)];
+                }
+            }
+        }
+        verdicts
+    }
+}
+
+/// Ours, all of it: `evaluate` with merging, ordering, obligations and reasons, of which the three rules are read.
+pub(crate) fn ours_whole(list: &List) -> impl FnMut() -> Vec<u8> + use<> {
+    let gate = Gate::builder().policies(modules()).build().unwrap();
     let batch = Batch::from_json(list.request.as_bytes()).unwrap();
     move || {
         let outcome = gate.evaluate(&batch);
         let mut verdicts = vec![0; batch.candidates()];
         for verdict in &outcome.verdicts {
-            let code = &mut verdicts[verdict.row as usize];
             for reason in outcome.reasons(verdict) {
-                *code |= match (outcome.policy_set().rule_id(reason.rule), reason.effect) {
-                    ("art09.ai-confirmed", _) => 3,
-                    ("art09.ai-possible", _) => 2,
-                    ("art09.ai-suspected", _) => 1,
-                    ("art18.unsafe-imitation", _) => UNSAFE_IMITATION,
-                    ("art18.age-fit", Action::Block) => AGE_BLOCK,
-                    ("art18.age-fit", _) => AGE_DEMOTE,
-                    ("art21.profile-price", _) => PROFILE_PRICE,
-                    _ => 0,
-                };
+                let rule = outcome.policy_set().rule_id(reason.rule);
+                verdicts[verdict.row as usize] |= bits(rule, reason.effect == Action::Block);
             }
         }
         verdicts
