@@ -9,7 +9,11 @@ REQUESTS ?= 100000
 ONLY ?=
 WEAK ?=
 
-.PHONY: help demo test lint bench hostile trial docs package target
+# Of `make bench`: whether other engines are measured too.
+PEERS ?= 1
+BENCH_TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+
+.PHONY: help demo test lint bench instructions hostile trial docs package target
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -23,11 +27,18 @@ test: target ## Run every test
 
 lint: target ## Check formatting, lints and documentation
 	cargo fmt --all --check
+	cargo fmt --manifest-path tests/peers/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 
-bench: target ## Measure what the sandbox costs against the same rules compiled natively
+bench: target ## Measure what the sandbox costs, against native code and other engines (PEERS=0: without these)
 	cargo bench --locked -p normgate-tests --bench judging
+ifneq ($(PEERS),0)
+	cargo run --locked --profile bench --manifest-path tests/peers/Cargo.toml --target-dir $(BENCH_TARGET)
+endif
+
+instructions: target ## Count instructions of a fixed workload and compare them with the recorded ones
+	cargo bench --locked -p normgate-tests --bench instructions
 
 hostile: target ## Judge beside 10,000 hostile modules and count what must not happen; WEAK=1 shows that it would be noticed
 	@cargo build --quiet --locked --workspace --bin hostile $(if $(WEAK),--features normgate-campaign/weakened)

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use normgate_contract::{Day, Law, Owner, Stage, Vocabulary};
 use tracing::warn;
@@ -92,10 +92,7 @@ impl Gate {
             && (self.set.policies[..self.set.judging].iter().zip(&turn.parts))
                 .any(|(policy, parts)| parts.is_some() && policy.has_stage(Stage::Slate));
         if slate_asked {
-            let (mut order, shown) = order::sorted(batch, &merge.judgements);
-            order.truncate(shown);
-            let positions = batch.known_integers("candidates.rank_pos") as i64;
-            let slate = batch.gather(&order).with_request_integer("request.slate.positions", positions);
+            let (order, slate) = slate(batch, &merge);
             self.stage(Stage::Slate, &slate, Some(&order), &turn, &mut merge);
         }
 
@@ -342,22 +339,82 @@ fn parts_in(policy: &Loaded, stage: Stage, parts: &[Part]) -> Vec<Part> {
 /// same policy compiled natively.
 #[doc(hidden)]
 impl Gate {
+    /// The calls that `evaluate` makes for a request, in order: module, stage, and the rows that it sees.
+    pub fn calls(&self, request: &Batch) -> Vec<(String, Stage, Batch)> {
+        let at_ms = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let turn = Turn::new(self, request, scope(request), at_ms, &mut Vec::new());
+        let emergency = emergency(request);
+        let mut merge = Merge::new(&self.set, request, &emergency, false);
+        self.stage(Stage::Candidate, request, None, &turn, &mut merge);
+        let slate = slate(request, &merge).1;
+        let asked = |stage: Stage, batch: &Batch| -> Vec<_> {
+            let policies = self.set.policies[..self.set.judging].iter().zip(&turn.parts);
+            let asked = policies.filter(|(policy, parts)| parts.is_some() && policy.has_stage(stage));
+            asked.map(|(policy, _)| (policy.module.manifest.module.clone(), stage, batch.clone())).collect()
+        };
+        let mut calls = asked(Stage::Candidate, request);
+        calls.extend(if request.candidates() > 0 { asked(Stage::Slate, &slate) } else { Vec::new() });
+        calls
+    }
+
     /// The candidate-stage question of one module, lent to `f`.
     pub fn with_call<R>(&self, module: &str, batch: &Batch, f: impl FnOnce(judging::Call<'_>) -> R) -> Option<R> {
-        let policy = self.set.policies.iter().find(|policy| policy.module.manifest.module == module)?;
+        self.with_call_in(Stage::Candidate, module, batch, f)
+    }
+
+    /// The question of one module in a stage, lent to `f`.
+    pub fn with_call_in<R>(
+        &self,
+        stage: Stage,
+        module: &str,
+        batch: &Batch,
+        f: impl FnOnce(judging::Call<'_>) -> R,
+    ) -> Option<R> {
+        let policy = self.loaded(module)?;
         let mut scratch = Scratch::default();
         let Resolved { parameters, plan } = &policy.resolved[0];
         let lowered = plan.lower(batch, &mut scratch);
         let enforced = vec![u8::MAX; policy.module.manifest.rules.len().div_ceil(8)];
-        Some(lowered.with_call(Stage::Candidate, &enforced, parameters, f))
+        Some(lowered.with_call(stage, &enforced, parameters, f))
+    }
+
+    /// The answer to a question that was made by [`Gate::with_call_in`], on a fresh instance: lowering, the call itself,
+    /// lifting and the instance's end, and no more.
+    pub fn ask_call(&self, module: &str, call: judging::Call<'_>) -> Option<Result<judging::Answer, String>> {
+        let (answer, _) = self.sandbox.ask(&self.loaded(module)?.compiled, call, self.wide());
+        Some(answer.map_err(|(_, message)| message))
+    }
+
+    /// What the parts of [`Gate::ask_call`] take: making the instance, the call on it, its end.
+    pub fn time_call(&self, module: &str, call: judging::Call<'_>) -> Option<[Duration; 3]> {
+        self.sandbox.time(&self.loaded(module)?.compiled, call, self.wide())
+    }
+
+    /// All that the host's limits allow.
+    fn wide(&self) -> Allowance {
+        let limits = self.sandbox.limits();
+        Allowance { fuel: limits.fuel, memory: limits.memory, output: 64 << 20 }
+    }
+
+    fn loaded(&self, module: &str) -> Option<&Loaded> {
+        self.set.policies.iter().find(|policy| policy.module.manifest.module == module)
     }
 
     /// The candidate-stage answer of one module, on a fresh instance.
     pub fn ask_module(&self, module: &str, batch: &Batch) -> Option<Result<judging::Answer, (FailureKind, String)>> {
-        let policy = self.set.policies.iter().find(|policy| policy.module.manifest.module == module)?;
+        let policy = self.loaded(module)?;
         let parts = vec![Part::Enforced; policy.module.manifest.rules.len()];
         Some(self.ask(policy, &policy.resolved[0], Stage::Candidate, batch, &parts, u64::MAX).0)
     }
+}
+
+/// The rows that may be shown after the candidate stage, in the order that it made: their numbers, and a batch of them.
+fn slate(batch: &Batch, merge: &Merge<'_>) -> (Vec<u32>, Batch) {
+    let (mut order, shown) = order::sorted(batch, &merge.judgements);
+    order.truncate(shown);
+    let positions = batch.known_integers("candidates.rank_pos") as i64;
+    let slate = batch.gather(&order).with_request_integer("request.slate.positions", positions);
+    (order, slate)
 }
 
 /// Art 2: out of scope when the service is offered elsewhere, or no algorithm is at work. Unknown is in scope.

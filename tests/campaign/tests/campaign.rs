@@ -33,8 +33,8 @@ fn hundreds_of_hostile_modules_leave_no_trace() {
     for source in SOURCES {
         let of = |what: &str| tally.of(&format!("source.{source}.{what}"));
         assert_eq!(of("modules"), of("refused") + of("ran"), "{source}: {tally}");
-        assert!(of("ran") >= 5, "{source}: {tally}");
-        // What is broken and still loads is mostly broken where it does not matter.
+        // What is broken seldom loads, and what then still loads is mostly broken where it does not matter.
+        assert!(of("ran") >= if source == "broken" { 1 } else { 5 }, "{source}: {tally}");
         assert!(of("answered") >= 1 && (of("trapped") >= 1 || source == "broken"), "{source}: {tally}");
     }
     for (what, least) in [("ran", 200), ("trapped", 100), ("answered", 50), ("refused", 50), ("requests", 2_000)] {
