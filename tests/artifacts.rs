@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use normgate::{Artifacts, Batch, Detail, Gate, embedded};
+use normgate::{Artifacts, Batch, Detail, Gate, Limits, embedded};
 
 fn folder(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -11,10 +11,13 @@ fn folder(name: &str) -> PathBuf {
     path
 }
 
-/// Judges one request with a gate that uses the store.
-fn judge(path: &Path) -> String {
+/// Judges one request with a gate that uses the store. Gates with the same limits share what is compiled as long as one of them
+/// lives, so each test has limits of its own: what another test holds must not answer for the store.
+fn judge(path: &Path, deadline_ticks: u64) -> String {
     let modules = embedded::arp().into_iter().filter(|module| module.manifest.module == "art09");
-    let gate = Gate::builder().policies(modules).artifacts(Artifacts::open(path).unwrap()).build().unwrap();
+    let limits = Limits { deadline_ticks, ..Limits::default() };
+    let store = Artifacts::open(path).unwrap();
+    let gate = Gate::builder().policies(modules).limits(limits).artifacts(store).build().unwrap();
     let batch = Batch::from_json(
         br#"{"ctx":{"now_ms":1,"local_min":1,"can_render_labels":true},"candidates":[{"id":"a","aigc":{"meta_label":"1"}}]}"#,
     );
@@ -24,25 +27,25 @@ fn judge(path: &Path) -> String {
 #[test]
 fn a_second_start_takes_what_the_first_compiled() {
     let path = folder("artifacts-twice");
-    let first = judge(&path);
+    let first = judge(&path, 201);
     let files: Vec<_> = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap()).collect();
     assert_eq!(files.len(), 1, "one artifact a module, and no part of one");
     let written = files[0].metadata().unwrap().modified().unwrap();
-    assert_eq!(judge(&path), first);
+    assert_eq!(judge(&path, 201), first);
     assert_eq!(files[0].metadata().unwrap().modified().unwrap(), written, "the artifact was compiled again");
 }
 
 #[test]
 fn an_artifact_that_was_cut_or_changed_is_compiled_anew() {
     let path = folder("artifacts-broken");
-    let first = judge(&path);
+    let first = judge(&path, 202);
     let file = std::fs::read_dir(&path).unwrap().next().unwrap().unwrap().path();
     let whole = std::fs::read(&file).unwrap();
     let mut changed = whole.clone();
     changed[whole.len() / 2] ^= 1;
     for broken in [&whole[..whole.len() / 2], &changed[..], b""] {
         std::fs::write(&file, broken).unwrap();
-        assert_eq!(judge(&path), first);
+        assert_eq!(judge(&path, 202), first);
         assert_eq!(std::fs::read(&file).unwrap().len(), whole.len(), "the artifact was not replaced");
     }
 }
