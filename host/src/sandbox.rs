@@ -218,7 +218,7 @@ fn engine(limits: Limits, allocation: Allocation) -> Result<Engine, String> {
                 .max_tables_per_component(4)
                 .table_elements(TABLE_ELEMENTS)
                 .max_memory_size(limits.memory)
-                // With page-map scanning a dropped instance costs what it touched, not what it could have.
+                // A dropped instance costs what is resident of its memory, which a large list leaves behind: docs/performance.md.
                 .linear_memory_keep_resident(4 << 20)
                 .table_keep_resident(16 << 10)
                 .pagemap_scan(Enabled::Auto);

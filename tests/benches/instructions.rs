@@ -105,7 +105,7 @@ fn compare(counts: &[(&str, u64)], recorded: &str) -> ExitCode {
 
 /// What is counted. Everything runs once before, so that what is made once is not in the counts.
 fn workload(artifacts: &Path, part: &str) {
-    // The pool reserves more address space than valgrind has. The instructions of the calls are the same.
+    // Not from the pool: what a pooled memory was used for before is cleared again at each reset, and would be counted.
     let gate = Gate::builder()
         .policies(embedded::arp())
         .artifacts(Artifacts::open(artifacts).unwrap())
