@@ -18,7 +18,7 @@
 //! }
 //! ```
 //!
-//! How to read what is unknown lives here once: [`Tri`], [`State`], [`surface`], [`people`], [`synthetic`].
+//! How to read what is unknown lives here once: [`Tri`], [`State`], [`surface`], [`people`], [`synthetic`], [`work`].
 //! The same crate compiles for the sandbox (`wasm32-unknown-unknown`) and natively, where [`testing`] feeds it rows.
 
 #[cfg(target_family = "wasm")]
@@ -34,6 +34,7 @@ pub mod surface;
 pub mod synthetic;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
+pub mod work;
 
 pub use columns::{Id, Tri};
 pub use normgate_sdk_macros::policy;

@@ -50,3 +50,18 @@ impl Making {
         Synthetic::None
     }
 }
+
+/// What is known of a candidate's making, out of the `aigc.` columns that its manifest declares.
+#[macro_export]
+macro_rules! making {
+    ($item:expr) => {
+        $crate::synthetic::Making {
+            meta_label: $item.aigc_meta_label(),
+            declared: $item.aigc_declared(),
+            detect_ppm: $item.aigc_detect_ppm(),
+            trace_explicit: $item.aigc_trace_explicit(),
+            produced_here: $item.aigc_produced_here(),
+            human: $item.aigc_human(),
+        }
+    };
+}

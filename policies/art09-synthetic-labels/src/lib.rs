@@ -3,9 +3,9 @@
 //! The making of an item (confirmed, possible, suspected) is computed by the SDK. An export without a visible label, made
 //! here and agreed to, carries metadata only; every other synthetic item is labelled, and waits where no label can show.
 
-use normgate_sdk::synthetic::{Making, Synthetic};
+use normgate_sdk::synthetic::Synthetic;
 use normgate_sdk::terms::{MetaLabel, ScanState};
-use normgate_sdk::{State, surface};
+use normgate_sdk::{State, making, surface};
 use signals::{H, L};
 
 normgate_sdk::policy!(candidate: judge);
@@ -16,14 +16,7 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
     let can_render = call.request.ctx_can_render_labels().is_yes();
 
     for item in call.candidates() {
-        let making = Making {
-            meta_label: item.aigc_meta_label(),
-            declared: item.aigc_declared(),
-            detect_ppm: item.aigc_detect_ppm(),
-            trace_explicit: item.aigc_trace_explicit(),
-            produced_here: item.aigc_produced_here(),
-            human: item.aigc_human(),
-        };
+        let making = making!(item);
         let ours = making.produced_here.is_yes();
         let export = ours && item.aigc_export_unlabeled().is_yes();
         // What the export rule takes away from the label rules it takes away only when it is enforced.

@@ -3,9 +3,9 @@
 //! A row is news when the host says so, or when its kind is news and nobody says otherwise. Permits, sources and
 //! metadata that are unknown fail closed.
 
-use normgate_sdk::synthetic::{Making, Synthetic};
+use normgate_sdk::synthetic::Synthetic;
 use normgate_sdk::terms::{Attribution, FactState, Kind, NewsOrigin, SourceListed};
-use normgate_sdk::{Tri, surface};
+use normgate_sdk::{Tri, making, surface};
 
 normgate_sdk::policy!(candidate: judge);
 
@@ -121,15 +121,7 @@ impl Permits {
 }
 
 fn made_by_ai(item: &Candidate<'_>, t_detect: i64) -> bool {
-    let making = Making {
-        meta_label: item.aigc_meta_label(),
-        declared: item.aigc_declared(),
-        detect_ppm: item.aigc_detect_ppm(),
-        trace_explicit: item.aigc_trace_explicit(),
-        produced_here: item.aigc_produced_here(),
-        human: item.aigc_human(),
-    };
-    making.state(t_detect) != Synthetic::None
+    making!(item).state(t_detect) != Synthetic::None
 }
 
 /// Kinds that can be news; else every offer and order on push would wait for a review.

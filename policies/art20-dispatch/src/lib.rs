@@ -3,13 +3,10 @@
 //! Hours that are unknown cost nobody an order; they only have to be mended. An order refused here, and a penalty that
 //! stands, is explained.
 
-use normgate_sdk::terms::{AlgoType, Kind, PenaltyAppeal, PenaltyCause, Surface, Vehicle, Weather};
+use normgate_sdk::terms::{AlgoType, Kind, PenaltyAppeal, PenaltyCause, Surface, Weather};
+use normgate_sdk::work::{REST_DUE_D, REST_SUGGESTED_D, Ride};
 
 normgate_sdk::policy!(candidate: judge);
-
-/// Days in a row without a rest after which one is suggested, and after which one is due.
-const REST_SUGGESTED: i64 = 6;
-const REST_DUE: i64 = 7;
 
 fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
     let request = call.request;
@@ -71,22 +68,21 @@ fn order(call: &Call<'_>, item: &Candidate<'_>, rules: &mut Rules<'_>) -> bool {
         refused |= rules.daily_cap(item).block().enforced();
     }
     if let Some(days) = item.work_days_without_rest()
-        && days >= REST_SUGGESTED
+        && days >= REST_SUGGESTED_D
     {
         let hit = rules.weekly_rest(item).oblige_remind_rest_day();
-        if days >= REST_DUE && limits.rest_day_block() == RestDayBlock::Yes {
+        if days >= REST_DUE_D && limits.rest_day_block() == RestDayBlock::Yes {
             refused |= hit.block().enforced();
         }
     }
-    let vehicle = item.work_vehicle();
-    let vehicle_unknown = matches!(vehicle, Vehicle::Unknown | Vehicle::Unlisted);
-    if let (Some(metres), Some(eta)) = (item.order_distance_m(), item.order_eta_s())
-        && (vehicle == Vehicle::Ebike || vehicle_unknown)
-    {
-        let ride = (eta - item.order_handling_s().unwrap_or(0)).max(0);
-        if metres.saturating_mul(3600) > limits.ebike_m_per_h().saturating_mul(ride) {
-            refused |= rules.speed(item).because_unknown(vehicle_unknown).block().oblige_recompute_eta().enforced();
-        }
+    let ride = Ride {
+        vehicle: item.work_vehicle(),
+        distance_m: item.order_distance_m(),
+        eta_s: item.order_eta_s(),
+        handling_s: item.order_handling_s(),
+    };
+    if ride.too_fast_for_an_ebike(limits.ebike_m_per_h()) {
+        refused |= rules.speed(item).because_unknown(ride.vehicle_unknown()).block().oblige_recompute_eta().enforced();
     }
     let (eta, median) = (item.order_eta_s(), item.order_eta_p50_s());
     let pressed = |percent: i64| match (eta, median) {
