@@ -103,7 +103,7 @@ impl Campaign {
         let gate = Module::read("made.wasm", &made.bytes, Vocabulary::shipped()).map_err(BuildError::from).and_then(
             |module| {
                 // Half of them hold rows when they fail, and half are simply not there.
-                let allow = made.illegal || numbers.below(2) == 0;
+                let allow = made.illegal || numbers.position(2) == 0;
                 let config = Config {
                     on_failure: [(module.manifest.module.clone(), OnFailure::Allow)]
                         .into_iter()
@@ -123,7 +123,7 @@ impl Campaign {
             }
         };
         let trial = Trial::new(self, gate, made.illegal);
-        let first = numbers.below(REQUESTS);
+        let first = numbers.position(REQUESTS);
         let mut answer = None;
         for step in 0..self.each {
             let outcome = trial.judge((first + step) % REQUESTS, number, &mut tally);
@@ -175,9 +175,9 @@ impl Campaign {
         };
         let trial = Trial::new(self, gate, false);
         for _ in 0..CROWD_REQUESTS {
-            trial.judge(numbers.below(REQUESTS), number, &mut tally);
-            if numbers.below(4) == 0 {
-                self.bystander(numbers.below(REQUESTS), number, &mut tally);
+            trial.judge(numbers.position(REQUESTS), number, &mut tally);
+            if numbers.position(4) == 0 {
+                self.bystander(numbers.position(REQUESTS), number, &mut tally);
             }
         }
         tally.count("crowds");

@@ -78,7 +78,7 @@ impl Workshop {
 
     fn try_make(&self, numbers: &mut Numbers) -> Result<Made, String> {
         let shape = *numbers.pick(&Shape::ALL);
-        match numbers.below(20) {
+        match numbers.position(20) {
             0..5 => {
                 let memory = r#"(memory (export "memory") 64 256)"#;
                 let realloc = r#"(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)"#;
@@ -99,7 +99,7 @@ impl Workshop {
                 Ok(Made { source: "mutant", bytes: with_core(&policy.bytes, &core), illegal: false })
             }
             14..18 => {
-                let whole = if numbers.below(2) == 0 {
+                let whole = if numbers.position(2) == 0 {
                     numbers.pick(&self.policies).bytes.to_vec()
                 } else {
                     let core = spies::any(numbers)?.core;
@@ -136,17 +136,17 @@ fn smith(numbers: &mut Numbers, exports: &str, imports: Option<&str>) -> Result<
         exports: Some(text(&format!(r#"(module {exports} (func (export "{EVALUATE}") {PARAMETERS} unreachable))"#))?),
         available_imports: Some(text(imports.unwrap_or("(module)"))?),
         max_instructions: *numbers.pick(&[20, 100, 400]),
-        max_funcs: 1 + numbers.below(20),
+        max_funcs: 1 + numbers.position(20),
         // Beside the one that is exported or imported.
-        max_memories: usize::from(numbers.below(8) == 0),
+        max_memories: usize::from(numbers.position(8) == 0),
         max_memory32_bytes: 32 << 20,
         max_table_elements: 5_000,
         max_data_segments: 4,
-        disallow_traps: numbers.below(2) == 0,
+        disallow_traps: numbers.position(2) == 0,
         ..Default::default()
     };
     // Now and then everything that the engine does not know, which it must refuse.
-    if numbers.below(16) != 0 {
+    if numbers.position(16) != 0 {
         config.gc_enabled = false;
         // External references need the collector, and come with the other references.
         config.reference_types_enabled = false;
@@ -156,7 +156,7 @@ fn smith(numbers: &mut Numbers, exports: &str, imports: Option<&str>) -> Result<
         config.relaxed_simd_enabled = false;
         config.tail_call_enabled = false;
     }
-    let count = 1_024 << numbers.below(4);
+    let count = 1_024 << numbers.position(4);
     let bytes = numbers.bytes(count);
     wasm_smith::Module::new(config, &mut Unstructured::new(&bytes))
         .map(|module| module.to_bytes())
@@ -166,9 +166,9 @@ fn smith(numbers: &mut Numbers, exports: &str, imports: Option<&str>) -> Result<
 /// A core module after a few mutations, of which half keep the meaning.
 fn mutated(numbers: &mut Numbers, core: &[u8]) -> Vec<u8> {
     let mut core = core.to_vec();
-    for _ in 0..1 + numbers.below(4) {
+    for _ in 0..1 + numbers.position(4) {
         let mut mutate = WasmMutate::default();
-        mutate.seed(numbers.next()).fuel(300).preserve_semantics(numbers.below(4) == 0);
+        mutate.seed(numbers.next()).fuel(300).preserve_semantics(numbers.position(4) == 0);
         let next = mutate.run(&core).ok().and_then(|mut mutants| mutants.find_map(Result::ok));
         core = next.unwrap_or(core);
     }
@@ -178,19 +178,20 @@ fn mutated(numbers: &mut Numbers, core: &[u8]) -> Vec<u8> {
 /// A component after something happened to its bytes; `other` is what is spliced in.
 fn broken(numbers: &mut Numbers, mut bytes: Vec<u8>, other: &[u8]) -> Vec<u8> {
     let any = |numbers: &mut Numbers, bytes: &[u8]| {
-        let from = numbers.below(bytes.len());
-        from..(from + 1 + numbers.below(64)).min(bytes.len())
+        let from = numbers.position(bytes.len());
+        from..(from + 1 + numbers.position(64)).min(bytes.len())
     };
-    for _ in 0..1 + numbers.below(3) {
-        match numbers.below(8) {
+    for _ in 0..1 + numbers.position(3) {
+        match numbers.position(8) {
             // Single bits, anywhere or within the first core module, where they more often leave something to run.
             0..4 => {
-                let at = if numbers.below(2) == 0 { numbers.below(bytes.len()) } else { core_byte(numbers, &bytes) };
+                let at =
+                    if numbers.position(2) == 0 { numbers.position(bytes.len()) } else { core_byte(numbers, &bytes) };
                 if let Some(byte) = bytes.get_mut(at) {
-                    *byte ^= 1 << numbers.below(8);
+                    *byte ^= 1 << numbers.position(8);
                 }
             }
-            4 => bytes.truncate(numbers.below(bytes.len())),
+            4 => bytes.truncate(numbers.position(bytes.len())),
             5 => {
                 let range = any(numbers, &bytes);
                 let from = any(numbers, other);
@@ -218,7 +219,7 @@ fn broken(numbers: &mut Numbers, mut bytes: Vec<u8>, other: &[u8]) -> Vec<u8> {
 fn core_byte(numbers: &mut Numbers, bytes: &[u8]) -> usize {
     let core =
         sections(bytes).into_iter().find(|(id, ..)| *id == CORE_MODULE).map_or(0..bytes.len(), |(.., body)| body);
-    core.start + numbers.below(core.len())
+    core.start + numbers.position(core.len())
 }
 
 const CORE_MODULE: u8 = 1;

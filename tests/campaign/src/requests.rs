@@ -54,7 +54,7 @@ pub(crate) fn lines(seed: u64) -> Result<Vec<String>, String> {
     let mut numbers = Numbers::of(seed, u64::MAX);
     let line = |index: usize| {
         let mut request = (*numbers.pick(&requests)).clone();
-        let candidates: Vec<Value> = (0..2 + numbers.below(12))
+        let candidates: Vec<Value> = (0..2 + numbers.position(12))
             .map(|row| {
                 let mut candidate = (*numbers.pick(&rows)).clone();
                 candidate["id"] = json!(format!("c{row}"));
@@ -67,8 +67,8 @@ pub(crate) fn lines(seed: u64) -> Result<Vec<String>, String> {
             request.entry(group).or_insert_with(|| json!({}))[field] = value;
         };
         set("session", "streak_topic_id", json!(canary(seed, index)));
-        set("user", "spend_30d_fen", json!(numbers.below(1_000_000)));
-        let tags: Vec<Value> = (0..numbers.below(3)).map(|tag| json!({"tag_id": format!("t{tag}")})).collect();
+        set("user", "spend_30d_fen", json!(numbers.position(1_000_000)));
+        let tags: Vec<Value> = (0..numbers.position(3)).map(|tag| json!({"tag_id": format!("t{tag}")})).collect();
         set("user", "tags", json!(tags));
         Value::Object(request).to_string()
     };

@@ -16,7 +16,7 @@ pub(crate) struct Spy {
 
 /// One of them.
 pub(crate) fn any(numbers: &mut Numbers) -> Result<Spy, String> {
-    match numbers.below(10) {
+    match numbers.position(10) {
         0..5 => spy(numbers),
         5..8 => liar(numbers),
         _ => hog(numbers),
@@ -43,9 +43,9 @@ pub(crate) fn spy(numbers: &mut Numbers) -> Result<Spy, String> {
     };
     let end = "(i32.mul (memory.size) (i32.const 65536))";
     let kept = "(local.set $seen (global.get $kept))";
-    let (fields, realloc, body) = match numbers.below(10) {
+    let (fields, realloc, body) = match numbers.position(10) {
         0 => (memory(64), String::new(), format!("{kept} (global.set $kept (local.get $own))")),
-        1 => (memory(64), String::new(), swap(4_096 + numbers.below(7_000) * 8)),
+        1 => (memory(64), String::new(), swap(4_096 + numbers.position(7_000) * 8)),
         2 => (memory(64), String::new(), swap(4_194_296)),
         3 => {
             let grow = "(if (i32.eq (memory.size) (i32.const 64)) (then (drop (memory.grow (i32.const 16)))))";
@@ -81,7 +81,7 @@ pub(crate) fn spy(numbers: &mut Numbers) -> Result<Spy, String> {
                     (i64.store (local.get $at) (local.get $own))
                     (local.set $at (i32.add (local.get $at) (i32.const 64)))
                     (br_if $more (i32.lt_u (local.get $at) (i32.const 524288))))";
-            let trap = if numbers.below(2) == 0 { "unreachable" } else { "" };
+            let trap = if numbers.position(2) == 0 { "unreachable" } else { "" };
             let grow = "(if (i32.lt_u (memory.size) (i32.const 8)) (then (drop (memory.grow (i32.const 4)))))";
             (memory(4), String::new(), format!("{grow} {scan} {fill} {trap}"))
         }
@@ -109,15 +109,15 @@ pub(crate) fn spy(numbers: &mut Numbers) -> Result<Spy, String> {
 /// One whose answer is against the contract.
 fn liar(numbers: &mut Numbers) -> Result<Spy, String> {
     let rows = "(i32.load (local.get 9))";
-    let beyond = format!("(i32.add {rows} (i32.const {}))", numbers.below(5));
+    let beyond = format!("(i32.add {rows} (i32.const {}))", numbers.position(5));
     let row = |row: &str| format!("(i32.const {row})");
-    let (stage, lie) = match numbers.below(13) {
+    let (stage, lie) = match numbers.position(13) {
         0..4 => (0, item(&beyond, BLOCK, 0, 0)),
         4 => (1, item(&beyond, 7, 0, 0)),
         5 => (0, item(&row("-1"), DEMOTE, 1, 0)),
-        6 => (0, item(&row("0"), EFFECTS + numbers.below(60_000) as u16, 0, 0)),
+        6 => (0, item(&row("0"), EFFECTS + numbers.position(60_000) as u16, 0, 0)),
         7 => (0, item(&row("0"), DEMOTE, *numbers.pick(&[-1, 1_000_001, i64::MIN, i64::MAX]), 0)),
-        8 => (0, item(&row("0"), BLOCK, 0, 2 + numbers.below(254) as u8)),
+        8 => (0, item(&row("0"), BLOCK, 0, 2 + numbers.position(254) as u8)),
         9 => (0, format!("{} (i32.store (i32.const 1044) (i32.const 0))", item(&row("0"), BLOCK, 0, 0))),
         // A tag that is not there, and a request's effect on a row.
         10 => (0, item(&row("7"), 3, 0, 0)),
@@ -131,7 +131,7 @@ fn liar(numbers: &mut Numbers) -> Result<Spy, String> {
 /// One that takes what it can get.
 fn hog(numbers: &mut Numbers) -> Result<Spy, String> {
     let more = "(func $down (result i32) (i32.add (call $down) (i32.const 1)))";
-    let body = match numbers.below(8) {
+    let body = match numbers.position(8) {
         0 | 1 => "(loop $on (br $on))",
         2 => {
             "(loop $on (br_if $on (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
