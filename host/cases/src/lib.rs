@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use mutate::{Mutation, mutate};
 use normgate::contract::{Day, Value};
-use normgate::{Artifacts, Config, Detail, Gate, Mode, Module};
+use normgate::{Artifacts, Config, Detail, Gate, Mode, Module, Reader};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -139,7 +139,8 @@ pub fn read(text: &str) -> Result<Vec<Case>, String> {
 pub struct Runner {
     modules: Vec<Module>,
     artifacts: Option<Box<dyn Fn() -> Option<Artifacts>>>,
-    gates: HashMap<String, Arc<Gate>>,
+    /// Each with its reader, which knows the columns of the loaded norms.
+    gates: HashMap<String, Arc<(Gate, Reader)>>,
 }
 
 impl Runner {
@@ -152,8 +153,9 @@ impl Runner {
     pub fn run(&mut self, case: &Case) -> Report {
         let mut report =
             Report { case: case.case.clone(), differences: Vec::new(), error: None, fired: BTreeSet::new() };
-        let result = self.gate(case).and_then(|gate| {
-            let batch = gate.reader().read(case.request.to_string().as_bytes()).map_err(|error| error.to_string())?;
+        let result = self.gate(case).and_then(|known| {
+            let (gate, reader) = &*known;
+            let batch = reader.read(case.request.to_string().as_bytes()).map_err(|error| error.to_string())?;
             let outcome = gate.evaluate(&batch);
             serde_json::from_str::<Json>(&outcome.to_json(Detail::default())).map_err(|error| error.to_string())
         });
@@ -167,7 +169,7 @@ impl Runner {
         report
     }
 
-    fn gate(&mut self, case: &Case) -> Result<Arc<Gate>, String> {
+    fn gate(&mut self, case: &Case) -> Result<Arc<(Gate, Reader)>, String> {
         let key = format!("{:?}|{:?}|{:?}|{:?}", case.modules, case.parameters, case.config.modes, case.as_of);
         if let Some(gate) = self.gates.get(&key) {
             return Ok(Arc::clone(gate));
@@ -190,7 +192,9 @@ impl Runner {
         if let Some(artifacts) = self.artifacts.as_ref().and_then(|open| open()) {
             builder = builder.artifacts(artifacts);
         }
-        let gate = Arc::new(builder.build().map_err(|error| error.to_string())?);
+        let gate = builder.build().map_err(|error| error.to_string())?;
+        let reader = gate.reader();
+        let gate = Arc::new((gate, reader));
         self.gates.insert(key, Arc::clone(&gate));
         Ok(gate)
     }
