@@ -33,6 +33,17 @@ pub struct Override {
 }
 
 impl Override {
+    /// An override that begins now and lasts so many seconds; 0 ends the one before it.
+    pub fn starting_now(module: &str, seconds: i64, reason: String, by: String) -> Self {
+        let at_ms = now_ms();
+        Self { module: module.to_owned(), at_ms, until_ms: at_ms + seconds * 1_000, reason, by }
+    }
+
+    /// Milliseconds that are left of it; 0 or less when it is over.
+    pub fn left_ms(&self) -> i64 {
+        self.until_ms - now_ms()
+    }
+
     /// Appends the override to a file, and makes the file when it is missing.
     ///
     /// # Errors

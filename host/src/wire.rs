@@ -1,6 +1,6 @@
 //! The outcome as one JSON line.
 
-use normgate_contract::{Audience, TagAction};
+use normgate_contract::{Audience, TagAction, Text};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -20,6 +20,21 @@ pub enum Language {
     Zh,
     /// English.
     En,
+}
+
+impl Language {
+    /// A text in this language.
+    pub fn of(self, text: &Text) -> &str {
+        self.pick(&text.zh, &text.en)
+    }
+
+    /// The one of two that is of this language.
+    pub fn pick<T>(self, zh: T, en: T) -> T {
+        match self {
+            Self::Zh => zh,
+            Self::En => en,
+        }
+    }
 }
 
 /// What an answer carries beyond the decision itself.
@@ -176,12 +191,14 @@ impl Outcome {
     /// A reason in words; none for the host's own.
     pub fn explain(&self, rule: RuleRef, language: Language) -> Option<Explanation<'_>> {
         let rule = self.set.rule(rule)?;
-        let standing = rule.standing_text(&self.batch.vocabulary);
-        let (sentence, standing, remedy) = match language {
-            Language::Zh => (&rule.sentence.zh, standing.zh, &rule.remedy.zh),
-            Language::En => (&rule.sentence.en, standing.en, &rule.remedy.en),
-        };
-        Some(Explanation { sentence, standing, basis: &rule.basis, remedy, audience: rule.audience })
+        let Text { zh, en } = rule.standing_text(&self.batch.vocabulary);
+        Some(Explanation {
+            sentence: language.of(&rule.sentence),
+            standing: language.pick(zh, en),
+            basis: &rule.basis,
+            remedy: language.of(&rule.remedy),
+            audience: rule.audience,
+        })
     }
 
     /// The answer as one JSON line, without the line break.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args as ClapArgs;
-use normgate::contract::{Block, Day, Vocabulary};
+use normgate::contract::{Block, Day, Text, Vocabulary};
 use normgate::{
     Action, Cause, FULL_WEIGHT, Gate, Language, Outcome, Reader, Reason, RuleRef, Target, Verdict, embedded,
 };
@@ -67,21 +67,6 @@ fn gate() -> Result<Gate> {
 }
 
 // ---- The data -----------------------------------------------------------------------------------------------------
-
-#[derive(Deserialize)]
-struct Text {
-    zh: String,
-    en: String,
-}
-
-impl Text {
-    fn of(&self, language: Language) -> &str {
-        match language {
-            Language::Zh => &self.zh,
-            Language::En => &self.en,
-        }
-    }
-}
 
 /// A list to judge. Each view is a set of users: one user is shown row by row, several side by side.
 #[derive(Deserialize)]
@@ -250,10 +235,10 @@ impl Page {
             {
                 let viewers = view.iter().map(|name| find(name)).collect::<Result<Vec<_>>>()?;
                 let judged = viewers.iter().map(|user| judge(gate, request, user)).collect::<Result<Vec<_>>>()?;
-                let title = scene.title.of(self.language);
+                let title = self.language.of(&scene.title);
                 match (&viewers[..], &judged[..]) {
                     ([user], [judged]) => {
-                        self.heading(&mut out, &format!("{title} · {}", user.title.of(self.language)));
+                        self.heading(&mut out, &format!("{title} · {}", self.language.of(&user.title)));
                         self.rows(&mut out, judged);
                         self.aside(&mut out, judged);
                     }
@@ -264,7 +249,7 @@ impl Page {
                     }
                 }
                 if let Some(note) = &scene.note {
-                    self.paragraph(&mut out, 2, "", note.of(self.language), Ink::Dim);
+                    self.paragraph(&mut out, 2, "", self.language.of(note), Ink::Dim);
                 }
                 out.push('\n');
             }
@@ -273,10 +258,7 @@ impl Page {
     }
 
     fn say(&self, en: &'static str, zh: &'static str) -> &'static str {
-        match self.language {
-            Language::En => en,
-            Language::Zh => zh,
-        }
+        self.language.pick(zh, en)
     }
 
     fn ink(&self, ink: Ink, text: &str) -> String {
@@ -365,7 +347,7 @@ impl Page {
             .map(|row| first.titles.get(first.outcome.candidate_id(row as u32)).map_or("", String::as_str))
             .collect();
         let column = |index: usize| {
-            let head = users[index].title.of(self.language).width();
+            let head = self.language.of(&users[index].title).width();
             grid.iter().filter_map(|row| row.get(index)).map(|cell| cell.text.width()).max().unwrap_or(0).max(head) + 2
         };
         let columns: Vec<usize> = (0..users.len()).map(column).collect();
@@ -374,7 +356,7 @@ impl Page {
 
         let mut head = pad(self.say(" was", " 原"), 5) + &pad("", title_width);
         for (user, width) in users.iter().zip(&columns) {
-            head += &pad(user.title.of(self.language), *width);
+            head += &pad(self.language.of(&user.title), *width);
         }
         out.push_str(&self.ink(Ink::Dim, head.trim_end()));
         out.push('\n');
@@ -388,7 +370,7 @@ impl Page {
             out.push('\n');
         }
         let count = |(user, judged): (&&User, &Judged)| {
-            format!("{} {}/{rows}", user.title.of(self.language), judged.outcome.shown)
+            format!("{} {}/{rows}", self.language.of(&user.title), judged.outcome.shown)
         };
         let shown: Vec<String> = users.iter().zip(judged).map(count).collect();
         self.paragraph(out, 5, self.say("may be shown: ", "可展示:"), &shown.join(" · "), Ink::Plain);
@@ -411,7 +393,7 @@ impl Page {
                 self.paragraph(
                     out,
                     5,
-                    &format!("{}{}", user.title.of(self.language), self.say(": ", ":")),
+                    &format!("{}{}", self.language.of(&user.title), self.say(": ", ":")),
                     &duties.join(" · "),
                     Ink::Plain,
                 );
@@ -479,7 +461,7 @@ impl Page {
     }
 
     fn word<'w>(&'w self, words: &'w BTreeMap<String, Text>, code: &'w str) -> &'w str {
-        words.get(code).map_or(code, |text| text.of(self.language))
+        words.get(code).map_or(code, |text| self.language.of(text))
     }
 
     /// The sentence of a rule, with its article and id.

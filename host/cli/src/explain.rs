@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
-use normgate::contract::{Audience, Block, Rule, Text, Vocabulary};
+use normgate::contract::{Audience, Block, Rule, Vocabulary};
 use normgate::{Action, HOST_FAILURE, Language, Outcome, RuleRef, Verdict};
 
 use crate::eval::Lang;
@@ -75,14 +75,7 @@ struct Words(Language);
 
 impl Words {
     fn say<'t>(&self, en: &'t str, zh: &'t str) -> &'t str {
-        match self.0 {
-            Language::En => en,
-            Language::Zh => zh,
-        }
-    }
-
-    fn of<'t>(&self, text: &'t Text) -> &'t str {
-        self.say(&text.en, &text.zh)
+        self.0.pick(zh, en)
     }
 
     fn outcome(&self, outcome: &Outcome, only: Option<&str>) {
@@ -140,10 +133,10 @@ impl Words {
     }
 
     fn rule(&self, rule: &Rule, indent: &str) {
-        println!("{indent}{} {}", self.audience(rule.audience), self.of(&rule.sentence));
+        println!("{indent}{} {}", self.audience(rule.audience), self.0.of(&rule.sentence));
         let standing = rule.standing_text(Vocabulary::shipped());
-        println!("{indent}{} {}", self.say("why:", "依据:"), self.of(&standing));
-        println!("{indent}{} {}", self.say("what to do:", "救济:"), self.of(&rule.remedy));
+        println!("{indent}{} {}", self.say("why:", "依据:"), self.0.of(&standing));
+        println!("{indent}{} {}", self.say("what to do:", "救济:"), self.0.of(&rule.remedy));
     }
 
     fn audience(&self, audience: Audience) -> &'static str {

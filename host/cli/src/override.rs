@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
@@ -42,15 +42,13 @@ pub(crate) fn record_of(config: &Path) -> PathBuf {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let path = record_of(&args.config);
     let known = Override::read(&path).with_context(|| path.display().to_string())?;
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
     let Some(module) = &args.module else {
-        let mut in_force = known.iter().filter(|entry| entry.until_ms > now_ms).peekable();
+        let mut in_force = known.iter().filter(|entry| entry.left_ms() > 0).peekable();
         if in_force.peek().is_none() {
             println!("no override is in force ({})", path.display());
         }
         for entry in in_force {
-            let left = (entry.until_ms - now_ms) / 1_000;
-            println!("{}  {left} s left  by {}: {}", entry.module, entry.by, entry.reason);
+            println!("{}  {} s left  by {}: {}", entry.module, entry.left_ms() / 1_000, entry.by, entry.reason);
         }
         return Ok(ExitCode::SUCCESS);
     };
@@ -72,8 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         eprintln!("normgate: `{module}` is not among the modules that this program carries; check the spelling");
     }
     let by = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into());
-    let entry = Override { module: module.clone(), at_ms: now_ms, until_ms: now_ms + seconds * 1_000, reason, by };
-    entry.append(&path).with_context(|| path.display().to_string())?;
+    Override::starting_now(module, seconds, reason, by).append(&path).with_context(|| path.display().to_string())?;
     match seconds {
         0 => println!("{module}: the override ends ({})", path.display()),
         seconds => println!("{module}: in shadow for {seconds} s ({})", path.display()),
