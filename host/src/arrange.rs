@@ -40,11 +40,15 @@ impl Outcome {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn arrange(&self) -> Slate {
+        let mut hinted = vec![false; self.batch.candidates()];
+        for (target, _) in &self.promote {
+            if let Target::Candidate(row) = target {
+                hinted[*row as usize] = true;
+            }
+        }
         let ranking = self.verdicts[..self.shown].iter();
-        let (promoted, others): (Vec<_>, Vec<_>) = ranking.partition(|verdict| {
-            let target = Target::Candidate(verdict.row);
-            verdict.judgement.demotion.is_none() && self.promote.iter().any(|(promoted, _)| *promoted == target)
-        });
+        let (promoted, others): (Vec<_>, Vec<_>) =
+            ranking.partition(|verdict| verdict.judgement.demotion.is_none() && hinted[verdict.row as usize]);
         let mut rows: Vec<u32> = promoted.into_iter().chain(others).map(|verdict| verdict.row).collect();
         let mut needed = vec![false; self.batch.candidates()];
         let mut unmet = Vec::new();
@@ -52,15 +56,17 @@ impl Outcome {
             let satisfies = self.satisfying(constraint);
             let slots = usize::try_from(constraint.slots).unwrap_or(0).min(rows.len());
             let count = usize::try_from(constraint.count).unwrap_or(0);
-            let mut found: Vec<u32> =
-                rows.iter().copied().filter(|row| satisfies[*row as usize]).take(count.min(slots)).collect();
+            let satisfying = |rows: &[u32], most: usize| -> Vec<u32> {
+                rows.iter().copied().filter(|row| satisfies[*row as usize]).take(most).collect()
+            };
+            let (first, rest) = rows.split_at(slots);
+            let here = satisfying(first, count.min(slots));
+            let below = satisfying(rest, count.min(slots) - here.len());
             // Of the first slots, keep what is needed already and drop the last of the others.
-            for row in &found {
+            for row in here.iter().chain(&below) {
                 needed[*row as usize] = true;
             }
-            let (first, rest) = rows.split_at(slots);
-            let lifted: Vec<u32> = rest.iter().copied().filter(|row| found.contains(row)).collect();
-            let mut room = lifted.len();
+            let mut room = below.len();
             let mut dropped: Vec<u32> = Vec::with_capacity(room);
             let mut kept: Vec<u32> = Vec::with_capacity(rows.len());
             for &row in first.iter().rev() {
@@ -73,13 +79,13 @@ impl Outcome {
             }
             kept.reverse();
             // Where the other constraints leave no room, the lowest-placed rows stay where they were.
-            let (lifted, left) = lifted.split_at(lifted.len() - room);
-            found.truncate(found.len() - left.len());
+            let lifted = &below[..below.len() - room];
+            let found = here.len() + lifted.len();
             let rest = rest.iter().copied().filter(|row| !lifted.contains(row));
             rows =
                 kept.into_iter().chain(lifted.iter().copied()).chain(dropped.into_iter().rev()).chain(rest).collect();
-            if found.len() < count {
-                unmet.push(Unmet { constraint: constraint.clone(), found: found.len() as i64 });
+            if found < count {
+                unmet.push(Unmet { constraint: constraint.clone(), found: found as i64 });
             }
         }
         Slate { rows, unmet }

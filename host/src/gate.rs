@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use normgate_contract::{Day, Law, Owner, Stage, Vocabulary};
+use normgate_contract::{Day, Law, Manifest, Owner, Stage, Vocabulary};
 use tracing::warn;
 
 use crate::batch::{Batch, Reader};
@@ -255,8 +255,9 @@ impl Gate {
         }
         let limits = self.sandbox.limits();
         let own = policy.granted.fuel.map_or(limits.fuel, |granted| granted.min(limits.fuel));
+        let used_up = || Err((FailureKind::Budget, "the work of this request is used up".to_owned()));
         if budget == 0 {
-            return (Err((FailureKind::Budget, "the work of this request is used up".into())), 0);
+            return (used_up(), 0);
         }
         let mut enforced = vec![0u8; parts.len().div_ceil(8)];
         for (rule, _) in parts.iter().enumerate().filter(|(_, part)| **part == Part::Enforced) {
@@ -278,9 +279,7 @@ impl Gate {
             })
         });
         let answer = match answer {
-            Err((FailureKind::Fuel, _)) if allowance.fuel < own => {
-                Err((FailureKind::Budget, "the work of this request is used up".into()))
-            }
+            Err((FailureKind::Fuel, _)) if allowance.fuel < own => used_up(),
             Ok(answer) if answer.rows.len() > items => {
                 Err((FailureKind::Output, format!("{} items; at most {items} make sense here", answer.rows.len())))
             }
@@ -309,21 +308,25 @@ impl Turn {
             let plan = &policy.resolved[0].plan;
             let asked =
                 (scope == Scope::In || manifest.law == Law::Other) && (!gate.applicability || plan.applies(batch));
-            let mut parts = parts_of(policy, batch, at_ms);
-            if let Some(entry) = overrides.iter().find(|entry| entry.covers(manifest, now)) {
-                parts.iter_mut().filter(|part| **part == Part::Enforced).for_each(|part| *part = Part::Shadow);
-                if index < gate.set.judging {
-                    notices.push(entry.notice(manifest));
-                }
+            let overridden = overrides.iter().find(|entry| entry.covers(manifest, now));
+            if index < gate.set.judging {
+                notices.extend(overridden.map(|entry| entry.notice(manifest)));
             }
-            (asked && parts.iter().any(|part| *part != Part::Silent)).then_some(parts)
+            if !asked {
+                return None;
+            }
+            let mut parts = parts_of(policy, batch, at_ms);
+            if overridden.is_some() {
+                parts.iter_mut().filter(|part| **part == Part::Enforced).for_each(|part| *part = Part::Shadow);
+            }
+            parts.iter().any(|part| *part != Part::Silent).then_some(parts)
         });
         let parts = parts.collect();
         let adopted = gate.set.policies.iter().map(|policy| {
             let manifest = &policy.module.manifest;
             !manifest.overlays.is_empty()
                 && in_force(manifest.effective_from, manifest.effective_until, at_ms)
-                && manifest.pack.as_ref().is_some_and(|p| batch.request_has("request.provider.norms_adopted", p))
+                && adopted(manifest, batch)
         });
         Self { parts, adopted: adopted.collect(), budget: std::cell::Cell::new(gate.sandbox.limits().budget) }
     }
@@ -424,11 +427,16 @@ fn scope(batch: &Batch) -> Scope {
     if elsewhere || none { Scope::Out } else { Scope::In }
 }
 
+/// Whether a provider adopted a sector norm (Art 5). What is none needs no adoption.
+fn adopted(manifest: &Manifest, batch: &Batch) -> bool {
+    manifest.pack.as_ref().is_none_or(|pack| batch.request_has("request.provider.norms_adopted", pack))
+}
+
 /// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode.
 fn parts_of(policy: &Loaded, batch: &Batch, at_ms: i64) -> Vec<Part> {
     let manifest = &policy.module.manifest;
     let module_in_force = in_force(manifest.effective_from, manifest.effective_until, at_ms);
-    let adopted = manifest.pack.as_ref().is_none_or(|pack| batch.request_has("request.provider.norms_adopted", pack));
+    let adopted = adopted(manifest, batch);
     (manifest.rules.iter().zip(&policy.shadowed))
         .map(|(rule, shadowed)| {
             let in_force = in_force(rule.effective_from, rule.effective_until, at_ms);

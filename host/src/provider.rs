@@ -36,8 +36,20 @@ const FACTS: [(&str, Stricter); 8] = [
     ("request.provider.dispatch_rules_published", Stricter::Smaller),
 ];
 
-/// The configured facts, as the columns of a request.
-pub(crate) struct Facts(Batch);
+/// The configured facts.
+pub(crate) struct Facts {
+    /// As the columns of a request.
+    batch: Batch,
+    /// The columns that are configured, with their values.
+    configured: Vec<Fact>,
+}
+
+struct Fact {
+    name: &'static str,
+    index: usize,
+    stricter: Stricter,
+    value: serde_json::Value,
+}
 
 impl Facts {
     /// Reads `[provider]`; none when nothing is configured.
@@ -56,26 +68,26 @@ impl Facts {
             let field = path.trim_start_matches("provider.").trim_start_matches("ctx.");
             wrong(field, message)
         })?;
-        Ok(Some(Self(batch)))
+        let configured = FACTS.into_iter().filter_map(|(name, stricter)| {
+            let (index, _) = vocabulary.column(name)?;
+            let value = batch.value(index, 0);
+            (!value.is_null()).then_some(Fact { name, index, stricter, value })
+        });
+        Ok(Some(Self { configured: configured.collect(), batch }))
     }
 
     /// SHA-256 of what is configured, for the policy set's digest.
     pub(crate) fn digest(&self) -> String {
-        hex(&Sha256::digest(self.0.canonical()))
+        hex(&Sha256::digest(self.batch.canonical()))
     }
 
     /// The request with the configured facts. Where it says otherwise, the stricter of the two is judged, and a notice says so.
     pub(crate) fn apply(&self, request: &Batch) -> (Batch, Vec<Notice>) {
         let mut batch = request.clone();
         let mut notices = Vec::new();
-        for (name, stricter) in FACTS {
-            let Some((index, _)) = self.0.vocabulary.column(name) else { continue };
-            let ours = self.0.value(index, 0);
-            if ours.is_null() {
-                continue;
-            }
-            let theirs = request.value(index, 0);
-            if theirs != ours && !theirs.is_null() {
+        for Fact { name, index, stricter, value: ours } in &self.configured {
+            let theirs = request.value(*index, 0);
+            if theirs != *ours && !theirs.is_null() {
                 notices.push(Notice {
                     code: "provider-fact",
                     policy: None,
@@ -85,13 +97,13 @@ impl Facts {
                     ),
                 });
             }
-            batch.columns[index] = self.join(&mut batch, index, stricter).map(Arc::new);
+            batch.columns[*index] = self.join(&mut batch, *index, *stricter).map(Arc::new);
         }
         (batch, notices)
     }
 
     fn join(&self, batch: &mut Batch, index: usize, stricter: Stricter) -> Option<Column> {
-        let ours = self.0.columns[index].as_deref()?;
+        let ours = self.batch.columns[index].as_deref()?;
         let theirs = batch.columns[index].clone();
         Some(match (ours, theirs.as_deref(), stricter) {
             (Column::Integer { known, values }, Some(Column::Integer { known: said, values: other }), _)
@@ -113,7 +125,7 @@ impl Facts {
                 let strings = Arc::make_mut(&mut batch.strings);
                 let mut codes: Vec<u32> = ours.row(0).unwrap_or_default().to_vec();
                 for code in codes.iter_mut().filter(|code| **code & OPEN_TERM != 0) {
-                    *code = strings.intern(self.0.strings.text(*code & !OPEN_TERM)) | OPEN_TERM;
+                    *code = strings.intern(self.batch.strings.text(*code & !OPEN_TERM)) | OPEN_TERM;
                 }
                 if let Some(Column::Terms(theirs)) = theirs
                     && let Some(said) = theirs.row(0)

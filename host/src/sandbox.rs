@@ -366,19 +366,27 @@ impl Sandbox {
         call: Call<'_>,
         allowance: Allowance,
     ) -> (Result<Answer, (FailureKind, String)>, u64) {
-        let mut store = self.store(allowance);
-        // Fuel is set immediately before the guest runs.
-        if let Err(error) = store.set_fuel(allowance.fuel) {
-            return (Err((FailureKind::Trap, error.to_string())), 0);
-        }
         // The instance dies with the store, whatever happened.
-        let answer = compiled
-            .pre
-            .instantiate(&mut store)
-            .and_then(|policy| policy.normgate_policy_judging().call_evaluate(&mut store, call));
-        let used = allowance.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
-        (answer.map_err(|error| classify(&error)), used)
+        let mut store = self.store(allowance);
+        fuelled(&mut store, allowance.fuel, |store| {
+            compiled.pre.instantiate(&mut *store)?.normgate_policy_judging().call_evaluate(store, call)
+        })
     }
+}
+
+/// Runs guest code on so much fuel, which is set immediately before. The second of the pair is the fuel that it used, whatever
+/// came of it.
+fn fuelled<T>(
+    store: &mut Store<StoreLimits>,
+    fuel: u64,
+    run: impl FnOnce(&mut Store<StoreLimits>) -> wasmtime::Result<T>,
+) -> (Result<T, (FailureKind, String)>, u64) {
+    if let Err(error) = store.set_fuel(fuel) {
+        return (Err((FailureKind::Trap, error.to_string())), 0);
+    }
+    let result = run(store);
+    let used = fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+    (result.map_err(|error| classify(&error)), used)
 }
 
 #[allow(

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use normgate_contract::REQUEST_ROW;
 use wasmtime::{Store, StoreLimits};
 
-use super::{Allowance, Answer, Call, Compiled, FailureKind, Sandbox, classify};
+use super::{Allowance, Answer, Call, Compiled, FailureKind, Sandbox, fuelled};
 use crate::bindings::Policy;
 
 #[deprecated = "this build of normgate is WEAKENED: it protects nobody, and is for `make hostile WEAK=1` alone"]
@@ -33,23 +33,19 @@ impl Sandbox {
         store.set_epoch_deadline(self.limits.deadline_ticks);
         // Whoever comes first may use up the work of everybody.
         let fuel = self.limits.budget;
-        if let Err(error) = store.set_fuel(fuel) {
-            return (Err((FailureKind::Trap, error.to_string())), 0);
-        }
-        let answer = match policy {
-            Some(policy) => Ok(policy),
-            None => compiled.pre.instantiate(&mut store),
-        }
-        .and_then(|policy| {
-            let answer = policy.normgate_policy_judging().call_evaluate(&mut store, call)?;
+        let (answer, used) = fuelled(&mut store, fuel, |store| {
+            let policy = match policy {
+                Some(policy) => policy,
+                None => compiled.pre.instantiate(&mut *store)?,
+            };
+            let answer = policy.normgate_policy_judging().call_evaluate(store, call)?;
             Ok((policy, answer))
         });
-        let used = fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         let answer = answer.map(|(policy, answer)| {
             *kept() = Some((store, policy));
             answer
         });
-        (answer.map_err(|error| classify(&error)), used)
+        (answer, used)
     }
 }
 
