@@ -49,7 +49,7 @@ enum Command {
         association: String,
         /// Its public keys, for itself and its modules
         #[arg(long = "key", value_name = "NAME.pub", required = true)]
-        keys: Vec<PathBuf>,
+        own: Vec<PathBuf>,
         /// Its public keys for data bundles, where these differ
         #[arg(long = "data-key", value_name = "NAME.pub")]
         data_keys: Vec<PathBuf>,
@@ -230,9 +230,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             );
             Ok(ExitCode::SUCCESS)
         }
-        Command::Delegate { repository, association, keys, data_keys, namespaces, threshold, hand } => {
+        Command::Delegate { repository, association, own, data_keys, namespaces, threshold, hand } => {
             let publisher = Publisher::open(repository)?;
-            publisher.delegate(association, namespaces, &public(keys)?, &public(data_keys)?, *threshold)?;
+            publisher.delegate(association, namespaces, &public(own)?, &public(data_keys)?, *threshold)?;
             hand.sign(&publisher)
         }
         Command::Add {

@@ -425,8 +425,10 @@ impl Store {
 
     /// A rename is on the disk when its folder is.
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
-        let dir = if folder.is_empty() { self.dir.try_clone()? } else { self.dir.open_dir(folder)? };
-        if cfg!(unix) { dir.into_std_file().sync_all() } else { Ok(()) }
+        if cfg!(unix) {
+            self.dir.open(if folder.is_empty() { "." } else { folder })?.sync_all()?;
+        }
+        Ok(())
     }
 }
 
