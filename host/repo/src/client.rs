@@ -147,7 +147,7 @@ impl Verified {
                         .charter
                         .files
                         .iter()
-                        .filter(|listed| listed.file.id() == *name)
+                        .filter(|listed| listed.file.id() == *name && listed.file.kind != Kind::Cases)
                         .max_by_key(|l| l.file.release);
                     let (role, file) =
                         newest.map_or(("targets".into(), name.clone()), |l| (l.role.clone(), l.file.to_string()));

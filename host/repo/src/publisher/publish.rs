@@ -113,27 +113,38 @@ impl Publisher {
         // 2. Whether it holds together, before anybody sees it.
         let state = self.state(&|role| roles.iter().any(|name| name == role))?;
         self.hold(&state)?;
-        // 3. The roles, each under a name that nobody reads yet.
+        let snapshot = self.release(&roles, &state.root, keys, &[])?;
+        Ok(Published { roles, waiting, snapshot })
+    }
+
+    /// TEST ONLY: publishes everything that is staged, however few have signed it and whatever it says, under a snapshot that leaves
+    /// some roles out. It is what somebody with stolen keys could do.
+    #[cfg(feature = "faults")]
+    #[doc(hidden)]
+    pub fn publish_anyway(&self, keys: &Keyring, omitted: &[&str]) -> Result<u64> {
+        self.sign(keys)?;
+        let root = self.known_root()?;
+        self.release(&self.staged_roles()?, &root, keys, omitted)
+    }
+
+    /// Writes these staged roles, each under a name that nobody reads yet, and then the snapshot and the timestamp, which make
+    /// them seen.
+    fn release(&self, roles: &[String], root: &Signed<Root>, keys: &Keyring, omitted: &[&str]) -> Result<u64> {
+        // A role that was withdrawn keeps its line: a platform that has seen the line takes a snapshot without it for tampering.
         let mut meta = self.snapshot()?.map(|snapshot| snapshot.signed.meta).unwrap_or_default();
-        for role in &roles {
-            let (bytes, version) = if role == "root" {
-                (to_json(&state.root)?, version_of(&state.root))
-            } else {
-                let Some(staged) = self.staged(role)? else { continue };
-                (to_json(&staged)?, version_of(&staged))
-            };
-            write(&self.metadata(&self.file_of(role, version)), &bytes)?;
-            if role != "root" {
+        for role in roles {
+            if role == "root" {
+                write(&self.metadata(&self.file_of(role, version_of(root))), &to_json(root)?)?;
+            } else if let Some(staged) = self.staged(role)? {
+                let (bytes, version) = (to_json(&staged)?, version_of(&staged));
+                write(&self.metadata(&self.file_of(role, version)), &bytes)?;
                 meta.insert(format!("{role}.json"), metafile(version, &bytes)?);
             }
         }
-        // 4. The snapshot and the timestamp, which make them seen. A role that was withdrawn keeps its line: a platform that has
-        //    seen the line takes a snapshot without it for tampering.
-        let snapshot = self.next_snapshot(&state.root, meta, keys)?;
-        for role in &roles {
-            self.unstage(role)?;
-        }
-        Ok(Published { roles, waiting, snapshot })
+        meta.retain(|file, _| !omitted.iter().any(|role| file.strip_suffix(".json") == Some(role)));
+        let snapshot = self.next_snapshot(root, meta, keys)?;
+        roles.iter().try_for_each(|role| self.unstage(role))?;
+        Ok(snapshot)
     }
 
     /// Says once more that nothing newer exists: a new timestamp, and a new snapshot where the old one has lived half its life.
