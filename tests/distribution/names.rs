@@ -69,10 +69,11 @@ fn the_top_role_and_an_association_sign_no_files() {
 
 #[test]
 fn a_pattern_that_crosses_namespaces_is_refused() {
-    for (name, role, pattern, sentence) in [
+    for (name, role, which, pattern, sentence) in [
         (
             "glob-all",
             "targets",
+            0,
             "*",
             "repository national, authority national, role targets, file 2.targets.json: it delegates `*` to film-club; only a \
              pattern of the form NAME/* is taken",
@@ -80,6 +81,7 @@ fn a_pattern_that_crosses_namespaces_is_refused() {
         (
             "glob-part",
             "targets",
+            0,
             "film-*/*",
             "repository national, authority national, role targets, file 2.targets.json: it delegates `film-*/*` to film-club; only \
              a pattern of the form NAME/* is taken",
@@ -87,20 +89,22 @@ fn a_pattern_that_crosses_namespaces_is_refused() {
         (
             "glob-foreign",
             "film-club",
-            "other/modules/*",
+            1,
+            "other/data/*",
             "repository national, authority film-club, role film-club, file 2.film-club.json: it delegates the namespace `other`, \
              which is not its own; its own are film-club",
         ),
         (
             "glob-wide",
             "film-club",
+            0,
             "film-club/*",
             "repository national, authority film-club, role film-club, file 2.film-club.json: it delegates `film-club/*` to \
              film-club-modules; only a pattern of the form NAME/modules/* is taken",
         ),
     ] {
         let scene = Scene::taken(name);
-        scene.forge(role, |signed| signed["delegations"]["roles"][0]["paths"] = json!([pattern]));
+        scene.forge(role, |signed| signed["delegations"]["roles"][which]["paths"] = json!([pattern]));
         scene.publish_anyway();
         assert_eq!(scene.refused(), sentence);
     }
@@ -118,13 +122,15 @@ fn no_role_is_called_like_a_top_role_and_nobody_delegates_further() {
     );
 
     let scene = Scene::taken("further");
-    scene.forge("film-club", |signed| signed["delegations"]["roles"][1]["name"] = json!("other-data"));
+    scene.forge("film-club-modules", |signed| {
+        signed["delegations"] = json!({"keys": {}, "roles": [{"name": "film-club-friends", "keyids": [], "threshold": 1,
+            "paths": ["film-club/modules/*"], "terminating": true}]});
+    });
     scene.publish_anyway();
-    let sentence = scene.refused();
     assert_eq!(
-        sentence,
-        "repository national, authority film-club, role film-club, file 2.film-club.json: it delegates to `other-data`; an \
-         association has film-club-modules and film-club-data and no other role"
+        scene.refused(),
+        "repository national, authority film-club, role film-club-modules, file 2.film-club-modules.json: it delegates further; \
+         nobody may after an association"
     );
 }
 

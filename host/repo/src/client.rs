@@ -64,8 +64,7 @@ pub(crate) async fn load(trust: &Trust, datastore: &Path, floor: &Floor, bounds:
         Ok(Ok(repository)) => repository,
         Ok(Err(error)) => return Err(explain(trust, &watched.seen(), &error)),
         Err(_) => {
-            let why =
-                format!("the repository took longer than {} s; the last good generation stays", bounds.total.as_secs());
+            let why = format!("the repository took longer than {:?}; the last good generation stays", bounds.total);
             let seen = watched.seen();
             return Err(refusal(trust, role_in(&seen.last), file_in(&seen.last), why));
         }
@@ -128,7 +127,7 @@ impl Verified {
             Ok(Err(error)) => {
                 Err(refuse(format!("{}; the repository must serve the file that was signed", cause(&error))))
             }
-            Err(_) => Err(refuse(format!("it took longer than {} s", self.bounds.total.as_secs()))),
+            Err(_) => Err(refuse(format!("it took longer than {:?}", self.bounds.total))),
         }
     }
 
