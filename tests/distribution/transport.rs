@@ -37,7 +37,7 @@ fn serve(folder: PathBuf, file: &'static str, harm: Harm) -> String {
 fn answer(mut stream: TcpStream, folder: &std::path::Path, file: &str, harm: Harm) -> Option<()> {
     let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
     let path = lines.next()?.ok()?.split(' ').nth(1)?.trim_start_matches('/').to_owned();
-    while lines.next()?.ok()? != "" {}
+    while !lines.next()?.ok()?.is_empty() {}
     if path == file {
         let head = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{";
         match harm {

@@ -16,6 +16,7 @@ mod error;
 mod fault;
 pub mod keys;
 pub mod names;
+#[cfg(feature = "oci")]
 pub mod oci;
 pub mod publisher;
 mod release;

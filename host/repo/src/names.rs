@@ -73,7 +73,7 @@ pub fn pattern(namespace: &str, duty: Duty) -> String {
 }
 
 /// The namespace of a pattern, if it is exactly the one that the duty has over some namespace.
-pub fn namespace_of<'a>(text: &'a str, duty: Duty) -> Option<&'a str> {
+pub fn namespace_of(text: &str, duty: Duty) -> Option<&str> {
     let (namespace, _) = text.split_once('/')?;
     (is_name(namespace) && pattern(namespace, duty) == text).then_some(namespace)
 }

@@ -64,7 +64,7 @@ pub(crate) struct Watched {
 #[derive(Clone, Debug)]
 enum Inner {
     Directory(PathBuf),
-    Http(HttpTransport),
+    Http(Box<HttpTransport>),
 }
 
 type Fetched = Result<Bytes, TransportError>;
@@ -74,9 +74,9 @@ impl Watched {
         let inner = match location.to_file_path() {
             Ok(path) if location.scheme() == "file" => Inner::Directory(path),
             // One try more than none: what fails twice is for the next sync.
-            _ => Inner::Http(
+            _ => Inner::Http(Box::new(
                 HttpTransportBuilder::new().timeout(bounds.request).connect_timeout(bounds.request).tries(2).build(),
-            ),
+            )),
         };
         Self { inner, location: location.clone(), bounds, seen: Arc::default() }
     }
