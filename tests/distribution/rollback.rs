@@ -95,6 +95,10 @@ fn a_frozen_repository_expires_and_the_last_good_generation_stays() {
          `normgate repo refresh`, or an old state is being served"
     );
     assert_eq!(scene.in_force(), [(1, "1.0.0".to_owned())]);
+    // Nobody has to ask: what was taken says itself when it expires.
+    let heard = &scene.store().status().unwrap()["national"];
+    let expired = normgate_repo::store::Heard { why: None, ..heard.clone() }.stale(heard.expires_ms);
+    assert!(expired.unwrap().starts_with("what was taken expired on "));
     // Once it is refreshed, all is well again.
     scene.publisher().refresh(&scene.all()).unwrap();
     assert!(scene.sync().refused.is_empty());

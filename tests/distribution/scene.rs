@@ -1,7 +1,7 @@
 //! A regulator's repository with two associations, and a platform that has taken its first state.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use normgate::Config;
@@ -45,24 +45,42 @@ impl Scene {
     /// Two associations: `film-club`, which has shipped a module, and `other`, which has not. Two keys of `root-1`, `root-2`,
     /// `root-3` sign the root.
     pub(crate) fn new(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("distribution").join(name);
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).unwrap();
-        let scene = Self { location: "norms".into(), more: String::new(), bounds: quick(), folder };
-        let publisher = Publisher::init(&scene.path("norms"), &scene.path("keys"), 3, 2).unwrap();
-        for name in ["film-club", "other"] {
-            let key = scene.key(name);
-            publisher.delegate(name, &[], &[key], &[], 1).unwrap();
-        }
-        scene.add("1.0.0");
-        publisher.publish(&scene.all()).unwrap();
-        scene
+        static MADE: OnceLock<PathBuf> = OnceLock::new();
+        let made = MADE.get_or_init(|| {
+            let scene = Self::at("made");
+            let publisher = Publisher::init(&scene.path("norms"), &scene.path("keys"), 3, 2).unwrap();
+            for name in ["film-club", "other"] {
+                let key = scene.key(name);
+                publisher.delegate(name, &[], &[key], &[], 1).unwrap();
+            }
+            scene.add("1.0.0");
+            publisher.publish(&scene.all()).unwrap();
+            scene.folder
+        });
+        Self::like(made, name)
     }
 
     /// The same after a first sync.
     pub(crate) fn taken(name: &str) -> Self {
-        let scene = Self::new(name);
-        assert_eq!(scene.sync().generation, Some(1));
+        static TAKEN: OnceLock<PathBuf> = OnceLock::new();
+        let taken = TAKEN.get_or_init(|| {
+            let scene = Self::new("made-and-taken");
+            assert_eq!(scene.sync().generation, Some(1));
+            scene.folder
+        });
+        Self::like(taken, name)
+    }
+
+    fn at(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("distribution").join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        Self { location: "norms".into(), more: String::new(), bounds: quick(), folder }
+    }
+
+    fn like(made: &Path, name: &str) -> Self {
+        let scene = Self::at(name);
+        copy(made, &scene.folder);
         scene
     }
 

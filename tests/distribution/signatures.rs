@@ -136,6 +136,22 @@ fn a_revoked_association_is_dropped_and_its_keys_count_for_nothing() {
 }
 
 #[test]
+fn an_association_that_comes_back_begins_anew() {
+    let scene = Scene::taken("comes-back");
+    scene.ship("1.1.0");
+    assert!(scene.sync().switched);
+    scene.publisher().revoke("film-club").unwrap();
+    scene.publisher().publish(&scene.all()).unwrap();
+    assert!(scene.sync().switched);
+    let new = scene.key("new-club");
+    scene.publisher().delegate("film-club", &[], &[new], &[], 1).unwrap();
+    scene.ship("1.2.0");
+    let synced = scene.sync();
+    assert!(synced.refused.is_empty(), "{synced:?}");
+    assert_eq!(scene.in_force(), [(1, "1.2.0".to_owned())]);
+}
+
+#[test]
 fn a_key_that_was_replaced_signs_nothing_more() {
     let scene = Scene::taken("replaced");
     let new = scene.key("new");

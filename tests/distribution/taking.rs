@@ -237,7 +237,10 @@ fn a_module_of_a_store_that_was_changed_is_not_loaded() {
     let entry = std::fs::read_dir(scene.path("store/modules")).unwrap().next().unwrap().unwrap().path();
     std::fs::write(&entry, club("6.6.6")).unwrap();
     let error = scene.store().generation().unwrap_err().to_string();
-    assert!(error.contains("the module film-club/night-films is missing or changed"), "{error}");
+    assert!(error.contains("the module film-club/night-films is missing or changed; sync again"), "{error}");
+    let synced = scene.sync();
+    assert!(synced.switched && synced.notices == [error], "{synced:?}");
+    assert_eq!(scene.in_force(), [(1, "1.0.0".to_owned())]);
 }
 
 #[cfg(unix)]

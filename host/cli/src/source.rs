@@ -68,7 +68,7 @@ impl Source {
         }
         let store = Store::open(path)?;
         for (repository, heard) in store.status()? {
-            if let Some(why) = heard.why {
+            if let Some(why) = heard.stale(normgate_repo::now_ms()) {
                 eprintln!("normgate: {repository} is stale: {why}");
             }
         }

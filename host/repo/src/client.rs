@@ -88,9 +88,13 @@ pub(crate) async fn load(trust: &Trust, datastore: &Path, floor: &Floor, bounds:
     };
     verified.hold_floor(floor, "which was taken before", &file_of)?;
     verified.hold_floor(&trust.minimum, "the minimum that came with the trust anchor", &file_of)?;
-    // A role that is gone keeps its floor, in case that it comes back.
+    // A role that is gone keeps its floor, in case that it comes back. An association that is delegated to anew begins anew with its
+    // releases; that no old state passes for this is seen from the roles.
     for (name, version) in floor {
-        verified.versions.entry(name.clone()).or_insert(*version);
+        let delegated = |(namespace, _): (&str, &str)| verified.charter.association_of(namespace).is_some();
+        if name.split_once('/').is_none_or(delegated) {
+            verified.versions.entry(name.clone()).or_insert(*version);
+        }
     }
     Ok(verified)
 }

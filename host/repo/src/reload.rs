@@ -9,12 +9,14 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use normgate::contract::Day;
+
 use crate::clock::{day_at, now_ms};
 use crate::error::Result;
 use crate::store::{Generation, Store};
 
-/// What was last handed on: the generation, and of it what was in force.
-type Known = (u64, Vec<String>);
+/// What was last looked at: the generation, the day, and what was in force on it.
+type Known = (u64, Option<Day>, Vec<String>);
 
 /// Finds out whether a store has something new: another generation, or a day on which another release of one comes into force.
 #[derive(Debug)]
@@ -34,15 +36,20 @@ impl Watch {
     /// # Errors
     /// When the store cannot be read. What was handed on before is still good.
     pub fn poll(&mut self) -> Result<Option<Generation>> {
-        let Some(generation) = self.store.generation()? else { return Ok(None) };
-        let in_force = day_at(now_ms()).map(|today| generation.in_force(today)).unwrap_or_default();
-        let digests = in_force.iter().map(|entry| entry.digest.clone()).collect();
-        let now = Some((generation.number, digests));
-        if self.known == now {
+        let today = day_at(now_ms());
+        // Usually nothing happened, and nothing needs to be read to know it.
+        let current = self.store.current()?;
+        let unchanged = |(number, day, _): &Known| Some(*number) == current && *day == today;
+        if current.is_none() || self.known.as_ref().is_some_and(unchanged) {
             return Ok(None);
         }
-        self.known = now;
-        Ok(Some(generation))
+        let Some(generation) = self.store.generation()? else { return Ok(None) };
+        let in_force = today.map(|today| generation.in_force(today)).unwrap_or_default();
+        let digests: Vec<String> = in_force.iter().map(|entry| entry.digest.clone()).collect();
+        let same = |(number, _, before): &Known| *number == generation.number && *before == digests;
+        let known = self.known.as_ref().is_some_and(same);
+        self.known = Some((generation.number, today, digests));
+        Ok((!known).then_some(generation))
     }
 }
 

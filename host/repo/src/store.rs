@@ -130,6 +130,19 @@ pub struct Heard {
     pub why: Option<String>,
 }
 
+impl Heard {
+    /// Why nobody should rely on what was taken any more, at this time in milliseconds since 1970 UTC; none when all is well.
+    pub fn stale(&self, now_ms: i64) -> Option<String> {
+        let expired = || {
+            format!(
+                "what was taken expired on {}; sync again",
+                day_at(self.expires_ms).map(|d| d.to_string()).unwrap_or_default()
+            )
+        };
+        self.why.clone().or_else(|| (self.expires_ms <= now_ms).then(expired))
+    }
+}
+
 /// Of each repository by name, what was last heard.
 pub type Status = BTreeMap<String, Heard>;
 
@@ -187,9 +200,8 @@ impl Store {
     pub fn current(&self) -> Result<Option<u64>> {
         let Some(bytes) = self.bytes("current")? else { return Ok(None) };
         let text = String::from_utf8_lossy(&bytes);
-        let number = text.trim().parse().map_err(|_| {
-            at(self.place("current"), "it names no generation; write the number of one of generations/ into it")
-        })?;
+        let number =
+            text.trim().parse().map_err(|_| at(self.place("current"), "it names no generation; sync again"))?;
         Ok(Some(number))
     }
 
@@ -201,7 +213,7 @@ impl Store {
         let Some(number) = self.current()? else { return Ok(None) };
         let file = format!("generations/{number:06}.json");
         let Some(mut generation) = self.json::<Generation>(&file)? else {
-            return Err(at(self.place(&file), "the generation in force is missing; sync again into an empty store"));
+            return Err(at(self.place(&file), "the generation in force is missing; sync again"));
         };
         for entry in generation.modules.iter().chain(&generation.previous) {
             if generation.loaded.contains_key(&entry.digest) {
@@ -210,7 +222,7 @@ impl Store {
             let bytes = self.object("modules", &entry.digest)?.ok_or_else(|| {
                 at(
                     self.place(&format!("modules/{}", entry.digest)),
-                    format!("the module {} is missing or changed; sync again into an empty store", entry.id),
+                    format!("the module {} is missing or changed; sync again", entry.id),
                 )
             })?;
             generation.loaded.insert(entry.digest.clone(), read_module(entry, &bytes)?);

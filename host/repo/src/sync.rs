@@ -77,7 +77,11 @@ pub fn sync(store: &Store, repositories: &[Trust], checks: &Checks) -> Result<Sy
     let _lock = store.lock()?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| at("sync", error))?;
-    let before = store.generation()?;
+    // A store that somebody damaged heals: everything is verified again, and the floor holds.
+    let (before, damaged) = match store.generation() {
+        Ok(before) => (before, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
     let mut status = store.status()?;
     status.retain(|name, _| repositories.iter().any(|trust| trust.name == *name));
     let mut parts: BTreeMap<&str, Part> =
@@ -87,7 +91,7 @@ pub fn sync(store: &Store, repositories: &[Trust], checks: &Checks) -> Result<Sy
         generation: before.as_ref().map(|g| g.number),
         switched: false,
         refused: Vec::new(),
-        notices: Vec::new(),
+        notices: damaged.into_iter().collect(),
     };
     for trust in repositories {
         let heard = status.entry(trust.name.clone()).or_default();
