@@ -4,7 +4,9 @@ use normgate::contract::Day;
 use normgate_repo::publisher::{Addition, Publisher};
 use normgate_repo::reload::Watch;
 
-use crate::scene::{CASES, Scene, club, made};
+use serde_json::json;
+
+use crate::scene::{CASES, Scene, club, made, made_with};
 
 fn day(text: &str) -> Day {
     text.parse().unwrap()
@@ -102,6 +104,37 @@ fn a_module_beyond_its_grant_is_refused_and_the_platform_can_widen_it() {
     // What was taken under a wide grant is not kept silently under a narrow one.
     let synced = scene.sync_with(&narrow);
     assert!(synced.refused[0].1.to_string().contains("beyond the grant of `film-club`"), "{synced:?}");
+}
+
+#[test]
+fn a_version_before_that_is_no_longer_granted_does_not_stand_by() {
+    let scene = Scene::taken("narrowed");
+    let label = made_with("film-club/night-films", "club", "1.1.0", &json!({"label": "ai.confirmed"}), 0);
+    let cases = r#"{"case":"1","request":{"ctx":{"now_ms":1,"local_min":1},"candidates":[{"id":"a"}]},"expect":{"verdicts":{"a":{"action":"label","rules":["club.rule"]}}}}"#;
+    scene.publisher().add_module("club.wasm", &label, cases, &Addition::default()).unwrap();
+    scene.publisher().publish(&scene.all()).unwrap();
+    let narrow = scene.config().replace("[authorities.film-club]", "[authorities.film-club]\neffect = \"label\"");
+    let synced = scene.sync_with(&narrow);
+    assert!(synced.switched, "{synced:?}");
+    assert_eq!(scene.in_force(), [(2, "1.1.0".to_owned())]);
+    assert!(scene.store().generation().unwrap().unwrap().last_good().is_empty());
+}
+
+#[test]
+fn a_damaged_store_does_not_lose_what_cannot_be_fetched_now() {
+    let scene = Scene::taken("damaged");
+    let config = province(&scene, "province/films", "films");
+    assert!(scene.sync_with(&config).switched);
+    for entry in std::fs::read_dir(scene.path("store/modules")).unwrap() {
+        std::fs::write(entry.unwrap().path(), "").unwrap();
+    }
+    std::fs::rename(scene.path("norms"), scene.path("away")).unwrap();
+    let synced = scene.sync_with(&config);
+    assert!(!synced.switched && synced.refused.len() == 1, "{synced:?}");
+    assert_eq!(scene.store().current().unwrap(), Some(2));
+    std::fs::rename(scene.path("away"), scene.path("norms")).unwrap();
+    assert!(scene.sync_with(&config).switched);
+    assert_eq!(scene.in_force().len(), 2);
 }
 
 #[test]

@@ -286,7 +286,7 @@ impl Store {
             }
             let number =
                 trusted.datastore.as_deref().and_then(|name| name.strip_prefix("tuf-")?.parse().ok()).unwrap_or(0u64);
-            let next = format!("tuf-{}", number + 1);
+            let next = format!("tuf-{}", number.saturating_add(1));
             self.dir.create_dir(format!("{folder}/{next}"))?;
             if let Some(from) = &trusted.datastore {
                 for entry in self.dir.read_dir(format!("{folder}/{from}"))? {
