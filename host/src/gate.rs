@@ -92,7 +92,7 @@ impl Gate {
             && (self.set.policies[..self.set.judging].iter().zip(&turn.parts))
                 .any(|(policy, parts)| parts.is_some() && policy.has_stage(Stage::Slate));
         if slate_asked {
-            let (order, slate) = slate(batch, &merge);
+            let (order, slate) = slate(batch, &merge, &self.set.slate_columns);
             self.stage(Stage::Slate, &slate, Some(&order), &turn, &mut merge);
         }
 
@@ -138,7 +138,7 @@ impl Gate {
     ///
     /// Rules that look at candidates have nothing to look at here; judge the list with [`Gate::evaluate`] when it is there.
     pub fn preflight(&self, request: &Batch) -> Outcome {
-        self.evaluate(&request.gather(&[]))
+        self.evaluate(&request.gather(&[], &[]))
     }
 
     /// A sector norm that would loosen a parameter: a finding where the parameter is the law's, else a notice.
@@ -349,7 +349,7 @@ impl Gate {
         let emergency = emergency(request);
         let mut merge = Merge::new(&self.set, request, &emergency, false);
         self.stage(Stage::Candidate, request, None, &turn, &mut merge);
-        let slate = slate(request, &merge).1;
+        let slate = slate(request, &merge, &self.set.slate_columns).1;
         let asked = |stage: Stage, batch: &Batch| -> Vec<_> {
             let policies = self.set.policies[..self.set.judging].iter().zip(&turn.parts);
             let asked = policies.filter(|(policy, parts)| parts.is_some() && policy.has_stage(stage));
@@ -411,12 +411,13 @@ impl Gate {
     }
 }
 
-/// The rows that may be shown after the candidate stage, in the order that it made: their numbers, and a batch of them.
-fn slate(batch: &Batch, merge: &Merge<'_>) -> (Vec<u32>, Batch) {
+/// The rows that may be shown after the candidate stage, in the order that it made: their numbers, and a batch of them with the
+/// columns that modules read there.
+fn slate(batch: &Batch, merge: &Merge<'_>, columns: &[bool]) -> (Vec<u32>, Batch) {
     let (mut order, shown) = order::sorted(batch, &merge.judgements);
     order.truncate(shown);
     let positions = batch.known_integers("candidates.rank_pos") as i64;
-    let slate = batch.gather(&order).with_request_integer("request.slate.positions", positions);
+    let slate = batch.gather(&order, columns).with_request_integer("request.slate.positions", positions);
     (order, slate)
 }
 

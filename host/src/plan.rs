@@ -203,6 +203,11 @@ impl Plan {
         }
     }
 
+    /// Whether the module reads a column, given by its index in the gate's vocabulary.
+    pub(crate) fn reads(&self, column: usize) -> bool {
+        self.frames.iter().flat_map(|frame| &frame.columns).any(|plan| plan.index == Some(column))
+    }
+
     /// Hands a module its columns, borrowed from the batch where the codes agree.
     pub(crate) fn lower<'b>(&'b self, batch: &'b Batch, scratch: &'b mut Scratch) -> Lowered<'b> {
         // What has to be translated is made first, so that everything can be lent afterwards.

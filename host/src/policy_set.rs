@@ -59,6 +59,8 @@ pub struct PolicySet {
     pub(crate) judging: usize,
     /// Place of each of the vocabulary's obligations among all by name, for sorting.
     pub(crate) obligation_rank: Vec<u16>,
+    /// Whether some module that judges the slate reads a column, by its index in the vocabulary.
+    pub(crate) slate_columns: Vec<bool>,
     /// The first day on which what is decided is applied; until then it is only reported.
     pub(crate) observed_until: Option<Day>,
     digest: String,
@@ -105,7 +107,13 @@ impl PolicySet {
         for (rank, code) in by_name.into_iter().enumerate() {
             obligation_rank[usize::from(code)] = rank as u16;
         }
-        Ok(Self { policies, judging, obligation_rank, observed_until, digest })
+        let slate_plans = || {
+            let judging_slates = policies.iter().filter(|policy| policy.has_stage(Stage::Slate));
+            judging_slates.flat_map(|policy| &policy.resolved).map(|resolved| &resolved.plan)
+        };
+        let slate_columns =
+            (0..vocabulary.columns.len()).map(|column| slate_plans().any(|plan| plan.reads(column))).collect();
+        Ok(Self { policies, judging, obligation_rank, slate_columns, observed_until, digest })
     }
 
     /// `sha256:<hex>` over policies, component digests, modes, failure policies, resolved parameters and semantics.

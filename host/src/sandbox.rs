@@ -219,7 +219,7 @@ fn engine(limits: Limits, allocation: Allocation) -> Result<Engine, String> {
                 .table_elements(TABLE_ELEMENTS)
                 .max_memory_size(limits.memory)
                 // A dropped instance costs what is resident of its memory, which a large list leaves behind: docs/performance.md.
-                .linear_memory_keep_resident(4 << 20)
+                .linear_memory_keep_resident(256 << 10)
                 .table_keep_resident(16 << 10)
                 .pagemap_scan(Enabled::Auto);
             InstanceAllocationStrategy::Pooling(pool)

@@ -99,13 +99,23 @@ impl Totals {
             };
         }
         let withheld: &[Verdict] = &outcome.verdicts[outcome.shown..];
+        if withheld.is_empty() {
+            return;
+        }
+        // Counted apart first: what all threads share is then written once a rule, not once a row.
+        let mut counts: Vec<Vec<u64>> = health.iter().map(|h| vec![0; h.withheld.len()]).collect();
         for reason in withheld.iter().flat_map(|verdict| outcome.reasons(verdict)) {
             if reason.effect == Action::Block
-                && let Some(count) = health
-                    .get(usize::from(reason.rule.policy))
-                    .and_then(|h| h.withheld.get(usize::from(reason.rule.rule)))
+                && let Some(count) = counts
+                    .get_mut(usize::from(reason.rule.policy))
+                    .and_then(|rules| rules.get_mut(usize::from(reason.rule.rule)))
             {
-                count.fetch_add(1, Ordering::Relaxed);
+                *count += 1;
+            }
+        }
+        for (total, count) in health.iter().zip(&counts).flat_map(|(h, rules)| h.withheld.iter().zip(rules)) {
+            if *count > 0 {
+                total.fetch_add(*count, Ordering::Relaxed);
             }
         }
     }

@@ -11,10 +11,30 @@ fn judge(_: &Call<'_>, rules: &mut Rules<'_>) {
     rules.explain().oblige_offer_why();
 }
 
-/// What a row that counts says to the rows below it.
-struct Counted {
-    topic: Option<i64>,
-    author: Option<i64>,
+/// The topics, or the authors, of the rows that count, from the top.
+struct Above {
+    known: Vec<bool>,
+    values: Vec<i64>,
+}
+
+impl Above {
+    fn with_capacity(rows: usize) -> Self {
+        Self { known: Vec::with_capacity(rows), values: Vec::with_capacity(rows) }
+    }
+
+    fn push(&mut self, value: Option<i64>) {
+        self.known.push(value.is_some());
+        self.values.push(value.unwrap_or_default());
+    }
+
+    /// How many of the last rows have this value; none has an unknown one.
+    fn count(&self, value: Option<i64>, window: usize) -> usize {
+        let Some(value) = value else { return 0 };
+        let last = self.values.len().saturating_sub(window);
+        (self.values[last..].iter().zip(&self.known[last..]))
+            .map(|(v, known)| usize::from(*known & (*v == value)))
+            .sum()
+    }
 }
 
 fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
@@ -26,7 +46,7 @@ fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
     let window = usize::try_from(limits.window()).unwrap_or(1);
 
     let rows = call.candidates().count();
-    let mut above: Vec<Counted> = Vec::with_capacity(rows);
+    let (mut topics, mut authors) = (Above::with_capacity(rows), Above::with_capacity(rows));
     // Sorted, to be searched by halving.
     let mut groups: Vec<i64> = Vec::with_capacity(rows);
 
@@ -52,8 +72,10 @@ fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
             continue;
         }
 
+        let (topic, author) = (item.topic_id(), item.author_id());
         if placed {
-            above.push(Counted { topic: item.topic_id(), author: item.author_id() });
+            topics.push(topic);
+            authors.push(author);
         }
         if let Some((group, Err(index))) = place {
             groups.insert(index, group);
@@ -64,16 +86,10 @@ fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
 
         let essential = elder && !matches!(item.service_class(), ServiceClass::None | ServiceClass::Unknown);
         if placed && !essential {
-            let (topic, author) = (item.topic_id(), item.author_id());
-            let (mut of_topic, mut of_author) = (0, 0);
-            for row in above.iter().rev().take(window) {
-                of_topic += usize::from(topic.is_some() && row.topic == topic);
-                of_author += usize::from(author.is_some() && row.author == author);
-            }
-            if exceeds(of_topic, limits.topic_max()) {
+            if exceeds(topics.count(topic, window), limits.topic_max()) {
                 rules.scatter_topic(&item).demote();
             }
-            if exceeds(of_author, limits.author_max()) {
+            if exceeds(authors.count(author, window), limits.author_max()) {
                 rules.scatter_author(&item).demote();
             }
         }
