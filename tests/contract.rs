@@ -45,6 +45,26 @@ fn the_bindings_of_the_sdk_are_generated_from_the_contract() {
     generated("sdk/src/bindings.rs", &format!("{head}{}", String::from_utf8_lossy(bindings)));
 }
 
+/// The SDK's term sets: one enum each.
+#[test]
+fn the_terms_of_the_sdk_are_generated_from_the_vocabulary() {
+    let head = "//! The term sets of the vocabulary, as enums. Generated from `wit/vocabulary.toml` by `make docs`, do not edit.";
+    let terms = normgate_codegen::pretty(normgate_codegen::terms()).unwrap();
+    generated("sdk/src/terms.rs", &format!("{head}\n\n{terms}"));
+}
+
+/// What `normgate new` hands out is the whole SDK, file by file.
+#[test]
+fn the_sdk_that_a_project_gets_is_the_whole_sdk() {
+    let sources = std::fs::read_dir(root().join("sdk/src")).unwrap().map(|entry| entry.unwrap().path());
+    let sources: BTreeSet<String> = sources
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| format!("src/{}", path.file_name().unwrap().to_string_lossy()))
+        .collect();
+    let carried = normgate_codegen::SDK.iter().map(|(path, _)| (*path).to_owned());
+    assert_eq!(carried.filter(|path| path.starts_with("src/")).collect::<BTreeSet<_>>(), sources);
+}
+
 #[test]
 fn released_names_stay_and_new_terms_say_what_they_read_as() {
     let vocabulary = Vocabulary::shipped();
