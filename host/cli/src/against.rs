@@ -1,0 +1,226 @@
+//! `normgate check --against`: what a norm says where other modules have spoken already.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use normgate::contract::Vocabulary;
+use normgate::{Action, Gate, Module, Outcome, Target, embedded};
+use normgate_cases::Generator;
+use serde_json::Value as Json;
+
+use crate::source::{Source, artifacts, read_modules};
+
+/// Requests that are made up. An engineering default: a few seconds, and every rule of our own norms fires in some.
+const GENERATED: usize = 3_000;
+
+/// How much more often another rule acts where the norm's does than it acts anywhere, before the two are called related. An
+/// engineering default.
+const RELATED: f64 = 1.3;
+
+/// And by how many standard deviations of counting; fewer are chance.
+const NOISE: f64 = 5.0;
+
+/// How often the rules of the others act on any row.
+#[derive(Default)]
+struct Elsewhere {
+    rows: usize,
+    rules: BTreeMap<String, usize>,
+}
+
+/// What became of the rows that one rule of the norm acted on.
+#[derive(Default)]
+struct Tally {
+    /// Rows that it labelled, lowered or withheld.
+    rows: usize,
+    /// Of these, rows on which the others did as much or more.
+    covered: usize,
+    /// Rows on which they did something weaker.
+    outdone: usize,
+    /// The rules of the others, by how many of these rows they acted on.
+    beside: BTreeMap<String, usize>,
+    /// Rows that it would promote and another rule withholds or lowers, by that rule.
+    contradicted: BTreeMap<String, usize>,
+    /// Things that it asks for, and how many of them the others ask for too.
+    owed: usize,
+    owed_too: usize,
+}
+
+/// Judges the same requests by the norms and by the others, apart, and says rule by rule how they stand to each other.
+pub(crate) fn run(norms: &[Module], against: &str, input: Option<&Path>, source: &Source) -> Result<ExitCode> {
+    let others = if against == "arp" { embedded::arp() } else { read_modules(Path::new(against))? };
+    let others: Vec<Module> =
+        others.into_iter().filter(|o| norms.iter().all(|n| n.manifest.id != o.manifest.id)).collect();
+    // Together they have to load at all: prefixes, columns of their own, parameters that one tightens in another.
+    let both = gate(norms.iter().chain(&others), source)?;
+    let norm = gate(norms.iter(), source)?;
+    let other = gate(others.iter(), source)?;
+    let manifests = |modules: &[Module]| modules.iter().map(|module| (*module.manifest).clone()).collect::<Vec<_>>();
+    let (mine, theirs) = (manifests(norms), manifests(&others));
+    let mut generator =
+        Generator::new(&mine.iter().collect::<Vec<_>>(), &theirs.iter().collect::<Vec<_>>(), Vocabulary::shipped(), 1);
+    let mut elsewhere = Elsewhere::default();
+    let given = input.map(requests).transpose()?.unwrap_or_default();
+    let (reader, given_count) = (both.reader(), given.len());
+    let mut tallies: BTreeMap<String, Tally> =
+        mine.iter().flat_map(|manifest| &manifest.rules).map(|rule| (rule.id.clone(), Tally::default())).collect();
+    let made = (0..GENERATED).map(|_| generator.request());
+    for (number, request) in given.into_iter().chain(made).enumerate() {
+        let batch = match reader.read(request.to_string().as_bytes()) {
+            Ok(batch) => batch,
+            Err(error) if number < given_count => {
+                eprintln!("normgate: request {}: {error}", number + 1);
+                continue;
+            }
+            Err(_) => continue,
+        };
+        compare(&norm.evaluate(&batch), &other.evaluate(&batch), &mut elsewhere, &mut tallies);
+    }
+    let mut contradictions = false;
+    for (rule, tally) in &tallies {
+        contradictions |= !tally.contradicted.is_empty();
+        for sentence in sentences(tally, &elsewhere) {
+            println!("{rule}: {sentence}");
+        }
+    }
+    for notice in both.evaluate(&reader.read(generator.request().to_string().as_bytes())?).notices {
+        if notice.code == "overlay-ignored" || notice.code == "loosening" {
+            println!("{}", notice.message);
+        }
+    }
+    println!("compared over {GENERATED} generated requests and {given_count} given ones");
+    Ok(if contradictions { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn gate<'m>(modules: impl Iterator<Item = &'m Module>, source: &Source) -> Result<Gate> {
+    let mut builder = Gate::builder().policies(modules.cloned()).config(source.config()?).trusting();
+    if let Some(artifacts) = artifacts() {
+        builder = builder.artifacts(artifacts);
+    }
+    if let Some(day) = source.as_of {
+        builder = builder.as_of(day);
+    }
+    Ok(builder.build()?)
+}
+
+/// Requests of a file: plain ones, or those of cases.
+fn requests(path: &Path) -> Result<Vec<Json>> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(index, line)| {
+            let mut line: Json =
+                serde_json::from_str(line).with_context(|| format!("{} line {}", path.display(), index + 1))?;
+            Ok(match line.get_mut("request") {
+                Some(request) => request.take(),
+                None => line,
+            })
+        })
+        .collect()
+}
+
+fn compare(norm: &Outcome, other: &Outcome, elsewhere: &mut Elsewhere, tallies: &mut BTreeMap<String, Tally>) {
+    let by_row: BTreeMap<u32, _> = other.verdicts.iter().map(|verdict| (verdict.row, verdict)).collect();
+    let mine = norm.policy_set();
+    let theirs = |row: u32| {
+        let reasons = by_row.get(&row).map(|verdict| other.reasons(verdict)).unwrap_or_default();
+        reasons.iter().map(|reason| other.policy_set().rule_id(reason.rule).to_owned())
+    };
+    elsewhere.rows += other.verdicts.len();
+    for row in by_row.keys() {
+        for rule in theirs(*row) {
+            *elsewhere.rules.entry(rule).or_default() += 1;
+        }
+    }
+    for verdict in &norm.verdicts {
+        let Some(beside) = by_row.get(&verdict.row) else { continue };
+        let reasons = norm.reasons(verdict);
+        for reason in reasons {
+            let Some(tally) = tallies.get_mut(mine.rule_id(reason.rule)) else { continue };
+            tally.rows += 1;
+            // What the rule does by itself: all of the verdict where it is alone, its strongest effect where it is not.
+            let as_much = match reasons {
+                [_] => beside.judgement.join(verdict.judgement) == beside.judgement,
+                _ => beside.judgement.action() >= reason.effect,
+            };
+            let weaker = beside.judgement.action() < reason.effect && beside.judgement.action() > Action::Allow;
+            tally.covered += usize::from(as_much);
+            tally.outdone += usize::from(weaker);
+            for rule in theirs(verdict.row) {
+                *tally.beside.entry(rule).or_default() += 1;
+            }
+        }
+    }
+    for (target, rule) in &norm.promote {
+        let (Target::Candidate(row), Some(tally)) = (target, tallies.get_mut(mine.rule_id(*rule))) else { continue };
+        if by_row.get(row).is_some_and(|verdict| verdict.judgement.action() >= Action::Demote) {
+            for against in theirs(*row) {
+                *tally.contradicted.entry(against).or_default() += 1;
+            }
+        }
+    }
+    for owed in &norm.obligations {
+        let Some(tally) = tallies.get_mut(mine.rule_id(owed.rule)) else { continue };
+        tally.owed += 1;
+        tally.owed_too +=
+            usize::from(other.obligations.iter().any(|also| also.code == owed.code && also.target == owed.target));
+    }
+    for veto in &norm.vetoes {
+        let Some(tally) = tallies.get_mut(mine.rule_id(veto.rule)) else { continue };
+        tally.owed += 1;
+        tally.owed_too += usize::from(other.vetoes.iter().any(|also| also.feature == veto.feature));
+    }
+}
+
+/// What a tally says, one finding a sentence.
+fn sentences(tally: &Tally, elsewhere: &Elsewhere) -> Vec<String> {
+    let Tally { rows, covered, outdone, beside, contradicted, owed, owed_too } = tally;
+    let named = |rules: &[(&String, &usize)]| {
+        let mut rules = rules.to_vec();
+        rules.sort_by_key(|(rule, count)| (std::cmp::Reverse(**count), *rule));
+        rules.iter().take(3).map(|(rule, count)| format!("{rule} on {count}")).collect::<Vec<_>>().join(", ")
+    };
+    // Rules about other things meet by chance, as often here as anywhere.
+    let by_chance = |rule: &String| {
+        let anywhere = elsewhere.rules.get(rule).copied().unwrap_or(0) as f64;
+        anywhere * *rows as f64 / elsewhere.rows.max(1) as f64
+    };
+    let related = beside.iter().filter(|(rule, count)| {
+        let (count, expected) = (**count as f64, by_chance(rule));
+        count > RELATED * expected && count > expected + NOISE * expected.sqrt()
+    });
+    let related: Vec<_> = related.collect();
+    let mut found = Vec::new();
+    if *rows == 0 && *owed == 0 {
+        found.push("never fired here; name a file with requests that it is about with -i".to_owned());
+    }
+    if *rows > 0 {
+        found.push(if covered == rows {
+            format!("is swallowed: on all of its {rows} rows others do as much or more ({})", named(&related))
+        } else if related.is_empty() {
+            format!("stands alone: other rules meet it on its {rows} rows no more often than elsewhere")
+        } else {
+            format!(
+                "overlaps with {}, of its {rows} rows; on {} rows others do as much or more, by chance or not",
+                named(&related),
+                covered
+            )
+        });
+    }
+    if *outdone > 0 && !related.is_empty() {
+        found.push(format!("is stronger than others on {outdone} rows, where they only label or lower"));
+    }
+    if *owed > 0 && owed_too == owed {
+        found.push(format!(
+            "asks for nothing new: all {owed} of its obligations and vetoes are asked for by others too"
+        ));
+    } else if *owed_too > 0 {
+        found.push(format!("{owed_too} of its {owed} obligations and vetoes are asked for by others too"));
+    }
+    if !contradicted.is_empty() {
+        let against: Vec<_> = contradicted.iter().collect();
+        found.push(format!("contradicts: it promotes rows that others withhold or lower ({})", named(&against)));
+    }
+    found
+}
