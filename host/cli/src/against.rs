@@ -177,8 +177,6 @@ fn compare(norm: &Outcome, other: &Outcome, elsewhere: &mut Elsewhere, tallies: 
 fn sentences(tally: &Tally, elsewhere: &Elsewhere) -> Vec<String> {
     let Tally { rows, covered, outdone, beside, contradicted, owed, owed_too } = tally;
     let named = |rules: &[(&String, &usize)]| {
-        let mut rules = rules.to_vec();
-        rules.sort_by_key(|(rule, count)| (std::cmp::Reverse(**count), *rule));
         rules.iter().take(3).map(|(rule, count)| format!("{rule} on {count}")).collect::<Vec<_>>().join(", ")
     };
     // Rules about other things meet by chance, as often here as anywhere.
@@ -186,11 +184,12 @@ fn sentences(tally: &Tally, elsewhere: &Elsewhere) -> Vec<String> {
         let anywhere = elsewhere.rules.get(rule).copied().unwrap_or(0) as f64;
         anywhere * *rows as f64 / elsewhere.rows.max(1) as f64
     };
+    let lift = |rule: &String, count: usize| count as f64 / by_chance(rule).max(f64::MIN_POSITIVE);
     let related = beside.iter().filter(|(rule, count)| {
-        let (count, expected) = (**count as f64, by_chance(rule));
-        count > RELATED * expected && count > expected + NOISE * expected.sqrt()
+        lift(rule, **count) > RELATED && **count as f64 > by_chance(rule) + NOISE * by_chance(rule).sqrt()
     });
-    let related: Vec<_> = related.collect();
+    let mut related: Vec<_> = related.collect();
+    related.sort_by(|a, b| lift(b.0, *b.1).total_cmp(&lift(a.0, *a.1)).then(a.0.cmp(b.0)));
     let mut found = Vec::new();
     if *rows == 0 && *owed == 0 {
         found.push("never fired here; name a file with requests that it is about with -i".to_owned());
