@@ -1,6 +1,6 @@
 //! Building a gate: modules are held against their grants and compiled, parameters are resolved; all of it once.
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use normgate_contract::{Day, Manifest, Vocabulary};
 
@@ -8,6 +8,7 @@ use crate::artifacts::Artifacts;
 use crate::config::{Config, Looser, in_order};
 use crate::error::BuildError;
 use crate::gate::Gate;
+use crate::generation::Generation;
 use crate::module::Module;
 use crate::notices;
 use crate::outcome::Notice;
@@ -16,12 +17,12 @@ use crate::plan::Plan;
 use crate::policy_set::{Loaded, PolicySet, Resolved};
 use crate::provider::Facts;
 use crate::sandbox::{Allocation, Compiler, Limits, Sandbox};
-use crate::stats::{Health, Totals};
+use crate::stats::Health;
 
 /// Most sector norms that may tighten the parameters of one module: each doubles the combinations kept ready.
 const MAX_TIGHTENING_NORMS: usize = 4;
 
-/// Builds a gate.
+/// Builds a gate, or another generation for one that runs.
 pub struct GateBuilder {
     modules: Vec<Module>,
     last_good: Vec<Module>,
@@ -34,6 +35,7 @@ pub struct GateBuilder {
     as_of: Option<Day>,
     vocabulary: Arc<Vocabulary>,
     applicability: bool,
+    label: Option<Arc<str>>,
 }
 
 impl Gate {
@@ -51,6 +53,7 @@ impl Gate {
             as_of: None,
             vocabulary: Arc::clone(Vocabulary::shipped()),
             applicability: true,
+            label: None,
         }
     }
 }
@@ -120,6 +123,12 @@ impl GateBuilder {
         self
     }
 
+    /// Names the generation: outcomes, stats and logs carry the name beside the set's digest.
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
     /// Asks every module, also those that provably have nothing to say. The outcome is the same; for tests of that.
     #[doc(hidden)]
     pub fn without_applicability(mut self) -> Self {
@@ -127,11 +136,20 @@ impl GateBuilder {
         self
     }
 
-    /// Holds the modules against their grants, compiles them and resolves their parameters.
+    /// Builds a generation and opens a gate with it.
+    ///
+    /// # Errors
+    /// As [`GateBuilder::generation`].
+    pub fn build(self) -> Result<Gate, BuildError> {
+        Ok(Gate::new(self.generation()?))
+    }
+
+    /// Holds the modules against their grants, compiles them and resolves their parameters: a generation, for
+    /// [`Gate::swap`]. Modules that the process has compiled already, and still holds, are not compiled again.
     ///
     /// # Errors
     /// See [`BuildError`]: each names the module or the configuration key.
-    pub fn build(self) -> Result<Gate, BuildError> {
+    pub fn generation(&self) -> Result<Generation, BuildError> {
         let sandbox = Sandbox::new(self.limits, self.allocation).map_err(BuildError::Sandbox)?;
         let mut modules = self.modules.clone();
         modules.sort_by(|a, b| a.manifest.id.cmp(&b.manifest.id));
@@ -158,8 +176,9 @@ impl GateBuilder {
         }
         let observed_until = self.config.observed_until()?;
         let set = PolicySet::new(policies, stand_ins, observed_until, &vocabulary, &semantics)?;
-        let health = set.policies.iter().map(|policy| Health::new(policy, self.config.breaker)).collect();
-        Ok(Gate {
+        let health = Health::of(&set, self.config.breaker);
+        Ok(Generation {
+            label: self.label.clone(),
             sandbox,
             set: Arc::new(set),
             facts,
@@ -167,9 +186,8 @@ impl GateBuilder {
             vocabulary,
             as_of: self.as_of,
             applicability: self.applicability,
+            breaker: self.config.breaker,
             health,
-            totals: Totals::default(),
-            overrides: RwLock::default(),
         })
     }
 

@@ -157,6 +157,7 @@ pub struct Notice {
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub(crate) set: Arc<PolicySet>,
+    pub(crate) generation: Option<Arc<str>>,
     pub(crate) batch: Batch,
     /// Whether the Provisions cover the request.
     pub scope: Scope,
@@ -218,6 +219,11 @@ impl Outcome {
     /// The policy set that decided.
     pub fn policy_set(&self) -> &PolicySet {
         &self.set
+    }
+
+    /// The name of the generation that decided, if it was given one ([`crate::GateBuilder::label`]).
+    pub fn generation(&self) -> Option<&str> {
+        self.generation.as_deref()
     }
 
     /// Why a row is as it is; sorted by rule id.
