@@ -245,6 +245,52 @@ fn a_case_is_shown_as_the_module_saw_it_and_in_words() {
     assert!(said.contains("By the sector norm, the former price shown"), "{said}");
 }
 
+/// docs/authoring.md, typed as it stands: its commands in order, from an empty folder.
+#[test]
+fn the_page_for_authors_works_as_it_is_written() {
+    let page = include_str!("../../../docs/authoring.md");
+    let commands: Vec<&str> = page
+        .split("```console\n")
+        .skip(1)
+        .filter_map(|block| block.split("```").next())
+        .flat_map(str::lines)
+        .filter_map(|line| line.strip_prefix("$ "))
+        .collect();
+    assert!(commands.len() > 10, "{commands:?}");
+    // What a reader is told will fail must fail, and nothing else may.
+    let script: String = commands
+        .iter()
+        .map(|command| match command.split_once("# fails") {
+            Some((command, _)) => format!("if {command}; then exit 3; fi\n"),
+            None => format!("{command}\n"),
+        })
+        .collect();
+    let bench = Bench::new("page");
+    let program = Path::new(env!("CARGO_BIN_EXE_normgate")).parent().unwrap().display().to_string();
+    let mut shell = Command::new("bash");
+    let any = bench.command("", &[]);
+    shell.envs(any.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    for (name, value) in any.get_envs() {
+        if value.is_none() {
+            shell.env_remove(name);
+        }
+    }
+    // The lists that a reader has and the page cannot.
+    let requests =
+        r#"{"ctx":{"algo_type":"dispatch","now_ms":1,"local_min":1},"candidates":[{"id":"a","kind":"work_order"}]}"#;
+    let script = script.replace("cd rider-hours\n", &format!("cd rider-hours\necho '{requests}' > requests.jsonl\n"));
+    shell.current_dir(&bench.folder).env("PATH", format!("{program}:{}", std::env::var("PATH").unwrap()));
+    let output = shell.args(["-euc", &script]).output().unwrap();
+    let (code, said) = bench.said(output);
+    assert_eq!(code, Some(0), "{script}\n{said}");
+    assert!(said.contains("overlaps with art20.daily-hours"), "{said}");
+
+    // What the page explains line by line is what a project begins with.
+    let fresh = Bench::started("fresh", "dispatch");
+    let code = std::fs::read_to_string(fresh.folder.join("norm/src/lib.rs")).unwrap();
+    assert!(page.contains(&code), "docs/authoring.md shows another src/lib.rs");
+}
+
 /// The contract is no Rust: the same rule in C, against the same manifest, passes the same cases.
 #[test]
 fn a_twin_in_c_passes_the_same_cases() {
