@@ -29,22 +29,24 @@ struct Elsewhere {
     rules: BTreeMap<String, usize>,
 }
 
-/// What became of the rows that one rule of the norm acted on.
+/// What one rule of the norm met.
 #[derive(Default)]
 struct Tally {
-    /// Rows that it labelled, lowered or withheld.
-    rows: usize,
-    /// Of these, rows on which the others did as much or more.
-    covered: usize,
-    /// Rows on which they did something weaker.
-    outdone: usize,
-    /// The rules of the others, by how many of these rows they acted on.
-    beside: BTreeMap<String, usize>,
+    rows: Vec<Row>,
     /// Rows that it would promote and another rule withholds or lowers, by that rule.
     contradicted: BTreeMap<String, usize>,
     /// Things that it asks for, and how many of them the others ask for too.
     owed: usize,
     owed_too: usize,
+}
+
+/// A row that it labelled, lowered or withheld.
+struct Row {
+    effect: Action,
+    /// Whether the others lower it as far, where both lower it.
+    as_low: bool,
+    /// What rules of the others did with it.
+    beside: Vec<(String, Action)>,
 }
 
 /// Judges the same requests by the norms and by the others, apart, and says rule by rule how they stand to each other.
@@ -134,22 +136,15 @@ fn compare(norm: &Outcome, other: &Outcome, elsewhere: &mut Elsewhere, tallies: 
         }
     }
     for verdict in &norm.verdicts {
-        let Some(beside) = by_row.get(&verdict.row) else { continue };
-        let reasons = norm.reasons(verdict);
-        for reason in reasons {
+        let Some(other_verdict) = by_row.get(&verdict.row) else { continue };
+        for reason in norm.reasons(verdict) {
             let Some(tally) = tallies.get_mut(mine.rule_id(reason.rule)) else { continue };
-            tally.rows += 1;
-            // What the rule does by itself: all of the verdict where it is alone, its strongest effect where it is not.
-            let as_much = match reasons {
-                [_] => beside.judgement.join(verdict.judgement) == beside.judgement,
-                _ => beside.judgement.action() >= reason.effect,
-            };
-            let weaker = beside.judgement.action() < reason.effect && beside.judgement.action() > Action::Allow;
-            tally.covered += usize::from(as_much);
-            tally.outdone += usize::from(weaker);
-            for rule in theirs(verdict.row) {
-                *tally.beside.entry(rule).or_default() += 1;
-            }
+            let beside = other.reasons(other_verdict).iter();
+            tally.rows.push(Row {
+                effect: reason.effect,
+                as_low: other_verdict.judgement.weight_ppm() <= verdict.judgement.weight_ppm(),
+                beside: beside.map(|r| (other.policy_set().rule_id(r.rule).to_owned(), r.effect)).collect(),
+            });
         }
     }
     for (target, rule) in &norm.promote {
@@ -173,42 +168,60 @@ fn compare(norm: &Outcome, other: &Outcome, elsewhere: &mut Elsewhere, tallies: 
     }
 }
 
+/// The rules that act where this one does, more often than they act anywhere: closest first, with how often. Rules about other
+/// things meet it by chance, as often here as elsewhere.
+fn related<'t>(rows: &'t [Row], elsewhere: &Elsewhere) -> Vec<(&'t str, usize)> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (rule, _) in rows.iter().flat_map(|row| &row.beside) {
+        *counts.entry(rule).or_default() += 1;
+    }
+    let by_chance = |rule: &str| {
+        let anywhere = elsewhere.rules.get(rule).copied().unwrap_or(0) as f64;
+        anywhere * rows.len() as f64 / elsewhere.rows.max(1) as f64
+    };
+    let lift = |(rule, count): &(&str, usize)| *count as f64 / by_chance(rule).max(f64::MIN_POSITIVE);
+    let mut related: Vec<(&str, usize)> = counts.into_iter().collect();
+    related.retain(|pair| {
+        let expected = by_chance(pair.0);
+        lift(pair) > RELATED && pair.1 as f64 > expected + NOISE * expected.sqrt()
+    });
+    related.sort_by(|a, b| lift(b).total_cmp(&lift(a)).then(a.0.cmp(b.0)));
+    related
+}
+
 /// What a tally says, one finding a sentence.
 fn sentences(tally: &Tally, elsewhere: &Elsewhere) -> Vec<String> {
-    let Tally { rows, covered, outdone, beside, contradicted, owed, owed_too } = tally;
-    let named = |rules: &[(&String, &usize)]| {
-        rules.iter().take(3).map(|(rule, count)| format!("{rule} on {count}")).collect::<Vec<_>>().join(", ")
+    let Tally { rows, contradicted, owed, owed_too } = tally;
+    let related = related(rows, elsewhere);
+    let named: Vec<String> = related.iter().take(3).map(|(rule, count)| format!("{rule} on {count}")).collect();
+    let named = named.join(", ");
+    let akin = |row: &Row, is: &dyn Fn(Action) -> bool| {
+        row.beside.iter().any(|(rule, effect)| is(*effect) && related.iter().any(|(name, _)| name == rule))
     };
-    // Rules about other things meet by chance, as often here as anywhere.
-    let by_chance = |rule: &String| {
-        let anywhere = elsewhere.rules.get(rule).copied().unwrap_or(0) as f64;
-        anywhere * *rows as f64 / elsewhere.rows.max(1) as f64
-    };
-    let lift = |rule: &String, count: usize| count as f64 / by_chance(rule).max(f64::MIN_POSITIVE);
-    let related = beside.iter().filter(|(rule, count)| {
-        lift(rule, **count) > RELATED && **count as f64 > by_chance(rule) + NOISE * by_chance(rule).sqrt()
+    let covered = rows.iter().filter(|row| {
+        akin(row, &|effect| effect > row.effect || effect == row.effect && (effect != Action::Demote || row.as_low))
     });
-    let mut related: Vec<_> = related.collect();
-    related.sort_by(|a, b| lift(b.0, *b.1).total_cmp(&lift(a.0, *a.1)).then(a.0.cmp(b.0)));
+    let covered = covered.count();
+    let outdone = rows.iter().filter(|row| akin(row, &|effect| effect < row.effect)).count();
     let mut found = Vec::new();
-    if *rows == 0 && *owed == 0 {
-        found.push("never fired here; name a file with requests that it is about with -i".to_owned());
+    match (rows.len(), covered) {
+        (0, _) if *owed == 0 => {
+            found.push("never fired here; name a file with requests that it is about with -i".to_owned());
+        }
+        (0, _) => {}
+        (rows, _) if related.is_empty() => {
+            found.push(format!("stands alone: other rules meet it on its {rows} rows no more often than elsewhere"));
+        }
+        (rows, covered) if rows == covered => {
+            found.push(format!("is swallowed: on all of its {rows} rows these do as much or more: {named}"));
+        }
+        (rows, covered) => found.push(format!(
+            "overlaps with {named}, of its {rows} rows; on {covered} of them they do as much or more, on {} it adds",
+            rows - covered
+        )),
     }
-    if *rows > 0 {
-        found.push(if covered == rows {
-            format!("is swallowed: on all of its {rows} rows others do as much or more ({})", named(&related))
-        } else if related.is_empty() {
-            format!("stands alone: other rules meet it on its {rows} rows no more often than elsewhere")
-        } else {
-            format!(
-                "overlaps with {}, of its {rows} rows; on {} rows others do as much or more, by chance or not",
-                named(&related),
-                covered
-            )
-        });
-    }
-    if *outdone > 0 && !related.is_empty() {
-        found.push(format!("is stronger than others on {outdone} rows, where they only label or lower"));
+    if outdone > 0 {
+        found.push(format!("is stronger than they are on {outdone} rows, where they only label or lower"));
     }
     if *owed > 0 && owed_too == owed {
         found.push(format!(
@@ -218,8 +231,8 @@ fn sentences(tally: &Tally, elsewhere: &Elsewhere) -> Vec<String> {
         found.push(format!("{owed_too} of its {owed} obligations and vetoes are asked for by others too"));
     }
     if !contradicted.is_empty() {
-        let against: Vec<_> = contradicted.iter().collect();
-        found.push(format!("contradicts: it promotes rows that others withhold or lower ({})", named(&against)));
+        let against: Vec<String> = contradicted.iter().map(|(rule, count)| format!("{rule} on {count}")).collect();
+        found.push(format!("contradicts: it promotes rows that others withhold or lower ({})", against.join(", ")));
     }
     found
 }
