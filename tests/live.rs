@@ -137,6 +137,7 @@ fn a_thousand_swaps_under_load_lose_no_request_and_mix_no_generation() {
     let (stats, judged) = (gate.stats(), judged.into_inner());
     assert!(judged > 0);
     assert_eq!((stats.requests, stats.swaps, stats.generation.as_deref()), (judged, 1_001, Some("calm")));
+    assert!(stats.to_prometheus().contains("generation=\"calm\"} 1"));
     // The module that every generation has was asked in each, and its counters came along.
     let calls = |policy: &str| stats.modules.iter().find(|module| module.policy == policy).unwrap().calls;
     assert_eq!(calls("hostile/constant@1.0.0"), judged);
@@ -286,6 +287,42 @@ fn a_version_that_is_not_in_force_yet_is_observed_while_the_one_before_judges() 
     assert_eq!((change.surface.as_deref(), change.verdicts, change.withheld), (Some("feed"), 1, 1));
 }
 
+#[test]
+fn a_release_in_canary_acts_for_its_users_and_the_one_before_for_all_others() {
+    let old = release("hostile/module", "hostile", "1.0.0").saying(DEMOTE, 300_000);
+    let new = release("hostile/module", "hostile", "1.1.0").saying(DEMOTE, 600_000);
+    let at = |mode: &str| {
+        let config = format!("[modes]\n\"hostile/module@1.1.0\" = {mode}");
+        builder(&config).policies([old.clone(), new.clone()]).build().unwrap()
+    };
+    let users: Vec<String> = (0..200).map(|user| format!("u{user}")).collect();
+    let moved = |gate: &Gate| -> BTreeSet<&String> {
+        let acts = |user: &&String| {
+            let outcome = gate.evaluate(&request(Some(user)));
+            let (acting, observed) = speakers(&outcome);
+            // One of the two acts for everybody; the new one is always heard.
+            assert_eq!(acting.len(), 1);
+            assert_eq!(observed.len(), usize::from(acting[0].ends_with("@1.0.0")));
+            assert_eq!(outcome.draws.iter().map(|draw| draw.policy).collect::<Vec<_>>(), [1]);
+            acting[0].ends_with("@1.1.0")
+        };
+        users.iter().filter(acts).collect()
+    };
+    let [few, many] = ["{ canary = 20 }", "{ canary = 60 }"].map(|mode| {
+        let gate = at(mode);
+        // Nobody is without the rule, so nothing is weakened.
+        assert_eq!(codes(&gate.evaluate(&request(None))), ["beside"]);
+        moved(&gate)
+    });
+    assert!(few.is_subset(&many) && (20..60).contains(&few.len()) && (90..150).contains(&many.len()));
+    let shadow = at("\"shadow\"").evaluate(&request(None));
+    assert_eq!(speakers(&shadow), (vec!["hostile/module@1.0.0".into()], vec!["hostile/module@1.1.0".into()]));
+    assert_eq!(codes(&at("\"enforce\"").evaluate(&request(None))), ["superseded"]);
+    // Where nobody was before it, a release that does not act leaves what is required to nobody.
+    let alone = builder("[modes]\n\"hostile/module@1.1.0\" = \"shadow\"").policies([new.clone()]).build().unwrap();
+    assert_eq!(codes(&alone.evaluate(&request(None))), ["must-weakened"]);
+}
+
 const BOTH: &str = "[authorities.hostile]\nbase = \"full\"\n[authorities.cac]\nbase = \"full\"\n";
 
 #[test]
@@ -333,7 +370,7 @@ fn modules_that_replace_each_other_are_refused() {
     let error = builder(config).policies([one, other]).build().err().unwrap().to_string();
     assert_eq!(
         error,
-        "authorities.cac.replaces: cac/rule would in the end replace itself; let one side replace the other"
+        "authorities.hostile.replaces: hostile/module would in the end replace itself; let one side replace the other"
     );
 }
 
@@ -540,6 +577,29 @@ fn a_module_that_withholds_or_fails_too_much_stays_in_shadow_and_the_one_before_
         assert_eq!(outcome.notices.iter().filter(|notice| notice.code == "held").count(), 2);
         assert_eq!(speakers(&outcome).0, ["hostile/module@1.0.0"]);
     }
+}
+
+#[test]
+fn a_release_that_is_held_is_tried_again_with_the_next_proposal() {
+    let gate = recorded("", release("hostile/module", "hostile", "1.0.0").saying(DEMOTE, 300_000));
+    let bad = || release("hostile/module", "hostile", "1.1.0").saying(BLOCK, 0);
+    let propose = |config: &str, modules: Vec<Module>, bounds: &Bounds| {
+        let trial = gate.propose(builder(config).policies(modules), bounds).unwrap();
+        (trial.ruling, trial.held, gate.evaluate(&request(None)))
+    };
+    let held = vec!["hostile/module@1.1.0".to_owned()];
+    assert_eq!(propose("", vec![bad()], &Bounds::default()).1, held);
+    // It holds back nothing else of what is proposed with it.
+    let stricter = "[provider]\nterritory = \"CN_MAINLAND\"";
+    let later = release("hostile/later", "later", "1.0.0").with("effective_from", json!("2027-01-01")).saying(BLOCK, 0);
+    let before = gate.policy_set().digest().to_owned();
+    let (ruling, again, outcome) = propose(stricter, vec![bad(), later], &Bounds::default());
+    assert_eq!((ruling, again, weight(&outcome)), (Ruling::Held, held, 300_000));
+    assert_ne!(outcome.policy_set().digest(), before);
+    // Under bounds that let it, it judges.
+    let wide = Bounds { withheld_ppm: 500_000, ..Bounds::default() };
+    let (ruling, held, outcome) = propose(stricter, vec![bad()], &wide);
+    assert_eq!((ruling, held, outcome.shown), (Ruling::Accepted, vec![], 1));
 }
 
 #[test]

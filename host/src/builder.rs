@@ -5,7 +5,7 @@ use std::sync::Arc;
 use normgate_contract::{Day, Manifest, Vocabulary};
 
 use crate::artifacts::Artifacts;
-use crate::config::{Config, Looser, in_order};
+use crate::config::{Config, Looser, Mode, in_order};
 use crate::diff::Diff;
 use crate::error::BuildError;
 use crate::gate::Gate;
@@ -200,8 +200,10 @@ impl GateBuilder {
             .filter(|(_, placed)| !placed.module.manifest.overlays.is_empty())
             .map(|(index, placed)| (index as u16, Arc::clone(&placed.module.manifest)))
             .collect();
-        for Placed { module: Module { manifest, .. }, .. } in &judging {
-            let weakened = self.config.weakened(manifest);
+        for Placed { module: Module { manifest, .. }, release, awaited, .. } in &judging {
+            // While another one acts where a release does not, nothing is weakened.
+            let release = if *awaited { Mode::Enforce } else { *release };
+            let weakened = self.config.weakened(manifest, release);
             notices.extend((!weakened.is_empty()).then(|| notices::weakened(manifest, &weakened)));
         }
         let mut load = |placed: Placed| self.load(placed, &sandbox, &vocabulary, &norms, now, &mut notices);
@@ -233,7 +235,7 @@ impl GateBuilder {
 
     fn load(
         &self,
-        Placed { module, held, awaited, successors }: Placed,
+        Placed { module, release, awaited, successors }: Placed,
         sandbox: &Sandbox,
         vocabulary: &Vocabulary,
         norms: &[(u16, Arc<Manifest>)],
@@ -296,7 +298,7 @@ impl GateBuilder {
             looser,
             on_failure: self.config.on_failure_of(&manifest),
             modes: self.config.modes_of(&manifest),
-            held,
+            release,
             awaited,
             successors,
             granted,

@@ -4,11 +4,11 @@ use sha2::{Digest, Sha256};
 
 use crate::batch::Batch;
 
-/// In which hundredth of all users the user of a request is, for one module: 0 to 99. A rule in canary acts for the hundredths
-/// below its percentage, so a user stays on one side of it, and raising the percentage only adds users.
+/// In which hundredth of all users the user of a request is, for one module: 0 to 99. A rule in canary acts for the
+/// hundredths below its percentage, so a user stays on one side of it, and raising the percentage only adds users.
 ///
-/// The draw is by `user.ref` and the policy's id, so that two modules do not try themselves on the same users, and a new version
-/// keeps those of the one before. Who has no reference comes last: for them a rule acts at 100 percent alone.
+/// The draw is by `user.ref` and the policy's id, so that two modules do not try themselves on the same users, and a new
+/// version keeps those of the one before. Who has no reference comes last: for them a rule acts at 100 percent alone.
 pub(crate) fn draw(policy: &str, batch: &Batch) -> u8 {
     let Some(user) = batch.request_text("request.user.ref") else { return 99 };
     let mut hash = Sha256::new();

@@ -24,8 +24,17 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Whether a rule in this mode that is in force acts, for a user of the hundredth that `draw` gives.
+    pub(crate) fn acts(self, draw: impl FnOnce() -> u8) -> bool {
+        match self {
+            Self::Enforce | Self::Preview => true,
+            Self::Shadow => false,
+            Self::Canary(percent) => draw() < percent,
+        }
+    }
+
     /// Whether it keeps a rule that is in force from acting, for some users at least.
-    fn weakens(self) -> bool {
+    pub(crate) fn weakens(self) -> bool {
         match self {
             Self::Enforce | Self::Preview => false,
             Self::Shadow => true,
@@ -93,7 +102,8 @@ pub struct Config {
     /// Values of parameters, by full name.
     #[serde(default)]
     pub parameters: BTreeMap<String, Value>,
-    /// Modes of rules (`art14.over-recommend`) or whole modules (`art14`); a rule's own goes before its module's.
+    /// Modes of rules (`art14.over-recommend`) or whole modules (`art14`), where a rule's own goes before its module's; and of
+    /// releases (`reference/art14-manipulation@1.1.0`), beside which the one before goes on for whom they do not act.
     #[serde(default)]
     pub modes: BTreeMap<String, Mode>,
     /// Values that a regulator prescribes, by regulator: `[overlays.<name>]`. They only tighten.
@@ -218,11 +228,16 @@ impl Config {
         manifest.rules.iter().map(mode).collect()
     }
 
-    /// The rules of a module that the law requires and that the configuration keeps from acting, each with its mode. A sector
-    /// norm requires nothing until it is adopted, and may be tried first.
-    pub(crate) fn weakened<'m>(&self, manifest: &'m Manifest) -> Vec<(&'m str, Mode)> {
-        let rules = manifest.rules.iter().zip(self.modes_of(manifest));
-        rules
+    /// The configured mode of one release, `<id>@<version>`: whether it acts at all, beside the one before it.
+    pub(crate) fn release_of(&self, manifest: &Manifest) -> Mode {
+        self.modes.get(&manifest.reference()).copied().unwrap_or(Mode::Enforce)
+    }
+
+    /// The rules of a module that the law requires and that the configuration keeps from acting, each with its mode; `release` is
+    /// the release's, where nobody acts in its place. A sector norm requires nothing until it is adopted, and may be tried first.
+    pub(crate) fn weakened<'m>(&self, manifest: &'m Manifest, release: Mode) -> Vec<(&'m str, Mode)> {
+        let modes = self.modes_of(manifest).into_iter().map(|mode| if release.weakens() { release } else { mode });
+        (manifest.rules.iter().zip(modes))
             .filter(|(rule, mode)| is_required(manifest, rule) && mode.weakens())
             .map(|(rule, mode)| (rule.id.as_str(), mode))
             .collect()

@@ -1,9 +1,9 @@
 //! The running diff: what would change if the rules in shadow acted, counted by rule and surface.
 //!
-//! Each rule is weighed alone, and all of them together: what they say of a row is joined with what was applied, and the list
-//! is put in order again. That is what enforcing them would do, with three exceptions, since nobody is asked again: a rule that
-//! gives way to another one of its module only where that acts; a rule of the slate stage, for which the list would be another;
-//! and what a newer version of a module would no longer say. A trial judges again, and knows them.
+//! Each rule is weighed alone, and all of them together: what they say of a row is joined with what was applied, and the
+//! list is put in order again. That is what enforcing them would do, with three exceptions, since nobody is asked again: a rule
+//! that gives way to another one of its module only where that acts; a rule of the slate stage, for which the list would be
+//! another; and what a newer version of a module would no longer say. A trial judges again, and knows them.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -57,8 +57,8 @@ impl Counts {
     }
 }
 
-/// Counters for one generation: a row of surfaces a rule, made when the rule first speaks in shadow, and one for all rules together.
-/// The last surface stands for none.
+/// Counters for one generation: a row of surfaces a rule, made when the rule first speaks in shadow, and one for all rules
+/// together. The last surface stands for none.
 pub(crate) struct Diff {
     surfaces: Vec<String>,
     rules: Vec<Vec<OnceLock<Box<[Counts]>>>>,
@@ -243,20 +243,17 @@ impl fmt::Display for ShadowDiff {
             self.changes.iter().map(|change| name(change).len()).max().unwrap_or(0).max(head.len())
         };
         let (of_surface, of_rule) = (widest(&surface, "surface"), widest(&rule, "rule in shadow"));
-        writeln!(
-            f,
-            "{:of_surface$}  {:of_rule$}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}",
-            "surface", "rule in shadow", "requests", "effects", "verdicts", "withheld", "moved", "exposure"
-        )?;
+        write!(f, "{:of_surface$}  {:of_rule$}", "surface", "rule in shadow")?;
+        for head in ["requests", "effects", "verdicts", "withheld", "moved", "exposure"] {
+            write!(f, "  {head:>9}")?;
+        }
+        writeln!(f)?;
         for change in &self.changes {
-            let ShadowChange { requests, effects, verdicts, withheld, moved, exposure_ppm, .. } = change;
-            let percent = *exposure_ppm as f64 / 1e4;
-            writeln!(
-                f,
-                "{:of_surface$}  {:of_rule$}  {requests:>9}  {effects:>9}  {verdicts:>9}  {withheld:>9}  {moved:>9}  {percent:>7.2} %",
-                surface(change),
-                rule(change),
-            )?;
+            write!(f, "{:of_surface$}  {:of_rule$}", surface(change), rule(change))?;
+            for number in [change.requests, change.effects, change.verdicts, change.withheld, change.moved] {
+                write!(f, "  {number:>9}")?;
+            }
+            writeln!(f, "  {:>7.2} %", change.exposure_ppm as f64 / 1e4)?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::config::{BreakerConfig, is_required};
 use crate::diff::Diff;
 use crate::notices;
 use crate::outcome::Notice;
+use crate::overrides::now_ms;
 use crate::policy_set::PolicySet;
 use crate::provider::Facts;
 use crate::sandbox::Sandbox;
@@ -55,6 +56,11 @@ impl Generation {
     /// What was noticed when it was built; every outcome carries it.
     pub fn notices(&self) -> &[Notice] {
         &self.notices
+    }
+
+    /// The instant by which it decides what is in force: the clock's, or the day that it was built for.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.as_of.map_or_else(now_ms, Day::start_ms)
     }
 
     /// Says in the log that it judges, and what was noticed.

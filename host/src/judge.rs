@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use normgate_contract::{Day, Law, Manifest, Owner, Rule, Stage};
+use normgate_contract::{Law, Manifest, Owner, Rule, Stage};
 use tracing::warn;
 
 use crate::batch::Batch;
@@ -33,7 +33,7 @@ impl Generation {
         };
         let batch = &batch;
         let scope = scope(batch);
-        let at_ms = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let at_ms = self.now_ms();
         let turn = Turn::new(self, batch, scope, at_ms, overrides, health, &mut notices);
         let observed = self.set.observed_until.is_some_and(|day| at_ms < day.start_ms());
         let emergency = emergency(batch);
@@ -276,7 +276,7 @@ impl<'t> Turn<'t> {
             if index < set.judging {
                 notices.extend(overridden.map(|entry| entry.notice(manifest)));
             }
-            if !asked || set.is_succeeded(policy, at_ms) {
+            if !asked || set.is_succeeded(policy, batch, at_ms) {
                 return None;
             }
             let (mut parts, draw) = parts_of(policy, batch, at_ms);
@@ -291,8 +291,8 @@ impl<'t> Turn<'t> {
         let adopted = set.policies.iter().map(|policy| {
             let manifest = &policy.module.manifest;
             !manifest.overlays.is_empty()
-                && !policy.held
-                && !set.is_succeeded(policy, at_ms)
+                && policy.is_released(batch)
+                && !set.is_succeeded(policy, batch, at_ms)
                 && in_force(manifest.effective_from, manifest.effective_until, at_ms)
                 && adopted(manifest, batch)
         });
@@ -312,7 +312,7 @@ fn parts_in(policy: &Loaded, stage: Stage, parts: &[Part]) -> Vec<Part> {
 impl Generation {
     /// The calls that `evaluate` makes for a request, in order: module, stage, and the rows that it sees.
     pub(crate) fn calls(&self, request: &Batch) -> Vec<(String, Stage, Batch)> {
-        let at_ms = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let at_ms = self.now_ms();
         let turn = Turn::new(self, request, scope(request), at_ms, &[], &self.health, &mut Vec::new());
         let emergency = emergency(request);
         let mut merge = Merge::new(&self.set, request, &emergency, false);
@@ -407,6 +407,8 @@ fn parts_of(policy: &Loaded, batch: &Batch, at_ms: i64) -> (Vec<Part>, Option<u8
     let module_in_force = in_force(manifest.effective_from, manifest.effective_until, at_ms);
     let adopted = adopted(manifest, batch);
     let mut drawn = None;
+    let mut acts = |mode: Mode| mode.acts(|| *drawn.get_or_insert_with(|| canary::draw(&manifest.id, batch)));
+    let released = acts(policy.release);
     let part = |(rule, mode): (&Rule, &Mode)| {
         let early = !begun(rule.effective_from, at_ms) || !begun(manifest.effective_from, at_ms);
         if early && (policy.awaited || *mode == Mode::Preview) {
@@ -417,19 +419,10 @@ fn parts_of(policy: &Loaded, batch: &Batch, at_ms: i64) -> (Vec<Part>, Option<u8
             return Part::Silent;
         }
         // A sector norm outside its dates, or not adopted, is only observed.
-        if !module_in_force || !adopted || policy.held {
-            return Part::Shadow;
-        }
-        match mode {
-            Mode::Enforce | Mode::Preview => Part::Enforced,
-            Mode::Shadow => Part::Shadow,
-            Mode::Canary(percent) if *drawn.get_or_insert_with(|| canary::draw(&manifest.id, batch)) < *percent => {
-                Part::Enforced
-            }
-            Mode::Canary(_) => Part::Shadow,
-        }
+        if module_in_force && adopted && released && acts(*mode) { Part::Enforced } else { Part::Shadow }
     };
-    (manifest.rules.iter().zip(&policy.modes).map(part).collect(), drawn)
+    let parts = manifest.rules.iter().zip(&policy.modes).map(part).collect();
+    (parts, drawn)
 }
 
 /// Rows declared an emergency, with the ticket of who declared it.
@@ -447,7 +440,7 @@ fn emergency(batch: &Batch) -> Vec<bool> {
 
 #[cfg(all(test, feature = "embedded"))]
 mod tests {
-    use normgate_contract::Vocabulary;
+    use normgate_contract::{Day, Vocabulary};
 
     use super::*;
     use crate::gate::Gate;

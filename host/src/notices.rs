@@ -115,6 +115,11 @@ pub(crate) fn awaited(manifest: &Manifest) -> Notice {
     )
 }
 
+/// A release that acts for some users, or none, while the one before it acts for the others.
+pub(crate) fn beside(manifest: &Manifest, release: Mode) -> Notice {
+    about("beside", manifest, format!("it is released as {release}, and the one before it acts for whom it does not"))
+}
+
 /// A module that a trial left in shadow.
 pub(crate) fn held(manifest: &Manifest) -> Notice {
     about(

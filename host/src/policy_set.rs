@@ -5,6 +5,8 @@ use std::sync::Arc;
 use normgate_contract::{Block, Day, Level, Manifest, OnFailure, Rule, Stage, Vocabulary};
 use sha2::{Digest, Sha256};
 
+use crate::batch::Batch;
+use crate::canary;
 use crate::config::{Looser, Mode};
 use crate::error::BuildError;
 use crate::grant::Granted;
@@ -41,11 +43,11 @@ pub(crate) struct Loaded {
     pub(crate) looser: Vec<(u16, Looser)>,
     /// Modes by configuration, rule by rule.
     pub(crate) modes: Vec<Mode>,
-    /// Whether a trial left it in shadow.
-    pub(crate) held: bool,
+    /// The mode of this release as a whole.
+    pub(crate) release: Mode,
     /// Whether it comes after another one that still judges, so that it is observed before it is in force.
     pub(crate) awaited: bool,
-    /// Who comes after it, by index in the set: from their first day in force on, unless they are held, it is not asked.
+    /// Who comes after it, by index in the set: from their first day in force on, it is not asked where they act.
     pub(crate) successors: Vec<u16>,
     /// Place of each rule's id among all ids of the set, for sorting.
     pub(crate) rank: Vec<u32>,
@@ -137,10 +139,10 @@ impl PolicySet {
         self.policies[..self.judging].iter().map(|policy| &policy.module.manifest)
     }
 
-    /// Whether a policy has given its place to one that came after it.
-    pub(crate) fn is_succeeded(&self, policy: &Loaded, at_ms: i64) -> bool {
+    /// Whether a policy has given its place to one that came after it, for the user of a request.
+    pub(crate) fn is_succeeded(&self, policy: &Loaded, batch: &Batch, at_ms: i64) -> bool {
         let mut successors = policy.successors.iter().map(|next| &self.policies[usize::from(*next)]);
-        successors.any(|next| !next.held && begun(next.module.manifest.effective_from, at_ms))
+        successors.any(|next| begun(next.module.manifest.effective_from, at_ms) && next.is_released(batch))
     }
 
     /// A rule; none for `host.failure`.
@@ -198,8 +200,8 @@ fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> 
                 Mode::Canary(percent) => line(&["canary", &rule.id, &percent.to_string()]),
             }
         }
-        if policy.held {
-            line(&["held"]);
+        if policy.release.weakens() {
+            line(&["release", &policy.release.to_string()]);
         }
         for next in &policy.successors {
             let Loaded { module, .. } = &policies[usize::from(*next)];
@@ -233,6 +235,11 @@ pub(crate) enum Fallback {
 }
 
 impl Loaded {
+    /// Whether this release acts for the user of a request.
+    pub(crate) fn is_released(&self, batch: &Batch) -> bool {
+        self.release.acts(|| canary::draw(&self.module.manifest.id, batch))
+    }
+
     /// The failure policy, capped by what the module's enforced rules could do at all.
     pub(crate) fn fallback(&self, resolved: &Resolved, enforced: impl Fn(usize) -> bool) -> Fallback {
         if self.on_failure == OnFailure::Allow {

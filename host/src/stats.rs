@@ -240,6 +240,15 @@ impl Stats {
         family("candidates_withheld_total", "counter", "Candidates withheld.", &one(self.withheld));
         family("emergency_rows_total", "counter", "Uses of an emergency row.", &one(self.emergencies));
         family("overridden_requests_total", "counter", "Requests judged under an override.", &one(self.overridden));
+        if let Some(name) = &self.generation {
+            let name = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            family(
+                "generation_info",
+                "gauge",
+                "The name of the generation.",
+                &[(format!(",generation=\"{name}\""), 1.0)],
+            );
+        }
         family("generation_swaps_total", "counter", "Times that another generation took over.", &one(self.swaps));
         family("generations_refused_total", "counter", "Proposals refused after their trial.", &one(self.refused));
         let mut notices: BTreeMap<(&str, &str), u32> = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! The trial of a proposed generation: it judges the last recorded requests before it judges anybody, and modules that are new or
-//! changed stay in shadow when too much would be withheld or fail.
+//! The trial of a proposed generation: it judges the last recorded requests before it judges anybody, and modules that are
+//! new or changed stay in shadow when too much would be withheld or fail.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -9,21 +9,23 @@ use tracing::warn;
 
 use crate::batch::Batch;
 use crate::builder::GateBuilder;
+use crate::config::Mode;
 use crate::error::BuildError;
 use crate::gate::Gate;
 use crate::generation::Generation;
 use crate::module::Module;
 use crate::overrides::Override;
+use crate::policy_set::begun;
 use crate::stats::Health;
 
 /// How far a proposed generation may differ from the one that judges, on the recorded requests. Engineering defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// By how much the share of withheld candidates may rise, in ppm. Default: 20,000, two of a hundred. Wide enough for an article
-    /// that becomes stricter, and narrow enough for a module that withholds everything.
+    /// By how much the share of withheld candidates may rise, in ppm. Default: 20,000, two of a hundred. Wide enough for an
+    /// article that becomes stricter, and narrow enough for a module that withholds everything.
     pub withheld_ppm: u64,
-    /// By how much the share of requests in which some module fails may rise, in ppm. Default: 1,000, so that of 256 recorded requests
-    /// not one may.
+    /// By how much the share of requests in which some module fails may rise, in ppm. Default: 1,000, so that of 256 recorded
+    /// requests not one may.
     pub failing_ppm: u64,
 }
 
@@ -84,7 +86,7 @@ impl Tally {
             tally.rows += outcome.verdicts.len() as u64;
             tally.withheld += (outcome.verdicts.len() - outcome.shown) as u64;
             // What fails in shadow harms nobody.
-            let acting = |policy: u16| !generation.set.policies[usize::from(policy)].held;
+            let acting = |policy: u16| generation.set.policies[usize::from(policy)].release != Mode::Shadow;
             tally.failing += u64::from(outcome.failures.iter().any(|failure| acting(failure.policy)));
         }
         tally
@@ -125,9 +127,9 @@ impl Bounds {
 impl Gate {
     /// Tries a generation on the recorded requests ([`GateBuilder::recording`]), and has it judge when it stays within bounds.
     ///
-    /// Otherwise the modules that are new or changed, and not marked urgent ([`GateBuilder::urgent`]), stay in shadow, those that they
-    /// would follow go on, and everything else of the proposal judges. Where that does not help, nothing changes, unless it is an urgent
-    /// module that goes beyond. Each bound that is passed is a warning in the log and a sentence in the report.
+    /// Otherwise the modules that are new or changed, and not marked urgent ([`GateBuilder::urgent`]), stay in shadow, those
+    /// that they would follow go on, and everything else of the proposal judges. Where that does not help, nothing changes,
+    /// unless some of them are urgent. Each bound that is passed is a warning in the log and a sentence in the report.
     ///
     /// It judges the recorded requests two or three times, in the calling thread; nobody waits for it.
     ///
@@ -150,10 +152,16 @@ impl Gate {
             return Ok(trial);
         }
 
-        let known = |digest: &[u8; 32]| current.set.policies.iter().any(|policy| policy.module.digest == *digest);
-        let changed = generation.set.policies[..generation.set.judging].iter().map(|policy| &policy.module);
+        // What acted for nobody before, or for some, is as new as what comes now; what is not in force yet did nothing that could be tried.
+        let known =
+            |digest: &[u8; 32]| current.set.policies.iter().any(|p| !p.release.weakens() && p.module.digest == *digest);
+        let at_ms = generation.now_ms();
+        let changed = generation.set.policies[..generation.set.judging]
+            .iter()
+            .map(|policy| &policy.module)
+            .filter(|module| !known(&module.digest) && begun(module.manifest.effective_from, at_ms));
         let (urgent, held): (Vec<&Module>, Vec<&Module>) =
-            changed.filter(|module| !known(&module.digest)).partition(|module| proposal.is_urgent(&module.manifest.id));
+            changed.partition(|module| proposal.is_urgent(&module.manifest.id));
         trial.held = held.iter().map(|module| module.manifest.reference()).collect();
         let (urgent, held): (bool, Vec<Module>) = (!urgent.is_empty(), held.into_iter().cloned().collect());
         let generation = if held.is_empty() {
@@ -182,7 +190,7 @@ impl Gate {
     }
 }
 
-/// The last requests that were judged, for trials. They hold what was sent about users, in memory and no longer than others come.
+/// The last requests that were judged, for trials. They hold what was sent about users, in memory alone, until others come.
 pub(crate) struct Recent {
     most: usize,
     kept: Mutex<VecDeque<Batch>>,
