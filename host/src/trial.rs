@@ -152,34 +152,20 @@ impl Gate {
             return Ok(trial);
         }
 
-        // What acted for nobody before, or for some, is as new as what comes now; what is not in force yet did nothing that could be tried.
-        let known =
-            |digest: &[u8; 32]| current.set.policies.iter().any(|p| !p.release.weakens() && p.module.digest == *digest);
-        let at_ms = generation.now_ms();
-        let changed = generation.set.policies[..generation.set.judging]
-            .iter()
-            .map(|policy| &policy.module)
-            .filter(|module| !known(&module.digest) && begun(module.manifest.effective_from, at_ms));
-        let (urgent, held): (Vec<&Module>, Vec<&Module>) =
-            changed.partition(|module| proposal.is_urgent(&module.manifest.id));
-        trial.held = held.iter().map(|module| module.manifest.reference()).collect();
-        let (urgent, held): (bool, Vec<Module>) = (!urgent.is_empty(), held.into_iter().cloned().collect());
+        let (urgent, held): (Vec<Module>, Vec<Module>) =
+            changed(&current, &generation).partition(|module| proposal.is_urgent(&module.manifest.id));
         let generation = if held.is_empty() {
             generation
         } else {
             trial.ruling = Ruling::Held;
+            trial.held = held.iter().map(|module| module.manifest.reference()).collect();
             for module in &held {
-                let policies = current.set.policies[..current.set.judging].iter().map(|policy| &policy.module);
-                let followed = policies.filter(|before| {
-                    let id = &before.manifest.id;
-                    *id == module.manifest.id || module.manifest.replaces.contains(id)
-                });
-                proposal.hold(module.digest, followed.cloned());
+                proposal.hold(module.digest, followed(&current, module));
             }
             proposal.generation()?
         };
         let within = || bounds.alarms(before, Tally::of(&generation, &requests, &overrides)).is_empty();
-        if urgent || (!held.is_empty() && within()) {
+        if !urgent.is_empty() || (!held.is_empty() && within()) {
             self.take_over(generation);
         } else {
             trial.ruling = Ruling::Refused;
@@ -188,6 +174,26 @@ impl Gate {
         }
         Ok(trial)
     }
+}
+
+/// The modules of a proposed generation that the trial was about. What acted for nobody before, or for some, is as new as what
+/// comes now; what is not in force yet did nothing that could be tried.
+fn changed(current: &Generation, proposed: &Generation) -> impl Iterator<Item = Module> {
+    let acted =
+        |module: &Module| current.set.policies.iter().any(|p| !p.release.weakens() && p.module.digest == module.digest);
+    let at_ms = proposed.now_ms();
+    let judging = proposed.set.policies[..proposed.set.judging].iter().map(|policy| &policy.module);
+    judging.filter(move |module| !acted(module) && begun(module.manifest.effective_from, at_ms)).cloned()
+}
+
+/// The modules that a module would follow: earlier versions, and those that it replaces.
+fn followed(current: &Generation, module: &Module) -> impl Iterator<Item = Module> {
+    let judging = current.set.policies[..current.set.judging].iter().map(|policy| &policy.module);
+    let is_followed = |before: &&Module| {
+        let id = &before.manifest.id;
+        *id == module.manifest.id || module.manifest.replaces.contains(id)
+    };
+    judging.filter(is_followed).cloned()
 }
 
 /// The last requests that were judged, for trials. They hold what was sent about users, in memory alone, until others come.
