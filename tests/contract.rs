@@ -45,6 +45,21 @@ fn the_bindings_of_the_sdk_are_generated_from_the_contract() {
     generated("sdk/src/bindings.rs", &format!("{head}{}", String::from_utf8_lossy(bindings)));
 }
 
+/// The same for C, which needs no tool then either.
+#[test]
+fn the_bindings_for_c_are_generated_from_the_contract() {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_source("policy.wit", normgate::contract::WIT).unwrap();
+    let world = resolve.select_world(&[package], Some("policy")).unwrap();
+    let options = wit_bindgen_c::Opts { no_object_file: true, ..Default::default() };
+    let mut files = Files::default();
+    options.build().generate(&mut resolve, world, &mut files).unwrap();
+    for name in ["policy.h", "policy.c"] {
+        let (_, text) = files.iter().find(|(file, _)| *file == name).unwrap();
+        generated(&format!("sdk/c/{name}"), &(String::from_utf8_lossy(text).trim_end().to_owned() + "\n"));
+    }
+}
+
 /// The SDK's term sets: one enum each.
 #[test]
 fn the_terms_of_the_sdk_are_generated_from_the_vocabulary() {

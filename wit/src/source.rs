@@ -122,7 +122,11 @@ fn draft() -> Wording {
 
 /// An effect as written: an obligation may be just its code.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "no effect; write { block = … }, { demote = … }, { label = … }, { tag = … }, { obligation = … }, { veto = … }, \
+                 { constraint = … }, \"violation\" or \"promote\""
+)]
 enum SourceEffect {
     Bare { obligation: String },
     Full(Effect),
@@ -141,9 +145,9 @@ pub fn read_policy_toml(text: &str, vocabulary: &Vocabulary) -> Result<Manifest,
         }
     };
     let resolved = source.resolve(vocabulary).and_then(|manifest| manifest.check(vocabulary).map(|()| manifest));
-    resolved.map_err(|error| match line_of(text, &error.place) {
-        Some(line) => ManifestError { place: format!("policy.toml line {line}: {}", error.place), ..error },
-        None => error,
+    resolved.map_err(|error| {
+        let line = line_of(text, &error.place).map_or(String::new(), |line| format!(" line {line}"));
+        ManifestError { place: format!("policy.toml{line}: {}", error.place), ..error }
     })
 }
 
@@ -154,13 +158,12 @@ fn line_of(text: &str, place: &str) -> Option<usize> {
         let mut heads = text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("[[rules]]"));
         return heads.nth(index).map(|(at, _)| at + 1);
     }
-    if let Some(name) = place.split('`').nth(1) {
-        return line(&|line| line.contains(&format!("\"{name}\"")));
-    }
-    let key = place.split([' ', '[']).next()?;
-    let last = key.rsplit('.').next()?;
-    line(&|line| line.starts_with(&format!("{key} =")) || line.starts_with(&format!("[{key}]")))
+    let key = place.split([' ', '[', '`']).next()?;
+    let name = place.split('`').nth(1).unwrap_or(key);
+    let last = name.rsplit('.').next()?;
+    line(&|line| line.contains(&format!("\"{name}\"")))
         .or_else(|| line(&|line| line.starts_with(&format!("[parameters.{last}]"))))
+        .or_else(|| line(&|line| line.starts_with(&format!("{key} =")) || line.starts_with(&format!("[{key}]"))))
 }
 
 impl Source {

@@ -6,6 +6,7 @@
 
 mod accept;
 mod effects;
+mod generate;
 mod mutate;
 mod seen;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 pub use accept::accept;
 pub use effects::{Effects, effect_name};
+pub use generate::Generator;
 pub use mutate::{Mutation, mutate};
 use normgate::contract::{Day, Value};
 use normgate::{Artifacts, Config, Detail, Gate, Mode, Module, Outcome, Reader, SetMode};

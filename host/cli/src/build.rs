@@ -74,7 +74,7 @@ fn wrap(folder: &Path, core: &Path) -> Result<ExitCode> {
     let path = folder.join("policy.toml");
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let manifest = normgate::contract::read_policy_toml(&text, Vocabulary::shipped())
-        .with_context(|| path.display().to_string())?;
+        .with_context(|| folder.display().to_string())?;
     let bytes = std::fs::read(core).with_context(|| core.display().to_string())?;
     let mut component =
         normgate_package::wrap(&bytes).map_err(anyhow::Error::msg).with_context(|| core.display().to_string())?;

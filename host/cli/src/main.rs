@@ -3,6 +3,7 @@
 //! Results go to standard output, one JSON object a line where a program reads them; everything meant for a person goes to
 //! standard error. Exit 0: all well; 1: something was refused or a case failed; 2: usage or configuration.
 
+mod against;
 mod bench;
 mod build;
 mod check;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use normgate::contract::{Manifest, Vocabulary, read_policy_toml, reference};
-use normgate_package::{BUILD_SECTION, append_section};
+use normgate_package::{BUILD_SECTION, PackageError, append_section};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -58,8 +58,8 @@ impl Project {
 
     /// What policy.toml says.
     pub(crate) fn manifest(&self) -> Result<Manifest> {
-        let path = self.folder.join("policy.toml");
-        read_policy_toml(&read(&path)?, Vocabulary::shipped()).with_context(|| path.display().to_string())
+        let text = read(&self.folder.join("policy.toml"))?;
+        read_policy_toml(&text, Vocabulary::shipped()).with_context(|| self.folder.display().to_string())
     }
 
     /// The files that follow from policy.toml or that this program carries, by path from the root.
@@ -94,7 +94,16 @@ impl Project {
 
     /// The module, built in `target`: compiled, wrapped, its manifest and its record in it.
     pub(crate) fn compile(&self, target: &Path) -> Result<Vec<u8>> {
-        let mut components = normgate_package::build(&self.folder, std::slice::from_ref(&self.name), target)?;
+        let built = normgate_package::build(&self.folder, std::slice::from_ref(&self.name), target);
+        let mut components = built.map_err(|error| match &error {
+            // The compiler cannot know where a method would have come from.
+            PackageError::Cargo { output, .. } if output.contains("error[E0599]") => anyhow::anyhow!(
+                "{}\nA column has a method when `inputs` in policy.toml lists it; a rule, a parameter and an effect when they \
+                 stand there too.",
+                error.to_string().trim_end()
+            ),
+            _ => error.into(),
+        })?;
         let mut component = components.pop().unwrap_or_default();
         let record = BuildRecord {
             source: self.source_digest()?,

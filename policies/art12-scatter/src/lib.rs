@@ -13,28 +13,42 @@ fn judge(_: &Call<'_>, rules: &mut Rules<'_>) {
 
 /// The topics, or the authors, of the rows that count, from the top.
 struct Above {
-    known: Vec<bool>,
-    values: Vec<i64>,
+    window: usize,
+    values: Vec<Option<i64>>,
+    /// How many of the last rows have a value of each class. A class holds many values, so that this is the most that any of
+    /// them can have; only where that is too many are the rows looked at, which hardly ever happens.
+    classes: [u16; 64],
 }
 
 impl Above {
-    fn with_capacity(rows: usize) -> Self {
-        Self { known: Vec::with_capacity(rows), values: Vec::with_capacity(rows) }
+    fn new(window: usize, rows: usize) -> Self {
+        Self { window, values: Vec::with_capacity(rows), classes: [0; 64] }
     }
 
     fn push(&mut self, value: Option<i64>) {
-        self.known.push(value.is_some());
-        self.values.push(value.unwrap_or_default());
+        if let Some(leaving) = self.values.len().checked_sub(self.window).and_then(|index| self.values[index]) {
+            self.classes[class(leaving)] -= 1;
+        }
+        if let Some(value) = value {
+            self.classes[class(value)] += 1;
+        }
+        self.values.push(value);
     }
 
-    /// How many of the last rows have this value; none has an unknown one.
-    fn count(&self, value: Option<i64>, window: usize) -> usize {
-        let Some(value) = value else { return 0 };
-        let last = self.values.len().saturating_sub(window);
-        (self.values[last..].iter().zip(&self.known[last..]))
-            .map(|(v, known)| usize::from(*known & (*v == value)))
-            .sum()
+    /// Whether more than so many of the last rows have this value; none has an unknown one.
+    fn exceeds(&self, value: Option<i64>, limit: i64) -> bool {
+        let over = |count: usize| i64::try_from(count).is_ok_and(|count| count > limit);
+        let Some(known) = value else { return false };
+        over(usize::from(self.classes[class(known)])) && {
+            let last = self.values.len().saturating_sub(self.window);
+            over(self.values[last..].iter().filter(|other| **other == value).count())
+        }
     }
+}
+
+/// Values spread over 64 classes by the high bits of a product.
+fn class(value: i64) -> usize {
+    ((value as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize
 }
 
 fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
@@ -46,7 +60,7 @@ fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
     let window = usize::try_from(limits.window()).unwrap_or(1);
 
     let rows = call.candidates().count();
-    let (mut topics, mut authors) = (Above::with_capacity(rows), Above::with_capacity(rows));
+    let (mut topics, mut authors) = (Above::new(window, rows), Above::new(window, rows));
     // Sorted, to be searched by halving.
     let mut groups: Vec<i64> = Vec::with_capacity(rows);
 
@@ -86,10 +100,10 @@ fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
 
         let essential = elder && !matches!(item.service_class(), ServiceClass::None | ServiceClass::Unknown);
         if placed && !essential {
-            if exceeds(topics.count(topic, window), limits.topic_max()) {
+            if topics.exceeds(topic, limits.topic_max()) {
                 rules.scatter_topic(&item).demote();
             }
-            if exceeds(authors.count(author, window), limits.author_max()) {
+            if authors.exceeds(author, limits.author_max()) {
                 rules.scatter_author(&item).demote();
             }
         }
@@ -97,10 +111,6 @@ fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
             rules.seen(&item).demote();
         }
     }
-}
-
-fn exceeds(count: usize, limit: i64) -> bool {
-    i64::try_from(count).is_ok_and(|count| count > limit)
 }
 
 #[cfg(test)]

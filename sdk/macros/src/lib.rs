@@ -19,7 +19,7 @@ fn expand() -> Result<proc_macro2::TokenStream, String> {
     let text = std::fs::read_to_string(&path).map_err(|error| {
         format!("policy.toml beside Cargo.toml cannot be read ({error}); write it first, then policy!()")
     })?;
-    let manifest = read_policy_toml(&text, Vocabulary::shipped()).map_err(|error| format!("policy.toml: {error}"))?;
+    let manifest = read_policy_toml(&text, Vocabulary::shipped()).map_err(|error| error.to_string())?;
     let types = normgate_codegen::policy(&manifest).map_err(|error| format!("policy.toml: {error}"))?;
     let track = path.display().to_string();
     Ok(quote! {
