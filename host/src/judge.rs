@@ -410,8 +410,8 @@ fn parts_of(policy: &Loaded, batch: &Batch, at_ms: i64) -> (Vec<Part>, Option<u8
     let mut acts = |mode: Mode| mode.acts(|| *drawn.get_or_insert_with(|| canary::draw(&manifest.id, batch)));
     let released = acts(policy.release);
     let part = |(rule, mode): (&Rule, &Mode)| {
-        let early = !begun(rule.effective_from, at_ms) || !begun(manifest.effective_from, at_ms);
-        if early && (policy.awaited || *mode == Mode::Preview) {
+        let observed_early = policy.awaited || *mode == Mode::Preview;
+        if observed_early && !(begun(rule.effective_from, at_ms) && begun(manifest.effective_from, at_ms)) {
             return Part::Shadow;
         }
         if !in_force(rule.effective_from, rule.effective_until, at_ms) || (!module_in_force && manifest.pack.is_none())
