@@ -1,20 +1,22 @@
 //! The gate: what a process asks once per ranked list. It holds the generation that judges now, and what outlives it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use normgate_contract::Stage;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::batch::{Batch, Reader};
 use crate::bindings::exports::normgate::policy::judging;
+use crate::diff::ShadowDiff;
 use crate::generation::Generation;
 use crate::outcome::Outcome;
 use crate::overrides::Override;
 use crate::policy_set::PolicySet;
 use crate::sandbox::FailureKind;
 use crate::stats::{Stats, Totals};
+use crate::trial::Recent;
 
 /// Judges ranked lists. `Send + Sync`; one is enough for a process, and `evaluate` may run on any number of threads, also while
 /// another generation takes over.
@@ -22,17 +24,21 @@ pub struct Gate {
     current: ArcSwap<Generation>,
     overrides: ArcSwap<Vec<Override>>,
     totals: Totals,
-    /// Held while another generation takes over, so that each follows the one before it. No request waits for it.
+    /// Held while another generation takes over, so that each follows the one before it.
     changing: Mutex<()>,
+    /// The last requests, where trials are wanted.
+    recent: Option<Recent>,
 }
 
 impl Gate {
-    pub(crate) fn new(generation: Generation) -> Self {
+    pub(crate) fn new(generation: Generation, recording: usize) -> Self {
+        generation.announce();
         Self {
             current: ArcSwap::from_pointee(generation),
             overrides: ArcSwap::default(),
             totals: Totals::default(),
             changing: Mutex::default(),
+            recent: (recording > 0).then(|| Recent::new(recording)),
         }
     }
 
@@ -57,17 +63,45 @@ impl Gate {
         Stats::of(&self.current.load(), &self.totals)
     }
 
+    /// What would change if the rules in shadow acted, since the generation that judges now began.
+    pub fn shadow_diff(&self) -> ShadowDiff {
+        ShadowDiff::of(&self.current.load())
+    }
+
+    /// The last requests; none where none are recorded.
+    pub(crate) fn recorded(&self) -> Vec<Batch> {
+        self.recent.as_ref().map_or(Vec::new(), Recent::all)
+    }
+
+    pub(crate) fn overrides(&self) -> Arc<Vec<Override>> {
+        self.overrides.load_full()
+    }
+
+    /// Counts a proposal that was refused.
+    pub(crate) fn refused(&self) {
+        self.totals.refused();
+    }
+
     /// Has another generation judge from the next request on, and gives back the one before it.
     ///
     /// No request waits or fails: each sees one generation from its beginning to its end, and those that are running end in
     /// the one in which they began. Modules that stay the same keep their counters and their breakers.
-    pub fn swap(&self, mut generation: Generation) -> Arc<Generation> {
-        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.current.load_full();
-        generation.follow(&before);
-        info!(generation = generation.label(), policy_set = generation.set.digest(), "another generation judges");
+    pub fn swap(&self, generation: Generation) -> Arc<Generation> {
+        let _one_at_a_time = self.changing();
+        self.take_over(generation)
+    }
+
+    /// Has another generation judge; the caller holds [`Gate::changing`].
+    pub(crate) fn take_over(&self, mut generation: Generation) -> Arc<Generation> {
+        generation.follow(&self.current.load());
+        generation.announce();
         self.totals.swapped();
         self.current.swap(Arc::new(generation))
+    }
+
+    /// Waits until no other generation is taking over, and keeps any from it. No request ever waits for this.
+    pub(crate) fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces the overrides in force ([`Override::read`]); no restart, and the next request obeys.
@@ -90,6 +124,10 @@ impl Gate {
         let generation = self.current.load();
         let outcome = generation.judge(request, &self.overrides.load(), &generation.health);
         self.totals.count(&outcome, &generation.health);
+        generation.diff.observe(&outcome);
+        if let Some(recent) = &self.recent {
+            recent.keep(request);
+        }
         outcome
     }
 

@@ -4,9 +4,13 @@
 use std::sync::Arc;
 
 use normgate_contract::{Day, Vocabulary};
+use tracing::{info, warn};
 
-use crate::config::BreakerConfig;
+use crate::config::{BreakerConfig, is_required};
+use crate::diff::Diff;
+use crate::notices;
 use crate::outcome::Notice;
+use crate::overrides::now_ms;
 use crate::policy_set::PolicySet;
 use crate::provider::Facts;
 use crate::sandbox::Sandbox;
@@ -23,7 +27,11 @@ pub struct Generation {
     pub(crate) vocabulary: Arc<Vocabulary>,
     pub(crate) as_of: Option<Day>,
     pub(crate) applicability: bool,
+    /// Ids of policies that were left out because another one replaces them.
+    pub(crate) replaced: Vec<String>,
     pub(crate) breaker: BreakerConfig,
+    /// What its rules in shadow would change.
+    pub(crate) diff: Arc<Diff>,
     /// What each policy of the set has been doing. Outlives the generation where the next one has the same module.
     pub(crate) health: Vec<Arc<Health>>,
 }
@@ -50,9 +58,32 @@ impl Generation {
         &self.notices
     }
 
+    /// The instant by which it decides what is in force: the clock's, or the day that it was built for.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.as_of.map_or_else(now_ms, Day::start_ms)
+    }
+
+    /// Says in the log that it judges, and what was noticed.
+    pub(crate) fn announce(&self) {
+        info!(generation = self.label(), policy_set = self.set.digest(), "a generation judges");
+        for Notice { code, policy, message } in &self.notices {
+            warn!(generation = self.label(), policy, "{code}: {message}");
+        }
+    }
+
     /// Takes over what is known of modules that the generation before has too, byte for byte: counters, and a breaker that
-    /// is open stays open.
+    /// is open stays open. What the law requires does not go silently: a module that is there no more is noticed.
     pub(crate) fn follow(&mut self, before: &Generation) {
+        for gone in before.set.manifests() {
+            let required = gone.rules.iter().any(|rule| is_required(gone, rule));
+            let there = self.set.manifests().any(|m| m.id == gone.id) || self.replaced.contains(&gone.id);
+            if required && !there {
+                self.notices.push(notices::missing(gone));
+            }
+        }
+        if self.set.digest() == before.set.digest() {
+            self.diff = Arc::clone(&before.diff);
+        }
         if self.breaker != before.breaker {
             return;
         }

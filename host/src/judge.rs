@@ -4,19 +4,21 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use normgate_contract::{Day, Law, Manifest, Owner, Stage};
+use normgate_contract::{Law, Manifest, Owner, Rule, Stage};
 use tracing::warn;
 
 use crate::batch::Batch;
 use crate::bindings::exports::normgate::policy::judging;
+use crate::canary;
+use crate::config::Mode;
 use crate::generation::Generation;
 use crate::merge::{Merge, Part};
 use crate::notices;
 use crate::order;
-use crate::outcome::{Notice, Outcome, Scope, Verdict};
+use crate::outcome::{Draw, Notice, Outcome, Scope, Verdict};
 use crate::overrides::{Override, now_ms};
 use crate::plan::Scratch;
-use crate::policy_set::{LOOSENING, Loaded, Resolved, RuleRef, in_force};
+use crate::policy_set::{LOOSENING, Loaded, Resolved, RuleRef, begun, in_force};
 use crate::sandbox::{Allowance, FailureKind};
 use crate::stats::Health;
 
@@ -31,7 +33,7 @@ impl Generation {
         };
         let batch = &batch;
         let scope = scope(batch);
-        let at_ms = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let at_ms = self.now_ms();
         let turn = Turn::new(self, batch, scope, at_ms, overrides, health, &mut notices);
         let observed = self.set.observed_until.is_some_and(|day| at_ms < day.start_ms());
         let emergency = emergency(batch);
@@ -84,6 +86,7 @@ impl Generation {
             violations: merged.violations,
             shadow: merged.shadow,
             failures: merged.failures,
+            draws: turn.draws,
             notices,
         }
     }
@@ -116,8 +119,9 @@ impl Generation {
                 "module failed"
             );
             // The last good version, if there is one; else what the failure policy says.
+            let enforced = parts.contains(&Part::Enforced);
             let stand_in = (self.set.policies[self.set.judging..].iter())
-                .position(|old| old.module.manifest.id == policy.module.manifest.id)
+                .position(|old| enforced && old.module.manifest.id == policy.module.manifest.id)
                 .map(|position| self.set.judging + position);
             let stood_in = stand_in.is_some_and(|stand_in| {
                 let Some(parts) = &turn.parts[stand_in] else { return false };
@@ -242,6 +246,8 @@ struct Turn<'t> {
     health: &'t [Arc<Health>],
     /// How each rule takes part, module by module; none = the module has nothing to do here.
     parts: Vec<Option<Vec<Part>>>,
+    /// On which side of a canary the user is, module by module.
+    draws: Vec<Draw>,
     /// Whether each module is a sector norm that the provider adopted, and in force.
     adopted: Vec<bool>,
     /// Work that is left.
@@ -260,6 +266,7 @@ impl<'t> Turn<'t> {
     ) -> Self {
         let set = &generation.set;
         let now = if overrides.is_empty() { 0 } else { now_ms() };
+        let mut draws = Vec::new();
         let parts = set.policies.iter().enumerate().map(|(index, policy)| {
             let manifest = &policy.module.manifest;
             let plan = &policy.resolved[0].plan;
@@ -269,10 +276,12 @@ impl<'t> Turn<'t> {
             if index < set.judging {
                 notices.extend(overridden.map(|entry| entry.notice(manifest)));
             }
-            if !asked {
+            if !asked || set.is_succeeded(policy, batch, at_ms) {
                 return None;
             }
-            let mut parts = parts_of(policy, batch, at_ms);
+            let (mut parts, draw) = parts_of(policy, batch, at_ms);
+            draws
+                .extend(draw.filter(|_| index < set.judging).map(|hundredth| Draw { policy: index as u16, hundredth }));
             if overridden.is_some() {
                 parts.iter_mut().filter(|part| **part == Part::Enforced).for_each(|part| *part = Part::Shadow);
             }
@@ -282,11 +291,13 @@ impl<'t> Turn<'t> {
         let adopted = set.policies.iter().map(|policy| {
             let manifest = &policy.module.manifest;
             !manifest.overlays.is_empty()
+                && policy.is_released(batch)
+                && !set.is_succeeded(policy, batch, at_ms)
                 && in_force(manifest.effective_from, manifest.effective_until, at_ms)
                 && adopted(manifest, batch)
         });
         let budget = std::cell::Cell::new(generation.sandbox.limits().budget);
-        Self { health, parts, adopted: adopted.collect(), budget }
+        Self { health, parts, draws, adopted: adopted.collect(), budget }
     }
 }
 
@@ -301,7 +312,7 @@ fn parts_in(policy: &Loaded, stage: Stage, parts: &[Part]) -> Vec<Part> {
 impl Generation {
     /// The calls that `evaluate` makes for a request, in order: module, stage, and the rows that it sees.
     pub(crate) fn calls(&self, request: &Batch) -> Vec<(String, Stage, Batch)> {
-        let at_ms = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let at_ms = self.now_ms();
         let turn = Turn::new(self, request, scope(request), at_ms, &[], &self.health, &mut Vec::new());
         let emergency = emergency(request);
         let mut merge = Merge::new(&self.set, request, &emergency, false);
@@ -389,24 +400,29 @@ fn adopted(manifest: &Manifest, batch: &Batch) -> bool {
     manifest.pack.as_ref().is_none_or(|pack| batch.request_has("request.provider.norms_adopted", pack))
 }
 
-/// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode.
-fn parts_of(policy: &Loaded, batch: &Batch, at_ms: i64) -> Vec<Part> {
+/// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode. And the hundredth of users
+/// that was drawn, if that mattered.
+fn parts_of(policy: &Loaded, batch: &Batch, at_ms: i64) -> (Vec<Part>, Option<u8>) {
     let manifest = &policy.module.manifest;
     let module_in_force = in_force(manifest.effective_from, manifest.effective_until, at_ms);
     let adopted = adopted(manifest, batch);
-    (manifest.rules.iter().zip(&policy.shadowed))
-        .map(|(rule, shadowed)| {
-            let in_force = in_force(rule.effective_from, rule.effective_until, at_ms);
-            if !in_force || (!module_in_force && manifest.pack.is_none()) {
-                Part::Silent
-            } else if !module_in_force || !adopted || *shadowed {
-                // A sector norm outside its dates, or not adopted, is only observed.
-                Part::Shadow
-            } else {
-                Part::Enforced
-            }
-        })
-        .collect()
+    let mut drawn = None;
+    let mut acts = |mode: Mode| mode.acts(|| *drawn.get_or_insert_with(|| canary::draw(&manifest.id, batch)));
+    let released = acts(policy.release);
+    let part = |(rule, mode): (&Rule, &Mode)| {
+        let observed_early = policy.awaited || *mode == Mode::Preview;
+        if observed_early && !(begun(rule.effective_from, at_ms) && begun(manifest.effective_from, at_ms)) {
+            return Part::Shadow;
+        }
+        if !in_force(rule.effective_from, rule.effective_until, at_ms) || (!module_in_force && manifest.pack.is_none())
+        {
+            return Part::Silent;
+        }
+        // A sector norm outside its dates, or not adopted, is only observed.
+        if module_in_force && adopted && released && acts(*mode) { Part::Enforced } else { Part::Shadow }
+    };
+    let parts = manifest.rules.iter().zip(&policy.modes).map(part).collect();
+    (parts, drawn)
 }
 
 /// Rows declared an emergency, with the ticket of who declared it.
@@ -420,4 +436,39 @@ fn emergency(batch: &Batch) -> Vec<bool> {
                 && tickets.and_then(|column| column.integer(row)).is_some_and(|ticket| ticket != 0)
         })
         .collect()
+}
+
+#[cfg(all(test, feature = "embedded"))]
+mod tests {
+    use normgate_contract::{Day, Vocabulary};
+
+    use super::*;
+    use crate::gate::Gate;
+    use crate::module::Module;
+
+    #[test]
+    fn a_generation_that_runs_hands_over_on_the_day() {
+        let old = crate::embedded::arp().into_iter().find(|module| module.manifest.module == "art06").expect("Art 6");
+        let mut manifest = serde_json::to_value(&*old.manifest).expect("JSON");
+        manifest["version"] = "1.1.0".into();
+        manifest["effective_from"] = "2027-01-01".into();
+        let mut bytes = old.bytes.to_vec();
+        normgate_package::append_section(&mut bytes, "normgate:manifest", manifest.to_string().as_bytes());
+        let new = Module::read("art06 of the next year", &bytes, Vocabulary::shipped()).expect("a module");
+        let day = |text: &str| text.parse::<Day>().expect("a day");
+        let builder = Gate::builder().policies([old, new]).as_of(day("2026-12-30")).trusting();
+        let mut generation = builder.generation().expect("a generation");
+        let illegal = Batch::from_json(
+            br#"{"ctx":{"now_ms":1798700000000,"local_min":600},
+                "candidates":[{"id":"a","signals":[{"code":"L8","source":"authority"}]}]}"#,
+        )
+        .expect("a request");
+        for (on, acting, observed) in [("2026-12-31", 0, Some(1)), ("2027-01-01", 1, None)] {
+            generation.as_of = Some(day(on));
+            let outcome = generation.judge(&illegal, &[], &generation.health);
+            let by: Vec<u16> = outcome.reasons(&outcome.verdicts[0]).iter().map(|reason| reason.rule.policy).collect();
+            assert!(!by.is_empty() && by.iter().all(|policy| *policy == acting), "{on}: {by:?}");
+            assert_eq!(outcome.shadow.first().map(|item| item.rule.policy), observed, "{on}");
+        }
+    }
 }

@@ -189,19 +189,10 @@ impl<'m> Merge<'m> {
 
     fn apply(&mut self, loaded: &Loaded, rule: RuleRef, effect: &EffectPlan, row: u32, value: i64, cause: Cause) {
         let target = target(loaded.level(rule.rule), row);
+        if let Some(judgement) = judgement_of(effect, value) {
+            return self.judge(loaded, rule, row, cause, judgement);
+        }
         match effect {
-            EffectPlan::Label(label) => {
-                self.judge(loaded, rule, row, cause, Judgement { labels: 1 << label, ..Judgement::ALLOW })
-            }
-            EffectPlan::Demote(weight) => {
-                self.judge(loaded, rule, row, cause, Judgement { demotion: Some(*weight), ..Judgement::ALLOW });
-            }
-            EffectPlan::DemoteComputed => {
-                self.judge(loaded, rule, row, cause, Judgement { demotion: Some(value as u32), ..Judgement::ALLOW });
-            }
-            EffectPlan::Block(hold) => {
-                self.judge(loaded, rule, row, cause, Judgement { block: Some(*hold), ..Judgement::ALLOW });
-            }
             EffectPlan::Tag(action) => {
                 let tag = &mut self.tags[row as usize];
                 tag.action = tag.action.max(*action);
@@ -239,6 +230,7 @@ impl<'m> Merge<'m> {
                 slots: *slots,
                 rule,
             }),
+            EffectPlan::Label(_) | EffectPlan::Demote(_) | EffectPlan::DemoteComputed | EffectPlan::Block(_) => {}
             EffectPlan::Dropped => {}
         }
     }
@@ -256,6 +248,7 @@ impl<'m> Merge<'m> {
 
     fn add_shadow(&mut self, loaded: &Loaded, rule: RuleRef, effect: &EffectPlan, row: u32, value: i64) {
         let level = loaded.level(rule.rule);
+        let judgement = judgement_of(effect, value).unwrap_or(Judgement::ALLOW);
         let on_row = Target::Candidate(row);
         let (target, kind, value) = match effect {
             EffectPlan::Label(label) => (on_row, "label", self.batch.vocabulary.labels[usize::from(*label)].clone()),
@@ -279,7 +272,7 @@ impl<'m> Merge<'m> {
         if matches!(kind, "demote" | "block") && self.exempt(loaded, rule.rule, row) {
             return;
         }
-        self.shadow.push(ShadowItem { rule, target, effect: kind, value });
+        self.shadow.push(ShadowItem { rule, target, effect: kind, value, judgement });
     }
 
     /// Applies a failed module's fallback to the rows that it was asked about, and records the failure.
@@ -452,6 +445,17 @@ fn by_row(raw: &[(u32, u32, Reason)], rows: usize) -> (Vec<Reason>, Vec<Range<us
     });
     let spans = spans.collect();
     (reasons, spans)
+}
+
+/// What an effect says of a row; none for one that is not about a row's verdict.
+fn judgement_of(effect: &EffectPlan, value: i64) -> Option<Judgement> {
+    match effect {
+        EffectPlan::Label(label) => Some(Judgement { labels: 1 << label, ..Judgement::ALLOW }),
+        EffectPlan::Demote(weight) => Some(Judgement { demotion: Some(*weight), ..Judgement::ALLOW }),
+        EffectPlan::DemoteComputed => Some(Judgement { demotion: Some(value as u32), ..Judgement::ALLOW }),
+        EffectPlan::Block(hold) => Some(Judgement { block: Some(*hold), ..Judgement::ALLOW }),
+        _ => None,
+    }
 }
 
 /// What a rule's obligation, veto or violation is about.

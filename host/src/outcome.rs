@@ -125,6 +125,8 @@ pub struct ShadowItem {
     pub effect: &'static str,
     /// Its value: the hold, the weight, the label, the code.
     pub value: String,
+    /// What it says of a row, if it speaks of one.
+    pub(crate) judgement: Judgement,
 }
 
 /// A module that failed, and what was done instead.
@@ -140,6 +142,16 @@ pub struct Failure {
     pub message: String,
     /// What was applied to the rows: `hold`, `demote` or `allow`.
     pub applied: &'static str,
+}
+
+/// On which side of a canary the user of a request is, for one module. It comes from outside the policy set, so whoever judges
+/// the request again has to have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// Index of the policy in the set.
+    pub policy: u16,
+    /// The hundredth of all users, 0 to 99: a rule acts whose percentage is above it.
+    pub hundredth: u8,
 }
 
 /// Something to know that changes no verdict.
@@ -182,6 +194,8 @@ pub struct Outcome {
     pub shadow: Vec<ShadowItem>,
     /// Modules that failed.
     pub failures: Vec<Failure>,
+    /// The canaries' draws, for modules that have rules in canary.
+    pub draws: Vec<Draw>,
     /// Things to know.
     pub notices: Vec<Notice>,
 }

@@ -91,12 +91,18 @@ pub(crate) struct Totals {
     emergencies: AtomicU64,
     overridden: AtomicU64,
     swaps: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl Totals {
     /// Counts another generation.
     pub(crate) fn swapped(&self) {
         self.swaps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a proposal that was refused.
+    pub(crate) fn refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts an outcome, and the rows that each rule withheld.
@@ -143,6 +149,8 @@ pub struct Stats {
     pub generation: Option<String>,
     /// How often another generation took over.
     pub swaps: u64,
+    /// How often a proposed one was refused after its trial.
+    pub refused: u64,
     /// What was noticed when the generation was built.
     pub notices: Vec<Notice>,
     /// Requests judged.
@@ -205,6 +213,7 @@ impl Stats {
             policy_set: set.digest().to_owned(),
             generation: generation.label().map(str::to_owned),
             swaps: read(&totals.swaps),
+            refused: read(&totals.refused),
             notices: generation.notices.clone(),
             requests: read(&totals.requests),
             rows: read(&totals.rows),
@@ -231,7 +240,17 @@ impl Stats {
         family("candidates_withheld_total", "counter", "Candidates withheld.", &one(self.withheld));
         family("emergency_rows_total", "counter", "Uses of an emergency row.", &one(self.emergencies));
         family("overridden_requests_total", "counter", "Requests judged under an override.", &one(self.overridden));
+        if let Some(name) = &self.generation {
+            let name = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            family(
+                "generation_info",
+                "gauge",
+                "The name of the generation.",
+                &[(format!(",generation=\"{name}\""), 1.0)],
+            );
+        }
         family("generation_swaps_total", "counter", "Times that another generation took over.", &one(self.swaps));
+        family("generations_refused_total", "counter", "Proposals refused after their trial.", &one(self.refused));
         let mut notices: BTreeMap<(&str, &str), u32> = BTreeMap::new();
         for notice in &self.notices {
             *notices.entry((notice.code, notice.policy.as_deref().unwrap_or_default())).or_default() += 1;

@@ -22,6 +22,7 @@ use normgate::{Artifacts, Config, Detail, Gate, Mode, Module, Outcome, Reader, S
 pub use seen::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use tracing::subscriber::NoSubscriber;
 
 /// The day on which a case is judged when it names none.
 pub const DEFAULT_DAY: &str = "2026-11-01";
@@ -233,7 +234,9 @@ impl Runner {
         if let Some(artifacts) = self.artifacts.as_ref().and_then(|open| open()) {
             builder = builder.artifacts(artifacts);
         }
-        let gate = builder.build().map_err(|error| error.to_string())?;
+        // What a case leaves in shadow is its own business; the log is for what an operator does.
+        let gate = tracing::subscriber::with_default(NoSubscriber::default(), || builder.build());
+        let gate = gate.map_err(|error| error.to_string())?;
         let reader = gate.reader();
         let gate = Arc::new((gate, reader));
         self.gates.insert(key, Arc::clone(&gate));
