@@ -45,6 +45,41 @@ fn the_bindings_of_the_sdk_are_generated_from_the_contract() {
     generated("sdk/src/bindings.rs", &format!("{head}{}", String::from_utf8_lossy(bindings)));
 }
 
+/// The same for C, which needs no tool then either.
+#[test]
+fn the_bindings_for_c_are_generated_from_the_contract() {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_source("policy.wit", normgate::contract::WIT).unwrap();
+    let world = resolve.select_world(&[package], Some("policy")).unwrap();
+    let options = wit_bindgen_c::Opts { no_object_file: true, ..Default::default() };
+    let mut files = Files::default();
+    options.build().generate(&mut resolve, world, &mut files).unwrap();
+    for name in ["policy.h", "policy.c"] {
+        let (_, text) = files.iter().find(|(file, _)| *file == name).unwrap();
+        generated(&format!("sdk/c/{name}"), &(String::from_utf8_lossy(text).trim_end().to_owned() + "\n"));
+    }
+}
+
+/// The SDK's term sets: one enum each.
+#[test]
+fn the_terms_of_the_sdk_are_generated_from_the_vocabulary() {
+    let head = "//! The term sets of the vocabulary, as enums. Generated from `wit/vocabulary.toml` by `make docs`, do not edit.";
+    let terms = normgate_codegen::pretty(normgate_codegen::terms()).unwrap();
+    generated("sdk/src/terms.rs", &format!("{head}\n\n{terms}"));
+}
+
+/// What `normgate new` hands out is the whole SDK, file by file.
+#[test]
+fn the_sdk_that_a_project_gets_is_the_whole_sdk() {
+    let sources = std::fs::read_dir(root().join("sdk/src")).unwrap().map(|entry| entry.unwrap().path());
+    let sources: BTreeSet<String> = sources
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| format!("src/{}", path.file_name().unwrap().to_string_lossy()))
+        .collect();
+    let carried = normgate_codegen::SDK.iter().map(|(path, _)| (*path).to_owned());
+    assert_eq!(carried.filter(|path| path.starts_with("src/")).collect::<BTreeSet<_>>(), sources);
+}
+
 #[test]
 fn released_names_stay_and_new_terms_say_what_they_read_as() {
     let vocabulary = Vocabulary::shipped();
@@ -142,4 +177,51 @@ fn a_norm_may_add_a_column_of_its_own() {
     assert_eq!((without.ignored_fields(), seen(&without)), (1, Some(vec![])));
     let wrong = br#"{"ctx":{"now_ms":1,"local_min":1},"candidates":[{"id":"a","x":{"hostile":{"risk":3}}}]}"#;
     assert!(gate.reader().read(wrong).unwrap_err().to_string().starts_with("candidates[0].x.hostile.risk: "));
+}
+
+/// A norm with a column of its own, a term of these entries.
+fn norm_with_terms(version: &str, entries: &[&str], from: Option<&str>) -> Module {
+    let mut manifest: serde_json::Value = serde_json::from_str(MANIFEST).unwrap();
+    manifest["version"] = version.into();
+    manifest["effective_from"] = from.into();
+    manifest["frames"][0]["columns"] =
+        serde_json::json!([{"field": "x.hostile.mood", "type": "term", "entries": entries}]);
+    let bytes = with_manifest(module("", 0, 1, 300_000), &manifest.to_string());
+    Module::read("own.wasm", &bytes, Vocabulary::shipped()).unwrap()
+}
+
+fn moods(gate: &Gate, batch: &Batch) -> Option<Vec<u16>> {
+    let codes = gate.with_call("hostile", batch, |call| match &call.frames[0].columns[0] {
+        normgate::__judging::Column::Term(codes) => Some(codes.to_vec()),
+        _ => None,
+    });
+    codes.flatten()
+}
+
+#[test]
+fn a_request_read_under_one_definition_of_a_column_is_not_misread_under_another() {
+    let line = br#"{"ctx":{"now_ms":1,"local_min":1},"candidates":[{"id":"a","x":{"hostile":{"mood":"good"}}}]}"#;
+    let gate = Gate::builder().policies([norm_with_terms("1.0.0", &["good", "bad"], None)]).trusting().build().unwrap();
+    let read_before = gate.reader().read(line).unwrap();
+    assert_eq!(moods(&gate, &read_before), Some(vec![2]));
+    let next = Gate::builder().policies([norm_with_terms("1.1.0", &["bad", "good"], None)]).trusting();
+    gate.swap(next.generation().unwrap());
+    // Its code would now be that of `bad`; it is absent instead, until the reader is of this generation too.
+    assert_eq!(moods(&gate, &read_before), None);
+    assert_eq!(moods(&gate, &gate.reader().read(line).unwrap()), Some(vec![3]));
+}
+
+#[test]
+fn two_versions_of_a_norm_that_wait_for_each_other_each_read_their_own_terms() {
+    let modules =
+        [norm_with_terms("1.0.0", &["good"], None), norm_with_terms("1.1.0", &["fair", "good"], Some("2999-01-01"))];
+    let gate = Gate::builder().policies(modules).trusting().build().unwrap();
+    let codes = |mood: &str| {
+        let line = format!(
+            r#"{{"ctx":{{"now_ms":1,"local_min":1}},"candidates":[{{"id":"a","x":{{"hostile":{{"mood":"{mood}"}}}}}}]}}"#
+        );
+        moods(&gate, &gate.reader().read(line.as_bytes()).unwrap())
+    };
+    // The older one judges; a term that only the newer one names is unlisted to it.
+    assert_eq!((codes("good"), codes("fair")), (Some(vec![2]), Some(vec![1])));
 }

@@ -1,13 +1,16 @@
 //! Building a gate: modules are held against their grants and compiled, parameters are resolved; all of it once.
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use normgate_contract::{Day, Manifest, Vocabulary};
 
 use crate::artifacts::Artifacts;
-use crate::config::{Config, Looser, in_order};
+use crate::config::{Config, Looser, Mode, in_order};
+use crate::diff::Diff;
 use crate::error::BuildError;
 use crate::gate::Gate;
+use crate::generation::Generation;
+use crate::lineup::{Lineup, Placed};
 use crate::module::Module;
 use crate::notices;
 use crate::outcome::Notice;
@@ -16,12 +19,12 @@ use crate::plan::Plan;
 use crate::policy_set::{Loaded, PolicySet, Resolved};
 use crate::provider::Facts;
 use crate::sandbox::{Allocation, Compiler, Limits, Sandbox};
-use crate::stats::{Health, Totals};
+use crate::stats::Health;
 
 /// Most sector norms that may tighten the parameters of one module: each doubles the combinations kept ready.
 const MAX_TIGHTENING_NORMS: usize = 4;
 
-/// Builds a gate.
+/// Builds a gate, or another generation for one that runs.
 pub struct GateBuilder {
     modules: Vec<Module>,
     last_good: Vec<Module>,
@@ -34,6 +37,12 @@ pub struct GateBuilder {
     as_of: Option<Day>,
     vocabulary: Arc<Vocabulary>,
     applicability: bool,
+    label: Option<Arc<str>>,
+    recording: usize,
+    /// Ids of policies whose release is urgent.
+    urgent: Vec<String>,
+    /// Digests of modules that a trial leaves in shadow.
+    held: Vec<[u8; 32]>,
 }
 
 impl Gate {
@@ -51,12 +60,17 @@ impl Gate {
             as_of: None,
             vocabulary: Arc::clone(Vocabulary::shipped()),
             applicability: true,
+            label: None,
+            recording: 0,
+            urgent: Vec::new(),
+            held: Vec::new(),
         }
     }
 }
 
 impl GateBuilder {
-    /// Adds modules.
+    /// Adds modules. Of one policy the highest version judges; a lower one stands in when it fails. A higher one that is not
+    /// in force yet is observed until it is.
     pub fn policies(mut self, modules: impl IntoIterator<Item = Module>) -> Self {
         self.modules.extend(modules);
         self
@@ -120,6 +134,35 @@ impl GateBuilder {
         self
     }
 
+    /// Names the generation: outcomes, stats and logs carry the name beside the set's digest.
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Keeps the last so many requests in memory, for [`Gate::propose`] to try other generations on; 256 say enough about most
+    /// services. Off by default, since they hold what was sent about users.
+    pub fn recording(mut self, requests: usize) -> Self {
+        self.recording = requests;
+        self
+    }
+
+    /// Names policies, by id, whose authority marked their release urgent: a trial does not leave them in shadow.
+    pub fn urgent(mut self, policies: impl IntoIterator<Item = String>) -> Self {
+        self.urgent.extend(policies);
+        self
+    }
+
+    pub(crate) fn is_urgent(&self, policy: &str) -> bool {
+        self.urgent.iter().any(|urgent| urgent == policy)
+    }
+
+    /// Leaves a module in shadow, and has those judge that it would follow.
+    pub(crate) fn hold(&mut self, module: [u8; 32], followed: impl IntoIterator<Item = Module>) {
+        self.held.push(module);
+        self.modules.extend(followed);
+    }
+
     /// Asks every module, also those that provably have nothing to say. The outcome is the same; for tests of that.
     #[doc(hidden)]
     pub fn without_applicability(mut self) -> Self {
@@ -127,39 +170,55 @@ impl GateBuilder {
         self
     }
 
-    /// Holds the modules against their grants, compiles them and resolves their parameters.
+    /// Builds a generation and opens a gate with it.
+    ///
+    /// # Errors
+    /// As [`GateBuilder::generation`].
+    pub fn build(self) -> Result<Gate, BuildError> {
+        Ok(Gate::new(self.generation()?, self.recording))
+    }
+
+    /// Holds the modules against their grants, compiles them and resolves their parameters: a generation, for
+    /// [`Gate::swap`]. Modules that the process has compiled already, and still holds, are not compiled again.
     ///
     /// # Errors
     /// See [`BuildError`]: each names the module or the configuration key.
-    pub fn build(self) -> Result<Gate, BuildError> {
+    pub fn generation(&self) -> Result<Generation, BuildError> {
         let sandbox = Sandbox::new(self.limits, self.allocation).map_err(BuildError::Sandbox)?;
-        let mut modules = self.modules.clone();
-        modules.sort_by(|a, b| a.manifest.id.cmp(&b.manifest.id));
-        let mut last_good = self.last_good.clone();
-        last_good.retain(|old| modules.iter().any(|m| m.manifest.id == old.manifest.id && m.digest != old.digest));
-        let manifests: Vec<&Manifest> = modules.iter().chain(&last_good).map(|module| &*module.manifest).collect();
+        let now = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let Lineup { judging, stand_ins, replaced, mut notices } =
+            Lineup::of(&self.modules, &self.last_good, &self.config, &self.held, now)?;
+        let manifests: Vec<&Manifest> =
+            judging.iter().map(|placed| &placed.module).chain(&stand_ins).map(|module| &*module.manifest).collect();
         self.config.check_names(&manifests, &self.vocabulary)?;
         let vocabulary = self
             .vocabulary
             .extended(manifests)
             .map_err(|error| BuildError::Config { place: "modules".into(), message: error.to_string() })?;
         let facts = Facts::read(&self.config.provider, &vocabulary)?;
-        let norms: Vec<(u16, Arc<Manifest>)> = (modules.iter().enumerate())
-            .filter(|(_, module)| !module.manifest.overlays.is_empty())
-            .map(|(index, module)| (index as u16, Arc::clone(&module.manifest)))
+        let norms: Vec<(u16, Arc<Manifest>)> = (judging.iter().enumerate())
+            .filter(|(_, placed)| !placed.module.manifest.overlays.is_empty())
+            .map(|(index, placed)| (index as u16, Arc::clone(&placed.module.manifest)))
             .collect();
-        let mut notices = Vec::new();
-        let mut load = |module: Module| self.load(module, &sandbox, &vocabulary, &norms, &mut notices);
-        let policies = modules.into_iter().map(&mut load).collect::<Result<Vec<_>, _>>()?;
-        let stand_ins = last_good.into_iter().map(&mut load).collect::<Result<Vec<_>, _>>()?;
+        for Placed { module: Module { manifest, .. }, release, awaited, .. } in &judging {
+            // While another one acts where a release does not, nothing is weakened.
+            let release = if *awaited { Mode::Enforce } else { *release };
+            let weakened = self.config.weakened(manifest, release);
+            notices.extend((!weakened.is_empty()).then(|| notices::weakened(manifest, &weakened)));
+        }
+        let mut load = |placed: Placed| self.load(placed, &sandbox, &vocabulary, &norms, now, &mut notices);
+        let policies = judging.into_iter().map(&mut load).collect::<Result<Vec<_>, _>>()?;
+        let stand_ins = stand_ins.into_iter().map(Placed::alone).map(&mut load).collect::<Result<Vec<_>, _>>()?;
         let mut semantics = sandbox.semantics();
         if let Some(facts) = &facts {
             semantics.push_str(&format!(" provider={}", facts.digest()));
         }
         let observed_until = self.config.observed_until()?;
         let set = PolicySet::new(policies, stand_ins, observed_until, &vocabulary, &semantics)?;
-        let health = set.policies.iter().map(|policy| Health::new(policy, self.config.breaker)).collect();
-        Ok(Gate {
+        let diff = Arc::new(Diff::new(&set, &vocabulary));
+        let health = Health::of(&set, self.config.breaker);
+        Ok(Generation {
+            label: self.label.clone(),
             sandbox,
             set: Arc::new(set),
             facts,
@@ -167,24 +226,25 @@ impl GateBuilder {
             vocabulary,
             as_of: self.as_of,
             applicability: self.applicability,
+            replaced,
+            breaker: self.config.breaker,
+            diff,
             health,
-            totals: Totals::default(),
-            overrides: RwLock::default(),
         })
     }
 
     fn load(
         &self,
-        module: Module,
+        Placed { module, release, awaited, successors }: Placed,
         sandbox: &Sandbox,
         vocabulary: &Vocabulary,
         norms: &[(u16, Arc<Manifest>)],
+        now: i64,
         notices: &mut Vec<Notice>,
     ) -> Result<Loaded, BuildError> {
         let manifest = Arc::clone(&module.manifest);
         let granted = self.config.granted_to(&module, self.trusting)?;
         let compiled = sandbox.compile(&module, self.artifacts.as_ref(), self.compiler.as_deref(), self.trusting)?;
-        let now = self.as_of.map_or_else(now_ms, Day::start_ms);
         let (base, ignored) = self.config.parameters_of(&manifest, now)?;
         notices.extend(ignored.into_iter().map(|(regulator, looser)| notices::ignored_overlay(&regulator, &looser)));
         // What each sector norm says of this module's parameters: tighter values, by parameter, and looser ones.
@@ -237,7 +297,10 @@ impl GateBuilder {
             tightened_by: tighter.iter().map(|(norm, _)| *norm).collect(),
             looser,
             on_failure: self.config.on_failure_of(&manifest),
-            shadowed: self.config.shadowed(&manifest),
+            modes: self.config.modes_of(&manifest),
+            release,
+            awaited,
+            successors,
             granted,
             rank: Vec::new(),
             module,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use normgate_contract::{Day, Manifest, OnFailure, Owner, Parameter, Value, Vocabulary};
+use normgate_contract::{Day, Manifest, Modality, OnFailure, Owner, Parameter, Rule, Value, Vocabulary};
 use serde::Deserialize;
 
 use crate::error::BuildError;
@@ -17,6 +17,48 @@ pub enum Mode {
     Enforce,
     /// Its effects are reported under `shadow`, and change nothing.
     Shadow,
+    /// Before it is in force it is in shadow instead of silent; from its effective date on it is enforced.
+    Preview,
+    /// Its effects are applied for this percentage of users, always the same ones, and reported for the others.
+    Canary(#[serde(deserialize_with = "percentage")] u8),
+}
+
+impl Mode {
+    /// Whether a rule in this mode that is in force acts, for a user of the hundredth that `draw` gives.
+    pub(crate) fn acts(self, draw: impl FnOnce() -> u8) -> bool {
+        match self {
+            Self::Enforce | Self::Preview => true,
+            Self::Shadow => false,
+            Self::Canary(percent) => draw() < percent,
+        }
+    }
+
+    /// Whether it keeps a rule that is in force from acting, for some users at least.
+    pub(crate) fn weakens(self) -> bool {
+        match self {
+            Self::Enforce | Self::Preview => false,
+            Self::Shadow => true,
+            Self::Canary(percent) => percent < 100,
+        }
+    }
+}
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Enforce => f.write_str("enforce"),
+            Self::Shadow => f.write_str("shadow"),
+            Self::Preview => f.write_str("preview"),
+            Self::Canary(percent) => write!(f, "canary {percent} %"),
+        }
+    }
+}
+
+fn percentage<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let percent = i64::deserialize(deserializer)?;
+    (u8::try_from(percent).ok().filter(|percent| *percent <= 100)).ok_or_else(|| {
+        serde::de::Error::custom(format!("a canary is a percentage of users from 0 to 100, not {percent}"))
+    })
 }
 
 /// How the set as a whole acts.
@@ -60,7 +102,8 @@ pub struct Config {
     /// Values of parameters, by full name.
     #[serde(default)]
     pub parameters: BTreeMap<String, Value>,
-    /// Modes of rules (`art14.over-recommend`) or whole modules (`art14`).
+    /// Modes of rules (`art14.over-recommend`) or whole modules (`art14`), where a rule's own goes before its module's; and of
+    /// releases (`reference/art14-manipulation@1.1.0`), beside which the one before goes on for whom they do not act.
     #[serde(default)]
     pub modes: BTreeMap<String, Mode>,
     /// Values that a regulator prescribes, by regulator: `[overlays.<name>]`. They only tighten.
@@ -181,27 +224,47 @@ impl Config {
         self.on_failure.get(&manifest.module).copied().unwrap_or(manifest.on_failure)
     }
 
-    /// Whether each rule of a module is in shadow by configuration.
-    pub(crate) fn shadowed(&self, manifest: &Manifest) -> Vec<bool> {
+    /// The configured mode of each rule of a module.
+    pub(crate) fn modes_of(&self, manifest: &Manifest) -> Vec<Mode> {
         let module = self.modes.get(&manifest.module);
-        manifest
-            .rules
-            .iter()
-            .map(|rule| self.modes.get(&rule.id).or(module).copied().unwrap_or(Mode::Enforce) == Mode::Shadow)
+        let mode = |rule: &Rule| self.modes.get(&rule.id).or(module).copied().unwrap_or(Mode::Enforce);
+        manifest.rules.iter().map(mode).collect()
+    }
+
+    /// The configured mode of one release, `<id>@<version>`: whether it acts at all, beside the one before it.
+    pub(crate) fn release_of(&self, manifest: &Manifest) -> Mode {
+        self.modes.get(&manifest.reference()).copied().unwrap_or(Mode::Enforce)
+    }
+
+    /// The rules of a module that the law requires and that the configuration keeps from acting, each with its mode; `release` is
+    /// the release's, where nobody acts in its place. A sector norm requires nothing until it is adopted, and may be tried first.
+    pub(crate) fn weakened<'m>(&self, manifest: &'m Manifest, release: Mode) -> Vec<(&'m str, Mode)> {
+        let modes = self.modes_of(manifest).into_iter().map(|mode| if release.weakens() { release } else { mode });
+        (manifest.rules.iter().zip(modes))
+            .filter(|(rule, mode)| is_required(manifest, rule) && mode.weakens())
+            .map(|(rule, mode)| (rule.id.as_str(), mode))
             .collect()
+    }
+
+    /// Whether the platform lets an authority's modules judge in the place of a policy.
+    pub(crate) fn may_replace(&self, authority: &str, policy: &str) -> bool {
+        let granted = self.authorities.as_ref().and_then(|known| known.get(authority));
+        granted.is_some_and(|grant| grant.replaces.iter().any(|name| name == policy))
     }
 
     /// Refuses names that no loaded module has. A name of a module that is not loaded is left for the day it is.
     pub(crate) fn check_names(&self, manifests: &[&Manifest], vocabulary: &Vocabulary) -> Result<(), BuildError> {
-        let owner = |name: &str| {
-            manifests.iter().find(|m| name.strip_prefix(&m.module).is_some_and(|r| r.is_empty() || r.starts_with('.')))
+        // Two versions of one policy may have one prefix.
+        let owners = |name: &str| -> Vec<&&Manifest> {
+            let owns =
+                |m: &&&Manifest| name.strip_prefix(&m.module).is_some_and(|r| r.is_empty() || r.starts_with('.'));
+            manifests.iter().filter(owns).collect()
         };
         let overlaid = self.overlays.values().flat_map(BTreeMap::keys);
         for name in self.parameters.keys().chain(overlaid) {
-            let known = match owner(name) {
-                Some(manifest) => manifest.parameters.iter().any(|p| p.name == *name),
-                None if name.starts_with("common.") => vocabulary.common.contains_key(name),
-                None => true,
+            let known = match &owners(name)[..] {
+                [] => !name.starts_with("common.") || vocabulary.common.contains_key(name),
+                owners => owners.iter().any(|m| m.parameters.iter().any(|p| p.name == *name)),
             };
             if !known {
                 return wrong(
@@ -211,9 +274,9 @@ impl Config {
             }
         }
         for name in self.modes.keys() {
-            if let Some(manifest) = owner(name)
-                && *name != manifest.module
-                && !manifest.rules.iter().any(|rule| rule.id == *name)
+            let owners = owners(name);
+            if !owners.is_empty()
+                && !owners.iter().any(|m| *name == m.module || m.rules.iter().any(|rule| rule.id == *name))
             {
                 return wrong(
                     format!("modes.\"{name}\""),
@@ -223,6 +286,11 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Whether a rule of a module is one that the law requires of every platform.
+pub(crate) fn is_required(manifest: &Manifest, rule: &Rule) -> bool {
+    rule.modality == Modality::Must && manifest.pack.is_none()
 }
 
 fn default_of(parameter: &Parameter, at_ms: i64) -> &Value {

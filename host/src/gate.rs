@@ -1,55 +1,107 @@
-//! The gate: a policy set behind a sandbox, asked once per ranked list.
+//! The gate: what a process asks once per ranked list. It holds the generation that judges now, and what outlives it.
 
-use std::cell::RefCell;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use normgate_contract::{Day, Law, Manifest, Owner, Stage, Vocabulary};
+use arc_swap::ArcSwap;
+use normgate_contract::Stage;
 use tracing::warn;
 
 use crate::batch::{Batch, Reader};
 use crate::bindings::exports::normgate::policy::judging;
-use crate::merge::{Merge, Part};
-use crate::notices;
-use crate::order;
-use crate::outcome::{Notice, Outcome, Scope, Verdict};
-use crate::overrides::{Override, now_ms};
-use crate::plan::Scratch;
-use crate::policy_set::{LOOSENING, Loaded, PolicySet, Resolved, RuleRef, in_force};
-use crate::provider::Facts;
-use crate::sandbox::{Allowance, FailureKind, Sandbox};
-use crate::stats::{Health, Stats, Totals};
+use crate::diff::ShadowDiff;
+use crate::generation::Generation;
+use crate::outcome::Outcome;
+use crate::overrides::Override;
+use crate::policy_set::PolicySet;
+use crate::sandbox::FailureKind;
+use crate::stats::{Stats, Totals};
+use crate::trial::Recent;
 
-/// Judges ranked lists. `Send + Sync`; one is enough for a process, and `evaluate` may run on any number of threads.
+/// Judges ranked lists. `Send + Sync`; one is enough for a process, and `evaluate` may run on any number of threads, also while
+/// another generation takes over.
 pub struct Gate {
-    pub(crate) sandbox: Sandbox,
-    pub(crate) set: Arc<PolicySet>,
-    pub(crate) facts: Option<Facts>,
-    /// What was noticed when the gate was built; in every outcome.
-    pub(crate) notices: Vec<Notice>,
-    pub(crate) vocabulary: Arc<Vocabulary>,
-    pub(crate) as_of: Option<Day>,
-    pub(crate) applicability: bool,
-    pub(crate) health: Vec<Health>,
-    pub(crate) totals: Totals,
-    pub(crate) overrides: RwLock<Vec<Override>>,
+    current: ArcSwap<Generation>,
+    overrides: ArcSwap<Vec<Override>>,
+    totals: Totals,
+    /// Held while another generation takes over, so that each follows the one before it.
+    changing: Mutex<()>,
+    /// The last requests, where trials are wanted.
+    recent: Option<Recent>,
 }
 
 impl Gate {
-    /// The policy set that judges.
-    pub fn policy_set(&self) -> &PolicySet {
-        &self.set
+    pub(crate) fn new(generation: Generation, recording: usize) -> Self {
+        generation.announce();
+        Self {
+            current: ArcSwap::from_pointee(generation),
+            overrides: ArcSwap::default(),
+            totals: Totals::default(),
+            changing: Mutex::default(),
+            recent: (recording > 0).then(|| Recent::new(recording)),
+        }
+    }
+
+    /// The generation that judges now.
+    pub fn generation(&self) -> Arc<Generation> {
+        self.current.load_full()
+    }
+
+    /// The policy set that judges now.
+    pub fn policy_set(&self) -> Arc<PolicySet> {
+        Arc::clone(&self.current.load().set)
     }
 
     /// A reader of requests that knows the columns which loaded norms define themselves. (A batch that was read without
-    /// them lacks these columns, and nothing else.)
+    /// them lacks these columns, and nothing else; so a reader may outlive the generation that it was made for.)
     pub fn reader(&self) -> Reader {
-        Reader::new(Arc::clone(&self.vocabulary))
+        Reader::new(Arc::clone(&self.current.load().vocabulary))
     }
 
-    /// What the gate has been doing since it was built.
+    /// What the gate has been doing since it was built, and the modules that judge now since they came.
     pub fn stats(&self) -> Stats {
-        Stats::of(&self.set, &self.totals, &self.health)
+        Stats::of(&self.current.load(), &self.totals)
+    }
+
+    /// What would change if the rules in shadow acted, since the generation that judges now began.
+    pub fn shadow_diff(&self) -> ShadowDiff {
+        ShadowDiff::of(&self.current.load())
+    }
+
+    /// The last requests; none where none are recorded.
+    pub(crate) fn recorded(&self) -> Vec<Batch> {
+        self.recent.as_ref().map_or(Vec::new(), Recent::all)
+    }
+
+    pub(crate) fn overrides(&self) -> Arc<Vec<Override>> {
+        self.overrides.load_full()
+    }
+
+    /// Counts a proposal that was refused.
+    pub(crate) fn refused(&self) {
+        self.totals.refused();
+    }
+
+    /// Has another generation judge from the next request on, and gives back the one before it.
+    ///
+    /// No request waits or fails: each sees one generation from its beginning to its end, and those that are running end in
+    /// the one in which they began. Modules that stay the same keep their counters and their breakers.
+    pub fn swap(&self, generation: Generation) -> Arc<Generation> {
+        let _one_at_a_time = self.changing();
+        self.take_over(generation)
+    }
+
+    /// Has another generation judge; the caller holds [`Gate::changing`].
+    pub(crate) fn take_over(&self, mut generation: Generation) -> Arc<Generation> {
+        generation.follow(&self.current.load());
+        generation.announce();
+        self.totals.swapped();
+        self.current.swap(Arc::new(generation))
+    }
+
+    /// Waits until no other generation is taking over, and keeps any from it. No request ever waits for this.
+    pub(crate) fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces the overrides in force ([`Override::read`]); no restart, and the next request obeys.
@@ -63,73 +115,19 @@ impl Gate {
                 "module overridden"
             );
         }
-        *self.overrides.write().unwrap_or_else(PoisonError::into_inner) = overrides;
+        self.overrides.store(Arc::new(overrides));
     }
 
-    /// Judges one request. It cannot fail as a whole: what went wrong is data in the outcome.
+    /// Judges one request, in the generation that is there when it comes. It cannot fail as a whole: what went wrong is data
+    /// in the outcome.
     pub fn evaluate(&self, request: &Batch) -> Outcome {
-        // 1. The facts as the operator stated them, and what is in force.
-        let (batch, mut notices) = match &self.facts {
-            Some(facts) => facts.apply(request),
-            None => (request.clone(), Vec::new()),
-        };
-        let batch = &batch;
-        let scope = scope(batch);
-        let at_ms = self.as_of.map_or_else(now_ms, Day::start_ms);
-        let turn = Turn::new(self, batch, scope, at_ms, &mut notices);
-        let observed = self.set.observed_until.is_some_and(|day| at_ms < day.start_ms());
-        let emergency = emergency(batch);
-        let mut merge = Merge::new(&self.set, batch, &emergency, observed);
-        self.loosening(&turn, &mut merge, &mut notices);
-        self.sandbox.wake();
-
-        // 2. Candidate stage: every module judges rows and tags, free of any order.
-        self.stage(Stage::Candidate, batch, None, &turn, &mut merge);
-
-        // 3. Slate stage: the rows that are left, in the order that the first stage made. It runs also when none is left, but
-        //    not when none was sent: then there is nothing to arrange.
-        let slate_asked = batch.candidates() > 0
-            && (self.set.policies[..self.set.judging].iter().zip(&turn.parts))
-                .any(|(policy, parts)| parts.is_some() && policy.has_stage(Stage::Slate));
-        if slate_asked {
-            let (order, slate) = slate(batch, &merge);
-            self.stage(Stage::Slate, &slate, Some(&order), &turn, &mut merge);
+        let generation = self.current.load();
+        let outcome = generation.judge(request, &self.overrides.load(), &generation.health);
+        self.totals.count(&outcome, &generation.health);
+        generation.diff.observe(&outcome);
+        if let Some(recent) = &self.recent {
+            recent.keep(request);
         }
-
-        // 4. The final order, and the outcome.
-        let merged = merge.finish();
-        let (order, shown) = order::sorted(batch, &merged.judgements);
-        notices.extend((scope == Scope::Out).then(|| notices::scope_contradiction(batch)).flatten());
-        notices.extend(self.as_of.is_none().then(|| notices::clock(batch, at_ms)).flatten());
-        notices.extend(self.set.observed_until.filter(|_| observed).map(notices::observed));
-        notices.extend(notices::emergencies(&self.set, batch, &emergency, &merged.spared));
-        notices.extend(self.notices.iter().cloned());
-        let verdicts = order
-            .into_iter()
-            .map(|row| Verdict {
-                row,
-                judgement: merged.judgements[row as usize],
-                reasons: merged.spans[row as usize].clone(),
-            })
-            .collect();
-        let outcome = Outcome {
-            set: Arc::clone(&self.set),
-            batch: batch.clone(),
-            scope,
-            shown,
-            verdicts,
-            reasons: merged.reasons,
-            tags: merged.tags,
-            obligations: merged.obligations,
-            vetoes: merged.vetoes,
-            constraints: merged.constraints,
-            promote: merged.promote,
-            violations: merged.violations,
-            shadow: merged.shadow,
-            failures: merged.failures,
-            notices,
-        };
-        self.totals.count(&outcome, &self.health);
         outcome
     }
 
@@ -138,204 +136,8 @@ impl Gate {
     ///
     /// Rules that look at candidates have nothing to look at here; judge the list with [`Gate::evaluate`] when it is there.
     pub fn preflight(&self, request: &Batch) -> Outcome {
-        self.evaluate(&request.gather(&[]))
+        self.evaluate(&request.gather(&[], &[]))
     }
-
-    /// A sector norm that would loosen a parameter: a finding where the parameter is the law's, else a notice.
-    fn loosening(&self, turn: &Turn, merge: &mut Merge<'_>, notices: &mut Vec<Notice>) {
-        for policy in &self.set.policies[..self.set.judging] {
-            for (norm, looser) in policy.looser.iter().filter(|(norm, _)| turn.adopted[usize::from(*norm)]) {
-                if looser.owner == Owner::Law {
-                    merge.find(RuleRef { policy: *norm, rule: LOOSENING });
-                }
-                notices.push(notices::loosening(self.set.policy_reference(*norm), looser));
-            }
-        }
-    }
-
-    /// Asks every module that has rules of the stage.
-    fn stage(&self, stage: Stage, batch: &Batch, rows: Option<&[u32]>, turn: &Turn, merge: &mut Merge<'_>) {
-        for (index, policy) in self.set.policies[..self.set.judging].iter().enumerate() {
-            let Some(parts) = &turn.parts[index] else { continue };
-            if !policy.has_stage(stage) {
-                continue;
-            }
-            let parts = parts_in(policy, stage, parts);
-            let Err(failure) = self.consult(index, stage, batch, rows, &parts, turn, merge) else { continue };
-            warn!(
-                policy = policy.module.manifest.reference(),
-                kind = failure.0.name(),
-                message = failure.1,
-                "module failed"
-            );
-            // The last good version, if there is one; else what the failure policy says.
-            let stand_in = (self.set.policies[self.set.judging..].iter())
-                .position(|old| old.module.manifest.id == policy.module.manifest.id)
-                .map(|position| self.set.judging + position);
-            let stood_in = stand_in.is_some_and(|stand_in| {
-                let Some(parts) = &turn.parts[stand_in] else { return false };
-                let parts = parts_in(&self.set.policies[stand_in], stage, parts);
-                self.consult(stand_in, stage, batch, rows, &parts, turn, merge).is_ok()
-            });
-            if stood_in {
-                merge.record(index as u16, stage, "last_good", failure);
-            } else {
-                let fallback = policy.fallback(policy.under(&turn.adopted), |rule| parts[rule] == Part::Enforced);
-                merge.fail(index as u16, stage, fallback, rows, failure);
-            }
-        }
-    }
-
-    /// Asks one module, unless its breaker is open, and merges what it says.
-    #[expect(clippy::too_many_arguments, reason = "one call's whole context, named")]
-    fn consult(
-        &self,
-        index: usize,
-        stage: Stage,
-        batch: &Batch,
-        rows: Option<&[u32]>,
-        parts: &[Part],
-        turn: &Turn,
-        merge: &mut Merge<'_>,
-    ) -> Result<(), (FailureKind, String)> {
-        let (policy, health) = (&self.set.policies[index], &self.health[index]);
-        health.breaker.admit(Instant::now).map_err(|kind| {
-            (kind, "not asked: it failed too often in a row, and is tried again after a while".to_owned())
-        })?;
-        let resolved = policy.under(&turn.adopted);
-        let budget = turn.budget.get();
-        let begin = Instant::now();
-        let (answer, used) = self.ask(policy, resolved, stage, batch, parts, budget);
-        health.called(begin.elapsed(), used);
-        turn.budget.set(budget.saturating_sub(used));
-        let merged = answer.and_then(|answer| {
-            merge
-                .add(index as u16, resolved, stage, parts, rows, &answer)
-                .map_err(|message| (FailureKind::Garbage, message))
-        });
-        match merged {
-            Ok(beyond) => {
-                if health.breaker.succeeded() {
-                    warn!(policy = policy.module.manifest.reference(), "module works again; its breaker is closed");
-                }
-                if let Some(message) = beyond {
-                    health.failed(FailureKind::Grant);
-                    merge.record(index as u16, stage, "dropped", (FailureKind::Grant, message));
-                }
-                Ok(())
-            }
-            Err(failure) => {
-                health.failed(failure.0);
-                if !failure.0.is_its_own() {
-                    health.breaker.abstained();
-                } else if let Some(backoff) = health.breaker.failed(failure.0, Instant::now()) {
-                    warn!(
-                        policy = policy.module.manifest.reference(),
-                        kind = failure.0.name(),
-                        backoff_ms = backoff.as_millis() as u64,
-                        "breaker open: the module is left out for now"
-                    );
-                }
-                Err(failure)
-            }
-        }
-    }
-
-    fn ask(
-        &self,
-        policy: &Loaded,
-        resolved: &Resolved,
-        stage: Stage,
-        batch: &Batch,
-        parts: &[Part],
-        budget: u64,
-    ) -> (Result<judging::Answer, (FailureKind, String)>, u64) {
-        thread_local! {
-            static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
-        }
-        let limits = self.sandbox.limits();
-        let own = policy.granted.fuel.map_or(limits.fuel, |granted| granted.min(limits.fuel));
-        let used_up = || Err((FailureKind::Budget, "the work of this request is used up".to_owned()));
-        if budget == 0 {
-            return (used_up(), 0);
-        }
-        let mut enforced = vec![0u8; parts.len().div_ceil(8)];
-        for (rule, _) in parts.iter().enumerate().filter(|(_, part)| **part == Part::Enforced) {
-            enforced[rule / 8] |= 1 << (rule % 8);
-        }
-        // An honest module names a (row, effect) pair once; twice that and some slack is room enough.
-        let rows = batch.candidates() + batch.tags() + 1;
-        let items = (rows * resolved.plan.effects.len() * 2).max(1_024);
-        let allowance = Allowance {
-            fuel: own.min(budget),
-            memory: policy.granted.memory.map_or(limits.memory, |granted| granted.min(limits.memory)),
-            // An item takes 4 + 2 + 8 + 1 bytes.
-            output: (items * 15 + 4_096).min(64 << 20),
-        };
-        let (answer, used) = SCRATCH.with_borrow_mut(|scratch| {
-            let lowered = resolved.plan.lower(batch, scratch);
-            lowered.with_call(stage, &enforced, &resolved.parameters, |call| {
-                self.sandbox.ask(&policy.compiled, call, allowance)
-            })
-        });
-        let answer = match answer {
-            Err((FailureKind::Fuel, _)) if allowance.fuel < own => used_up(),
-            Ok(answer) if answer.rows.len() > items => {
-                Err((FailureKind::Output, format!("{} items; at most {items} make sense here", answer.rows.len())))
-            }
-            answer => answer,
-        };
-        (answer, used)
-    }
-}
-
-/// What one request settles before any module is asked.
-struct Turn {
-    /// How each rule takes part, module by module; none = the module has nothing to do here.
-    parts: Vec<Option<Vec<Part>>>,
-    /// Whether each module is a sector norm that the provider adopted, and in force.
-    adopted: Vec<bool>,
-    /// Work that is left.
-    budget: std::cell::Cell<u64>,
-}
-
-impl Turn {
-    fn new(gate: &Gate, batch: &Batch, scope: Scope, at_ms: i64, notices: &mut Vec<Notice>) -> Self {
-        let overrides = gate.overrides.read().unwrap_or_else(PoisonError::into_inner);
-        let now = if overrides.is_empty() { 0 } else { now_ms() };
-        let parts = gate.set.policies.iter().enumerate().map(|(index, policy)| {
-            let manifest = &policy.module.manifest;
-            let plan = &policy.resolved[0].plan;
-            let asked =
-                (scope == Scope::In || manifest.law == Law::Other) && (!gate.applicability || plan.applies(batch));
-            let overridden = overrides.iter().find(|entry| entry.covers(manifest, now));
-            if index < gate.set.judging {
-                notices.extend(overridden.map(|entry| entry.notice(manifest)));
-            }
-            if !asked {
-                return None;
-            }
-            let mut parts = parts_of(policy, batch, at_ms);
-            if overridden.is_some() {
-                parts.iter_mut().filter(|part| **part == Part::Enforced).for_each(|part| *part = Part::Shadow);
-            }
-            parts.iter().any(|part| *part != Part::Silent).then_some(parts)
-        });
-        let parts = parts.collect();
-        let adopted = gate.set.policies.iter().map(|policy| {
-            let manifest = &policy.module.manifest;
-            !manifest.overlays.is_empty()
-                && in_force(manifest.effective_from, manifest.effective_until, at_ms)
-                && adopted(manifest, batch)
-        });
-        Self { parts, adopted: adopted.collect(), budget: std::cell::Cell::new(gate.sandbox.limits().budget) }
-    }
-}
-
-/// The parts of the rules of one stage; the others are silent.
-fn parts_in(policy: &Loaded, stage: Stage, parts: &[Part]) -> Vec<Part> {
-    let rules = &policy.module.manifest.rules;
-    (parts.iter().zip(rules)).map(|(part, rule)| if rule.stage == stage { *part } else { Part::Silent }).collect()
 }
 
 /// What one module is asked and answers, apart from everything else: for benches, and for holding the sandbox against the
@@ -344,20 +146,7 @@ fn parts_in(policy: &Loaded, stage: Stage, parts: &[Part]) -> Vec<Part> {
 impl Gate {
     /// The calls that `evaluate` makes for a request, in order: module, stage, and the rows that it sees.
     pub fn calls(&self, request: &Batch) -> Vec<(String, Stage, Batch)> {
-        let at_ms = self.as_of.map_or_else(now_ms, Day::start_ms);
-        let turn = Turn::new(self, request, scope(request), at_ms, &mut Vec::new());
-        let emergency = emergency(request);
-        let mut merge = Merge::new(&self.set, request, &emergency, false);
-        self.stage(Stage::Candidate, request, None, &turn, &mut merge);
-        let slate = slate(request, &merge).1;
-        let asked = |stage: Stage, batch: &Batch| -> Vec<_> {
-            let policies = self.set.policies[..self.set.judging].iter().zip(&turn.parts);
-            let asked = policies.filter(|(policy, parts)| parts.is_some() && policy.has_stage(stage));
-            asked.map(|(policy, _)| (policy.module.manifest.module.clone(), stage, batch.clone())).collect()
-        };
-        let mut calls = asked(Stage::Candidate, request);
-        calls.extend(if request.candidates() > 0 { asked(Stage::Slate, &slate) } else { Vec::new() });
-        calls
+        self.current.load().calls(request)
     }
 
     /// The candidate-stage question of one module, lent to `f`.
@@ -373,94 +162,22 @@ impl Gate {
         batch: &Batch,
         f: impl FnOnce(judging::Call<'_>) -> R,
     ) -> Option<R> {
-        let policy = self.loaded(module)?;
-        let mut scratch = Scratch::default();
-        let Resolved { parameters, plan } = &policy.resolved[0];
-        let lowered = plan.lower(batch, &mut scratch);
-        let enforced = vec![u8::MAX; policy.module.manifest.rules.len().div_ceil(8)];
-        Some(lowered.with_call(stage, &enforced, parameters, f))
+        self.current.load().with_call_in(stage, module, batch, f)
     }
 
     /// The answer to a question that was made by [`Gate::with_call_in`], on a fresh instance: lowering, the call itself,
     /// lifting and the instance's end, and no more.
     pub fn ask_call(&self, module: &str, call: judging::Call<'_>) -> Option<Result<judging::Answer, String>> {
-        let (answer, _) = self.sandbox.ask(&self.loaded(module)?.compiled, call, self.wide());
-        Some(answer.map_err(|(_, message)| message))
+        self.current.load().ask_call(module, call)
     }
 
     /// What the parts of [`Gate::ask_call`] take: making the instance, the call on it, its end.
     pub fn time_call(&self, module: &str, call: judging::Call<'_>) -> Option<[Duration; 3]> {
-        self.sandbox.time(&self.loaded(module)?.compiled, call, self.wide())
-    }
-
-    /// All that the host's limits allow.
-    fn wide(&self) -> Allowance {
-        let limits = self.sandbox.limits();
-        Allowance { fuel: limits.fuel, memory: limits.memory, output: 64 << 20 }
-    }
-
-    fn loaded(&self, module: &str) -> Option<&Loaded> {
-        self.set.policies.iter().find(|policy| policy.module.manifest.module == module)
+        self.current.load().time_call(module, call)
     }
 
     /// The candidate-stage answer of one module, on a fresh instance.
     pub fn ask_module(&self, module: &str, batch: &Batch) -> Option<Result<judging::Answer, (FailureKind, String)>> {
-        let policy = self.loaded(module)?;
-        let parts = vec![Part::Enforced; policy.module.manifest.rules.len()];
-        Some(self.ask(policy, &policy.resolved[0], Stage::Candidate, batch, &parts, u64::MAX).0)
+        self.current.load().ask_module(module, batch)
     }
-}
-
-/// The rows that may be shown after the candidate stage, in the order that it made: their numbers, and a batch of them.
-fn slate(batch: &Batch, merge: &Merge<'_>) -> (Vec<u32>, Batch) {
-    let (mut order, shown) = order::sorted(batch, &merge.judgements);
-    order.truncate(shown);
-    let positions = batch.known_integers("candidates.rank_pos") as i64;
-    let slate = batch.gather(&order).with_request_integer("request.slate.positions", positions);
-    (order, slate)
-}
-
-/// Art 2: out of scope when the service is offered elsewhere, or no algorithm is at work. Unknown is in scope.
-fn scope(batch: &Batch) -> Scope {
-    let elsewhere = batch.request_term("request.ctx.territory") == Some("OTHER");
-    let none = batch.request_term("request.ctx.algo_type") == Some("none");
-    if elsewhere || none { Scope::Out } else { Scope::In }
-}
-
-/// Whether a provider adopted a sector norm (Art 5). What is none needs no adoption.
-fn adopted(manifest: &Manifest, batch: &Batch) -> bool {
-    manifest.pack.as_ref().is_none_or(|pack| batch.request_has("request.provider.norms_adopted", pack))
-}
-
-/// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode.
-fn parts_of(policy: &Loaded, batch: &Batch, at_ms: i64) -> Vec<Part> {
-    let manifest = &policy.module.manifest;
-    let module_in_force = in_force(manifest.effective_from, manifest.effective_until, at_ms);
-    let adopted = adopted(manifest, batch);
-    (manifest.rules.iter().zip(&policy.shadowed))
-        .map(|(rule, shadowed)| {
-            let in_force = in_force(rule.effective_from, rule.effective_until, at_ms);
-            if !in_force || (!module_in_force && manifest.pack.is_none()) {
-                Part::Silent
-            } else if !module_in_force || !adopted || *shadowed {
-                // A sector norm outside its dates, or not adopted, is only observed.
-                Part::Shadow
-            } else {
-                Part::Enforced
-            }
-        })
-        .collect()
-}
-
-/// Rows declared an emergency, with the ticket of who declared it.
-fn emergency(batch: &Batch) -> Vec<bool> {
-    let code = batch.vocabulary.terms.get("exempt").and_then(|set| set.position("emergency")).map(|p| p + 2);
-    let exempt = batch.column("candidates.exempt");
-    let tickets = batch.column("candidates.exempt_ticket");
-    (0..batch.candidates())
-        .map(|row| {
-            exempt.is_some_and(|column| Some(column.term(row)) == code)
-                && tickets.and_then(|column| column.integer(row)).is_some_and(|ticket| ticket != 0)
-        })
-        .collect()
 }

@@ -61,6 +61,9 @@ pub struct Grant {
     pub promote: Option<bool>,
     /// Whether findings about the operator may be made.
     pub violations: Option<bool>,
+    /// Policies in whose place its modules may judge, by id: those that say so in `replaces`.
+    #[serde(default)]
+    pub replaces: Vec<String>,
     /// Units of work a call; at most the host's own limit.
     pub fuel: Option<u64>,
     /// Bytes of memory; at most the host's own limit.
@@ -176,6 +179,9 @@ impl Grant {
             WITHHELD_VETOES.into_iter().filter(|name| self.refuses(&Effect::Veto((*name).into())).is_none()).collect();
         if !vetoes.is_empty() {
             wider.push(says(format!("may veto {}", vetoes.join(", "))));
+        }
+        if !self.replaces.is_empty() {
+            wider.push(says(format!("may replace {}", self.replaces.join(", "))));
         }
         wider
     }

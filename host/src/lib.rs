@@ -32,12 +32,17 @@ mod batch;
 mod bindings;
 mod breaker;
 mod builder;
+mod canary;
 mod config;
+mod diff;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 mod error;
 mod gate;
+mod generation;
 mod grant;
+mod judge;
+mod lineup;
 mod merge;
 mod module;
 mod notices;
@@ -49,6 +54,7 @@ mod policy_set;
 mod provider;
 mod sandbox;
 mod stats;
+mod trial;
 mod verdict;
 mod wire;
 
@@ -58,19 +64,22 @@ pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_ROWS, Reader};
 pub use breaker::BreakerState;
 pub use builder::GateBuilder;
 pub use config::{BreakerConfig, Config, Mode, SetMode};
+pub use diff::{ShadowChange, ShadowDiff};
 pub use error::BuildError;
 pub use gate::Gate;
+pub use generation::Generation;
 pub use grant::{Base, Grant};
 pub use module::{LoadError, MAX_FUNCTION_BYTES, MAX_MANIFEST_BYTES, MAX_MODULE_BYTES, Module};
 pub use normgate_contract as contract;
 pub use outcome::{
-    Cause, ConstraintItem, Failure, Notice, ObligationItem, Outcome, Reason, Scope, ShadowItem, Shown, TagVerdict,
-    Target, Verdict, VetoItem,
+    Cause, ConstraintItem, Draw, Failure, Notice, ObligationItem, Outcome, Reason, Scope, ShadowItem, Shown,
+    TagVerdict, Target, Verdict, VetoItem,
 };
 pub use overrides::{MAX_OVERRIDE_S, Override};
 pub use plan::{ArgumentValue, Arguments};
 pub use policy_set::{HOST_FAILURE, LOOSENING, PolicySet, RuleRef};
 pub use sandbox::{Allocation, Compiler, FailureKind, Limits, precompile};
 pub use stats::{ModuleStats, Stats};
+pub use trial::{Bounds, Ruling, Tally, Trial};
 pub use verdict::{Action, FULL_WEIGHT, Judgement};
 pub use wire::{Detail, Explanation, Language};

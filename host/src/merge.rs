@@ -1,5 +1,7 @@
 //! Merging answers: each is checked whole, then added; the order in which modules answer leaves no trace.
 
+use std::ops::Range;
+
 use normgate_contract::{Block, Level, REQUEST_ROW, Stage, TagAction};
 
 use crate::batch::Batch;
@@ -48,7 +50,7 @@ pub(crate) struct Merged {
     pub(crate) judgements: Vec<Judgement>,
     pub(crate) reasons: Vec<Reason>,
     /// Range of each row's reasons.
-    pub(crate) spans: Vec<std::ops::Range<usize>>,
+    pub(crate) spans: Vec<Range<usize>>,
     pub(crate) tags: Vec<TagVerdict>,
     pub(crate) obligations: Vec<ObligationItem>,
     pub(crate) vetoes: Vec<VetoItem>,
@@ -187,19 +189,10 @@ impl<'m> Merge<'m> {
 
     fn apply(&mut self, loaded: &Loaded, rule: RuleRef, effect: &EffectPlan, row: u32, value: i64, cause: Cause) {
         let target = target(loaded.level(rule.rule), row);
+        if let Some(judgement) = judgement_of(effect, value) {
+            return self.judge(loaded, rule, row, cause, judgement);
+        }
         match effect {
-            EffectPlan::Label(label) => {
-                self.judge(loaded, rule, row, cause, Judgement { labels: 1 << label, ..Judgement::ALLOW })
-            }
-            EffectPlan::Demote(weight) => {
-                self.judge(loaded, rule, row, cause, Judgement { demotion: Some(*weight), ..Judgement::ALLOW });
-            }
-            EffectPlan::DemoteComputed => {
-                self.judge(loaded, rule, row, cause, Judgement { demotion: Some(value as u32), ..Judgement::ALLOW });
-            }
-            EffectPlan::Block(hold) => {
-                self.judge(loaded, rule, row, cause, Judgement { block: Some(*hold), ..Judgement::ALLOW });
-            }
             EffectPlan::Tag(action) => {
                 let tag = &mut self.tags[row as usize];
                 tag.action = tag.action.max(*action);
@@ -237,6 +230,7 @@ impl<'m> Merge<'m> {
                 slots: *slots,
                 rule,
             }),
+            EffectPlan::Label(_) | EffectPlan::Demote(_) | EffectPlan::DemoteComputed | EffectPlan::Block(_) => {}
             EffectPlan::Dropped => {}
         }
     }
@@ -254,6 +248,7 @@ impl<'m> Merge<'m> {
 
     fn add_shadow(&mut self, loaded: &Loaded, rule: RuleRef, effect: &EffectPlan, row: u32, value: i64) {
         let level = loaded.level(rule.rule);
+        let judgement = judgement_of(effect, value).unwrap_or(Judgement::ALLOW);
         let on_row = Target::Candidate(row);
         let (target, kind, value) = match effect {
             EffectPlan::Label(label) => (on_row, "label", self.batch.vocabulary.labels[usize::from(*label)].clone()),
@@ -277,7 +272,7 @@ impl<'m> Merge<'m> {
         if matches!(kind, "demote" | "block") && self.exempt(loaded, rule.rule, row) {
             return;
         }
-        self.shadow.push(ShadowItem { rule, target, effect: kind, value });
+        self.shadow.push(ShadowItem { rule, target, effect: kind, value, judgement });
     }
 
     /// Applies a failed module's fallback to the rows that it was asked about, and records the failure.
@@ -345,41 +340,21 @@ impl<'m> Merge<'m> {
             self.forget();
         }
         let id = |rule: RuleRef| self.set.rule_id(rule);
-        self.raw_reasons.sort_by_key(|(row, rank, reason)| (*row, *rank, reason.rule));
-        let mut reasons: Vec<Reason> = Vec::with_capacity(self.raw_reasons.len());
-        let mut spans = vec![0..0; self.judgements.len()];
-        for (row, _, reason) in &self.raw_reasons {
-            let span = &mut spans[*row as usize];
-            if span.start == span.end {
-                *span = reasons.len()..reasons.len();
-            }
-            match reasons.last_mut() {
-                Some(last) if span.start < span.end && last.rule == reason.rule => {
-                    last.effect = last.effect.max(reason.effect);
-                    last.cause = last.cause.max(reason.cause);
-                }
-                _ => {
-                    reasons.push(*reason);
-                    span.end = reasons.len();
-                }
-            }
-        }
+        let (reasons, spans) = by_row(&self.raw_reasons, self.judgements.len());
         for tag in &mut self.tags {
             tag.reasons.sort_by(|a, b| id(a.0).cmp(id(b.0)).then(b.1.cmp(&a.1)).then(b.2.cmp(&a.2)));
             tag.reasons.dedup_by(|later, first| later.0 == first.0);
         }
-        // Dense lists owe thousands of things, so these are sorted by numbers, and names are looked up when they are written.
+        // Dense lists owe thousands of things: these are sorted by numbers, and names are looked up when they are written.
         let set = self.set;
         let rank = |rule: RuleRef| set.rank(rule);
-        self.obligations.sort_by(|a, b| {
-            let key = |o: &ObligationItem| (set.obligation_rank[usize::from(o.code)], o.target, rank(o.rule));
-            key(a).cmp(&key(b)).then_with(|| a.args.cmp(&b.args))
-        });
+        self.obligations.sort_by_cached_key(|o| (set.obligation_rank[usize::from(o.code)], o.target, rank(o.rule)));
         self.obligations.dedup_by(|later, first| {
             let same = (later.code, later.target, later.rule) == (first.code, first.target, first.rule);
             if same {
                 first.deadline_s = [first.deadline_s, later.deadline_s].into_iter().flatten().min();
                 first.retain_d = first.retain_d.max(later.retain_d);
+                first.args = first.args.take().min(later.args.take());
             }
             same
         });
@@ -389,7 +364,7 @@ impl<'m> Merge<'m> {
         self.constraints.dedup();
         self.promote.sort_by_key(|(target, rule)| (*target, rank(*rule)));
         self.promote.dedup();
-        self.violations.sort_by_key(|(target, rule, cause)| (*target, rank(*rule), std::cmp::Reverse(*cause)));
+        self.violations.sort_by_cached_key(|(target, rule, cause)| (*target, rank(*rule), std::cmp::Reverse(*cause)));
         self.violations.dedup_by(|later, first| (later.0, later.1) == (first.0, first.1));
         self.shadow.sort_by(|a, b| {
             (a.effect, a.target, rank(a.rule), &a.value).cmp(&(b.effect, b.target, rank(b.rule), &b.value))
@@ -428,6 +403,58 @@ impl<'m> Merge<'m> {
         for failure in &mut self.failures {
             failure.applied = "allow";
         }
+    }
+}
+
+/// Reasons row by row, in a row by rule id, each rule once with its strongest effect; and the range of each row's reasons.
+fn by_row(raw: &[(u32, u32, Reason)], rows: usize) -> (Vec<Reason>, Vec<Range<usize>>) {
+    // A row has few reasons and a list may have very many, so they are dealt out to their rows and sorted there.
+    let mut ends = vec![0u32; rows];
+    raw.iter().for_each(|(row, ..)| ends[*row as usize] += 1);
+    let mut start = 0;
+    for end in &mut ends {
+        start += std::mem::replace(end, start);
+    }
+    let mut dealt = vec![0u32; raw.len()];
+    for (index, (row, ..)) in raw.iter().enumerate() {
+        let end = &mut ends[*row as usize];
+        dealt[*end as usize] = index as u32;
+        *end += 1;
+    }
+    let mut reasons: Vec<Reason> = Vec::with_capacity(raw.len());
+    let mut start = 0;
+    let spans = ends.into_iter().map(|end| {
+        let own = &mut dealt[start..end as usize];
+        start = end as usize;
+        own.sort_unstable_by_key(|index| {
+            let (_, rank, reason) = &raw[*index as usize];
+            (*rank, reason.rule)
+        });
+        let first = reasons.len();
+        for index in own {
+            let reason = raw[*index as usize].2;
+            match reasons[first..].last_mut() {
+                Some(last) if last.rule == reason.rule => {
+                    last.effect = last.effect.max(reason.effect);
+                    last.cause = last.cause.max(reason.cause);
+                }
+                _ => reasons.push(reason),
+            }
+        }
+        first..reasons.len()
+    });
+    let spans = spans.collect();
+    (reasons, spans)
+}
+
+/// What an effect says of a row; none for one that is not about a row's verdict.
+fn judgement_of(effect: &EffectPlan, value: i64) -> Option<Judgement> {
+    match effect {
+        EffectPlan::Label(label) => Some(Judgement { labels: 1 << label, ..Judgement::ALLOW }),
+        EffectPlan::Demote(weight) => Some(Judgement { demotion: Some(*weight), ..Judgement::ALLOW }),
+        EffectPlan::DemoteComputed => Some(Judgement { demotion: Some(value as u32), ..Judgement::ALLOW }),
+        EffectPlan::Block(hold) => Some(Judgement { block: Some(*hold), ..Judgement::ALLOW }),
+        _ => None,
     }
 }
 

@@ -95,8 +95,23 @@ pub enum LoadError {
         /// What the compiler or linker says.
         message: String,
     },
+    /// One version of a policy with two contents.
+    #[error(
+        "policy {policy} is given twice, with different bytes: {first} and {second}; a new release needs a higher version"
+    )]
+    Twice {
+        /// `<id>@<version>`.
+        policy: String,
+        /// Where one came from.
+        first: String,
+        /// Where the other came from.
+        second: String,
+    },
     /// Two modules claim the same rule ids.
-    #[error("policies {first} and {second} both use the prefix `{prefix}`; load one of them")]
+    #[error(
+        "policies {first} and {second} both use the prefix `{prefix}`; load one of them, or let one replace the other: \
+         `replaces` in its manifest and in [authorities]"
+    )]
     Prefix {
         /// The prefix.
         prefix: String,

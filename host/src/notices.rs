@@ -1,9 +1,9 @@
 //! Notices: what somebody should look at, though it changes no verdict.
 
-use normgate_contract::Day;
+use normgate_contract::{Day, Manifest};
 
 use crate::batch::{Batch, Column};
-use crate::config::Looser;
+use crate::config::{Looser, Mode};
 use crate::outcome::Notice;
 use crate::policy_set::{PolicySet, RuleRef};
 
@@ -74,6 +74,75 @@ pub(crate) fn ignored_overlay(regulator: &str, looser: &Looser) -> Notice {
             "{offered} of {regulator} for `{parameter}` is looser than the value in force, which was kept"
         ),
     }
+}
+
+/// A notice about one module.
+fn about(code: &'static str, manifest: &Manifest, message: String) -> Notice {
+    Notice { code, policy: Some(manifest.reference()), message }
+}
+
+/// A lower version of a policy that is there in a higher one.
+pub(crate) fn superseded(manifest: &Manifest, by: &str) -> Notice {
+    about(
+        "superseded",
+        manifest,
+        format!("{by} judges in its place, being the higher version, and it stands in when that fails"),
+    )
+}
+
+/// A policy that another one replaces.
+pub(crate) fn replaced(manifest: &Manifest, by: &str) -> Notice {
+    about("replaced", manifest, format!("{by} judges in its place, as [authorities] lets it"))
+}
+
+/// A module that would replace a policy, and may not.
+pub(crate) fn replaces_ignored(manifest: &Manifest, name: &str) -> Notice {
+    let authority = manifest.authority();
+    let message = format!(
+        "it would replace {name}, which [authorities.{authority}] does not let it, so both judge; \
+         replaces = [\"{name}\"] there would"
+    );
+    about("replaces-ignored", manifest, message)
+}
+
+/// A module that takes another one's place on its effective date.
+pub(crate) fn awaited(manifest: &Manifest) -> Notice {
+    let day = manifest.effective_from.map_or("its day".to_owned(), |day| day.to_string());
+    about(
+        "awaited",
+        manifest,
+        format!("it is observed in shadow before {day}, and judges from then on in another one's place"),
+    )
+}
+
+/// A release that acts for some users, or none, while the one before it acts for the others.
+pub(crate) fn beside(manifest: &Manifest, release: Mode) -> Notice {
+    about("beside", manifest, format!("it is released as {release}, and the one before it acts for whom it does not"))
+}
+
+/// A module that a trial left in shadow.
+pub(crate) fn held(manifest: &Manifest) -> Notice {
+    about(
+        "held",
+        manifest,
+        "it is only in shadow, because its trial on recorded requests went beyond a bound".to_owned(),
+    )
+}
+
+/// Rules that the law requires and that the configuration keeps from acting.
+pub(crate) fn weakened(manifest: &Manifest, rules: &[(&str, Mode)]) -> Notice {
+    let rules: Vec<String> = rules.iter().map(|(rule, mode)| format!("{rule} ({mode})")).collect();
+    about("must-weakened", manifest, format!("[modes] keeps what the law requires from acting: {}", rules.join(", ")))
+}
+
+/// A module with rules that the law requires, which the generation before had.
+pub(crate) fn missing(manifest: &Manifest) -> Notice {
+    about(
+        "must-missing",
+        manifest,
+        "the generation before had it and this one does not, so what the law requires there is judged by nobody"
+            .to_owned(),
+    )
 }
 
 /// A sector norm's value that was not taken, because norms never loosen (Art 5).

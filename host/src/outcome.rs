@@ -125,6 +125,8 @@ pub struct ShadowItem {
     pub effect: &'static str,
     /// Its value: the hold, the weight, the label, the code.
     pub value: String,
+    /// What it says of a row, if it speaks of one.
+    pub(crate) judgement: Judgement,
 }
 
 /// A module that failed, and what was done instead.
@@ -142,6 +144,16 @@ pub struct Failure {
     pub applied: &'static str,
 }
 
+/// On which side of a canary the user of a request is, for one module. It comes from outside the policy set, so whoever judges
+/// the request again has to have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// Index of the policy in the set.
+    pub policy: u16,
+    /// The hundredth of all users, 0 to 99: a rule acts whose percentage is above it.
+    pub hundredth: u8,
+}
+
 /// Something to know that changes no verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Notice {
@@ -157,6 +169,7 @@ pub struct Notice {
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub(crate) set: Arc<PolicySet>,
+    pub(crate) generation: Option<Arc<str>>,
     pub(crate) batch: Batch,
     /// Whether the Provisions cover the request.
     pub scope: Scope,
@@ -181,6 +194,8 @@ pub struct Outcome {
     pub shadow: Vec<ShadowItem>,
     /// Modules that failed.
     pub failures: Vec<Failure>,
+    /// The canaries' draws, for modules that have rules in canary.
+    pub draws: Vec<Draw>,
     /// Things to know.
     pub notices: Vec<Notice>,
 }
@@ -218,6 +233,11 @@ impl Outcome {
     /// The policy set that decided.
     pub fn policy_set(&self) -> &PolicySet {
         &self.set
+    }
+
+    /// The name of the generation that decided, if it was given one ([`crate::GateBuilder::label`]).
+    pub fn generation(&self) -> Option<&str> {
+        self.generation.as_deref()
     }
 
     /// Why a row is as it is; sorted by rule id.

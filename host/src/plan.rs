@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use normgate_contract::{
-    Applies, Argument, Block, ColumnType, Constraint, Effect, FIRST_ENTRY, Input, Manifest, Obligation, Quantity,
-    Stage, TagAction, TermSet, UNKNOWN, UNLISTED, Vocabulary, Weight, most_specific_entry,
+    Applies, Argument, Block, ColumnSpec, ColumnType, Constraint, Effect, FIRST_ENTRY, Input, Manifest, Obligation,
+    Quantity, Stage, TagAction, TermSet, UNKNOWN, UNLISTED, Vocabulary, Weight, most_specific_entry,
 };
 
 use serde::Serialize;
@@ -18,8 +18,9 @@ use crate::grant::Granted;
 pub(crate) struct ColumnPlan {
     /// Index in the gate's vocabulary; none for a column that it lacks, which is absent.
     index: Option<usize>,
-    /// The name, for a column that a norm defines: a batch read elsewhere may have another at that index.
-    own: Option<String>,
+    /// A column that a norm defines: a batch read under another generation may have another one at that index, or another one of
+    /// that name.
+    own: Option<ColumnSpec>,
     /// Manifest code by stored term code; empty when both agree, and the column is lent as it is.
     table: Vec<u16>,
     /// Manifest code of what an open set does not list, by name.
@@ -55,7 +56,7 @@ impl ColumnPlan {
         };
         Self {
             index: found.map(|(index, _)| index),
-            own: input.field.starts_with("x.").then_some(name),
+            own: found.filter(|_| input.field.starts_with("x.")).map(|(_, spec)| spec.clone()),
             table: if identity { Vec::new() } else { table },
             open,
             entries: input.entries.clone(),
@@ -65,7 +66,9 @@ impl ColumnPlan {
 
     fn source<'b>(&self, batch: &'b Batch) -> Option<&'b Column> {
         let index = match &self.own {
-            Some(name) => batch.vocabulary.column(name).map(|(index, _)| index),
+            Some(own) => {
+                batch.vocabulary.column(&own.name).filter(|(_, spec)| own.reads_as(spec)).map(|(index, _)| index)
+            }
             None => self.index,
         };
         index.and_then(|index| batch.columns[index].as_deref())
@@ -201,6 +204,11 @@ impl Plan {
             Some(Column::Term(codes)) => codes.iter().any(|code| *code == UNKNOWN || kinds.contains(code)),
             _ => batch.candidates() > 0,
         }
+    }
+
+    /// Whether the module reads a column, given by its index in the gate's vocabulary.
+    pub(crate) fn reads(&self, column: usize) -> bool {
+        self.frames.iter().flat_map(|frame| &frame.columns).any(|plan| plan.index == Some(column))
     }
 
     /// Hands a module its columns, borrowed from the batch where the codes agree.

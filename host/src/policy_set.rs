@@ -5,7 +5,9 @@ use std::sync::Arc;
 use normgate_contract::{Block, Day, Level, Manifest, OnFailure, Rule, Stage, Vocabulary};
 use sha2::{Digest, Sha256};
 
-use crate::config::Looser;
+use crate::batch::Batch;
+use crate::canary;
+use crate::config::{Looser, Mode};
 use crate::error::BuildError;
 use crate::grant::Granted;
 use crate::module::{LoadError, Module, hex};
@@ -39,8 +41,14 @@ pub(crate) struct Loaded {
     pub(crate) tightened_by: Vec<u16>,
     /// Values of sector norms that were not taken, because they would loosen; by norm.
     pub(crate) looser: Vec<(u16, Looser)>,
-    /// Shadow by configuration, rule by rule.
-    pub(crate) shadowed: Vec<bool>,
+    /// Modes by configuration, rule by rule.
+    pub(crate) modes: Vec<Mode>,
+    /// The mode of this release as a whole.
+    pub(crate) release: Mode,
+    /// Whether it comes after another one that still judges, so that it is observed before it is in force.
+    pub(crate) awaited: bool,
+    /// Who comes after it, by index in the set: from their first day in force on, it is not asked where they act.
+    pub(crate) successors: Vec<u16>,
     /// Place of each rule's id among all ids of the set, for sorting.
     pub(crate) rank: Vec<u32>,
 }
@@ -59,6 +67,8 @@ pub struct PolicySet {
     pub(crate) judging: usize,
     /// Place of each of the vocabulary's obligations among all by name, for sorting.
     pub(crate) obligation_rank: Vec<u16>,
+    /// Whether some module that judges the slate reads a column, by its index in the vocabulary.
+    pub(crate) slate_columns: Vec<bool>,
     /// The first day on which what is decided is applied; until then it is only reported.
     pub(crate) observed_until: Option<Day>,
     digest: String,
@@ -81,7 +91,12 @@ impl PolicySet {
     ) -> Result<Self, BuildError> {
         for (index, policy) in policies.iter().enumerate() {
             let manifest = &policy.module.manifest;
-            if let Some(first) = policies[..index].iter().find(|p| p.module.manifest.module == manifest.module) {
+            let follows = |other: usize| policies[other].successors.contains(&(index as u16));
+            let followed_by = |other: usize| policy.successors.contains(&(other as u16));
+            let clashes = |other: &usize| {
+                policies[*other].module.manifest.module == manifest.module && !follows(*other) && !followed_by(*other)
+            };
+            if let Some(first) = (0..index).find(clashes).map(|other| &policies[other]) {
                 return Err(BuildError::Load(LoadError::Prefix {
                     prefix: manifest.module.clone(),
                     first: first.module.manifest.reference(),
@@ -105,7 +120,13 @@ impl PolicySet {
         for (rank, code) in by_name.into_iter().enumerate() {
             obligation_rank[usize::from(code)] = rank as u16;
         }
-        Ok(Self { policies, judging, obligation_rank, observed_until, digest })
+        let slate_plans = || {
+            let judging_slates = policies.iter().filter(|policy| policy.has_stage(Stage::Slate));
+            judging_slates.flat_map(|policy| &policy.resolved).map(|resolved| &resolved.plan)
+        };
+        let slate_columns =
+            (0..vocabulary.columns.len()).map(|column| slate_plans().any(|plan| plan.reads(column))).collect();
+        Ok(Self { policies, judging, obligation_rank, slate_columns, observed_until, digest })
     }
 
     /// `sha256:<hex>` over policies, component digests, modes, failure policies, resolved parameters and semantics.
@@ -116,6 +137,12 @@ impl PolicySet {
     /// The manifests of the modules that judge, in the order of policy ids.
     pub fn manifests(&self) -> impl Iterator<Item = &Arc<Manifest>> {
         self.policies[..self.judging].iter().map(|policy| &policy.module.manifest)
+    }
+
+    /// Whether a policy has given its place to one that came after it, for the user of a request.
+    pub(crate) fn is_succeeded(&self, policy: &Loaded, batch: &Batch, at_ms: i64) -> bool {
+        let mut successors = policy.successors.iter().map(|next| &self.policies[usize::from(*next)]);
+        successors.any(|next| begun(next.module.manifest.effective_from, at_ms) && next.is_released(batch))
     }
 
     /// A rule; none for `host.failure`.
@@ -165,10 +192,20 @@ fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> 
         let manifest = &policy.module.manifest;
         line(&["policy", &manifest.id, &policy.module.digest_text(), &format!("{:?}", policy.on_failure)]);
         line(&["granted", &format!("{:?}", policy.granted)]);
-        for (rule, shadowed) in manifest.rules.iter().zip(&policy.shadowed) {
-            if *shadowed {
-                line(&["shadow", &rule.id]);
+        for (rule, mode) in manifest.rules.iter().zip(&policy.modes) {
+            match mode {
+                Mode::Enforce => {}
+                Mode::Shadow => line(&["shadow", &rule.id]),
+                Mode::Preview => line(&["preview", &rule.id]),
+                Mode::Canary(percent) => line(&["canary", &rule.id, &percent.to_string()]),
             }
+        }
+        if policy.release.weakens() {
+            line(&["release", &policy.release.to_string()]);
+        }
+        for next in &policy.successors {
+            let Loaded { module, .. } = &policies[usize::from(*next)];
+            line(&["until", &module.manifest.reference(), &module.digest_text()]);
         }
         for resolved in &policy.resolved {
             for (parameter, value) in manifest.parameters.iter().zip(&resolved.parameters) {
@@ -179,9 +216,14 @@ fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> 
     format!("sha256:{}", hex(&hash.finalize()))
 }
 
+/// Whether the first day of something has come.
+pub(crate) fn begun(from: Option<Day>, at_ms: i64) -> bool {
+    from.is_none_or(|day| day.start_ms() <= at_ms)
+}
+
 /// Whether something with these dates is in force at an instant.
 pub(crate) fn in_force(from: Option<Day>, until: Option<Day>, at_ms: i64) -> bool {
-    from.is_none_or(|day| day.start_ms() <= at_ms) && until.is_none_or(|day| at_ms < day.start_ms())
+    begun(from, at_ms) && until.is_none_or(|day| at_ms < day.start_ms())
 }
 
 /// What a failed module may do to rows at most: what its own enforced rules could have done.
@@ -193,6 +235,11 @@ pub(crate) enum Fallback {
 }
 
 impl Loaded {
+    /// Whether this release acts for the user of a request.
+    pub(crate) fn is_released(&self, batch: &Batch) -> bool {
+        self.release.acts(|| canary::draw(&self.module.manifest.id, batch))
+    }
+
     /// The failure policy, capped by what the module's enforced rules could do at all.
     pub(crate) fn fallback(&self, resolved: &Resolved, enforced: impl Fn(usize) -> bool) -> Fallback {
         if self.on_failure == OnFailure::Allow {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use serde::Serialize;
 
 use crate::breaker::{Breaker, BreakerState};
 use crate::config::BreakerConfig;
-use crate::outcome::{Outcome, Verdict};
+use crate::generation::Generation;
+use crate::outcome::{Notice, Outcome, Verdict};
 use crate::policy_set::{Loaded, PolicySet};
 use crate::sandbox::FailureKind;
 use crate::verdict::Action;
@@ -29,7 +31,12 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    pub(crate) fn new(loaded: &Loaded, config: BreakerConfig) -> Self {
+    /// One for each policy of a set, with nothing counted yet.
+    pub(crate) fn of(set: &PolicySet, config: BreakerConfig) -> Vec<Arc<Self>> {
+        set.policies.iter().map(|policy| Arc::new(Self::new(policy, config))).collect()
+    }
+
+    fn new(loaded: &Loaded, config: BreakerConfig) -> Self {
         Self {
             breaker: Breaker::new(config),
             calls: AtomicU64::new(0),
@@ -83,11 +90,23 @@ pub(crate) struct Totals {
     withheld: AtomicU64,
     emergencies: AtomicU64,
     overridden: AtomicU64,
+    swaps: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl Totals {
+    /// Counts another generation.
+    pub(crate) fn swapped(&self) {
+        self.swaps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a proposal that was refused.
+    pub(crate) fn refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts an outcome, and the rows that each rule withheld.
-    pub(crate) fn count(&self, outcome: &Outcome, health: &[Health]) {
+    pub(crate) fn count(&self, outcome: &Outcome, health: &[Arc<Health>]) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.rows.fetch_add(outcome.verdicts.len() as u64, Ordering::Relaxed);
         self.withheld.fetch_add((outcome.verdicts.len() - outcome.shown) as u64, Ordering::Relaxed);
@@ -99,13 +118,23 @@ impl Totals {
             };
         }
         let withheld: &[Verdict] = &outcome.verdicts[outcome.shown..];
+        if withheld.is_empty() {
+            return;
+        }
+        // Counted apart first: what all threads share is then written once a rule, not once a row.
+        let mut counts: Vec<Vec<u64>> = health.iter().map(|h| vec![0; h.withheld.len()]).collect();
         for reason in withheld.iter().flat_map(|verdict| outcome.reasons(verdict)) {
             if reason.effect == Action::Block
-                && let Some(count) = health
-                    .get(usize::from(reason.rule.policy))
-                    .and_then(|h| h.withheld.get(usize::from(reason.rule.rule)))
+                && let Some(count) = counts
+                    .get_mut(usize::from(reason.rule.policy))
+                    .and_then(|rules| rules.get_mut(usize::from(reason.rule.rule)))
             {
-                count.fetch_add(1, Ordering::Relaxed);
+                *count += 1;
+            }
+        }
+        for (total, count) in health.iter().zip(&counts).flat_map(|(h, rules)| h.withheld.iter().zip(rules)) {
+            if *count > 0 {
+                total.fetch_add(*count, Ordering::Relaxed);
             }
         }
     }
@@ -114,8 +143,16 @@ impl Totals {
 /// What a gate has been doing since it was built.
 #[derive(Clone, Debug, Serialize)]
 pub struct Stats {
-    /// The policy set that judges.
+    /// The policy set that judges now.
     pub policy_set: String,
+    /// The name of its generation, if it was given one.
+    pub generation: Option<String>,
+    /// How often another generation took over.
+    pub swaps: u64,
+    /// How often a proposed one was refused after its trial.
+    pub refused: u64,
+    /// What was noticed when the generation was built.
+    pub notices: Vec<Notice>,
     /// Requests judged.
     pub requests: u64,
     /// Candidates judged.
@@ -154,9 +191,10 @@ pub struct ModuleStats {
 }
 
 impl Stats {
-    pub(crate) fn of(set: &PolicySet, totals: &Totals, health: &[Health]) -> Self {
+    pub(crate) fn of(generation: &Generation, totals: &Totals) -> Self {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let modules = set.policies.iter().zip(health).map(|(policy, health)| {
+        let set = &generation.set;
+        let modules = set.policies.iter().zip(&generation.health).map(|(policy, health)| {
             let rules = policy.module.manifest.rules.iter().zip(&health.withheld);
             let failures = FailureKind::ALL.into_iter().zip(&health.failures);
             ModuleStats {
@@ -173,6 +211,10 @@ impl Stats {
         });
         Self {
             policy_set: set.digest().to_owned(),
+            generation: generation.label().map(str::to_owned),
+            swaps: read(&totals.swaps),
+            refused: read(&totals.refused),
+            notices: generation.notices.clone(),
             requests: read(&totals.requests),
             rows: read(&totals.rows),
             withheld: read(&totals.withheld),
@@ -198,6 +240,25 @@ impl Stats {
         family("candidates_withheld_total", "counter", "Candidates withheld.", &one(self.withheld));
         family("emergency_rows_total", "counter", "Uses of an emergency row.", &one(self.emergencies));
         family("overridden_requests_total", "counter", "Requests judged under an override.", &one(self.overridden));
+        if let Some(name) = &self.generation {
+            let name = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            family(
+                "generation_info",
+                "gauge",
+                "The name of the generation.",
+                &[(format!(",generation=\"{name}\""), 1.0)],
+            );
+        }
+        family("generation_swaps_total", "counter", "Times that another generation took over.", &one(self.swaps));
+        family("generations_refused_total", "counter", "Proposals refused after their trial.", &one(self.refused));
+        let mut notices: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+        for notice in &self.notices {
+            *notices.entry((notice.code, notice.policy.as_deref().unwrap_or_default())).or_default() += 1;
+        }
+        let notices: Vec<(String, f64)> = (notices.into_iter())
+            .map(|((code, policy), n)| (format!(",code=\"{code}\",policy=\"{policy}\""), f64::from(n)))
+            .collect();
+        family("generation_notices", "gauge", "What was noticed when the generation was built.", &notices);
         let each = |value: &dyn Fn(&ModuleStats) -> f64| -> Vec<(String, f64)> {
             self.modules.iter().map(|module| (format!(",policy=\"{}\"", module.policy), value(module))).collect()
         };

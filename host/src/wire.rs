@@ -51,6 +51,8 @@ struct Answer<'o> {
     id: Option<&'o str>,
     decision_id: String,
     policy_set: &'o str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<&'o str>,
     scope: Scope,
     shown: usize,
     verdicts: Vec<WireVerdict<'o>>,
@@ -236,6 +238,7 @@ impl Outcome {
             id: self.batch.id(),
             decision_id: self.decision_id(),
             policy_set: self.set.digest(),
+            generation: self.generation(),
             scope: self.scope,
             shown: self.shown,
             verdicts: self.verdicts.iter().map(verdict).collect(),

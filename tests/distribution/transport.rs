@@ -198,8 +198,8 @@ fn many_files_are_bounded_together() {
     scene.bounds.altogether = 41_000;
     assert_eq!(
         scene.refused(),
-        "repository national, authority film-club, role film-club-modules, file film-club/modules/night-films.2.wasm: with it, \
-         what is to be taken is larger than 41000 bytes"
+        "repository national, authority film-club, role film-club-data, file film-club/data/words.1.data: with it, what is \
+         to be taken is larger than 41000 bytes"
     );
 }
 

@@ -122,7 +122,11 @@ fn draft() -> Wording {
 
 /// An effect as written: an obligation may be just its code.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "no effect; write { block = … }, { demote = … }, { label = … }, { tag = … }, { obligation = … }, { veto = … }, \
+                 { constraint = … }, \"violation\" or \"promote\""
+)]
 enum SourceEffect {
     Bare { obligation: String },
     Full(Effect),
@@ -140,9 +144,26 @@ pub fn read_policy_toml(text: &str, vocabulary: &Vocabulary) -> Result<Manifest,
             return fail(format!("policy.toml line {line}"), error.message().replace('\n', "; "));
         }
     };
-    let manifest = source.resolve(vocabulary)?;
-    manifest.check(vocabulary)?;
-    Ok(manifest)
+    let resolved = source.resolve(vocabulary).and_then(|manifest| manifest.check(vocabulary).map(|()| manifest));
+    resolved.map_err(|error| {
+        let line = line_of(text, &error.place).map_or(String::new(), |line| format!(" line {line}"));
+        ManifestError { place: format!("policy.toml{line}: {}", error.place), ..error }
+    })
+}
+
+/// The line that a place is written on, for an author who has to find it: the head of a rule, the name of a column, the key.
+fn line_of(text: &str, place: &str) -> Option<usize> {
+    let line = |wanted: &dyn Fn(&str) -> bool| text.lines().position(|line| wanted(line.trim_start())).map(|at| at + 1);
+    if let Some(index) = place.strip_prefix("rules[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok()) {
+        let mut heads = text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("[[rules]]"));
+        return heads.nth(index).map(|(at, _)| at + 1);
+    }
+    let key = place.split([' ', '[', '`']).next()?;
+    let name = place.split('`').nth(1).unwrap_or(key);
+    let last = name.rsplit('.').next()?;
+    line(&|line| line.contains(&format!("\"{name}\"")))
+        .or_else(|| line(&|line| line.starts_with(&format!("[parameters.{last}]"))))
+        .or_else(|| line(&|line| line.starts_with(&format!("{key} =")) || line.starts_with(&format!("[{key}]"))))
 }
 
 impl Source {

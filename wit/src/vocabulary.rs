@@ -96,6 +96,17 @@ pub struct ColumnSpec {
     pub note: Option<String>,
 }
 
+impl ColumnSpec {
+    /// Whether values written down under another definition of the column mean the same under this one.
+    pub fn reads_as(&self, other: &ColumnSpec) -> bool {
+        let same_set = match (&self.terms, &other.terms) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a.terms == b.terms,
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        self.kind == other.kind && same_set
+    }
+}
+
 /// The signal codes that a request may carry.
 #[derive(Clone, Debug)]
 pub struct SignalCodes {
@@ -340,12 +351,18 @@ impl Vocabulary {
         for manifest in manifests {
             for (name, input) in manifest.columns().filter(|(_, input)| input.field.starts_with("x.")) {
                 let frame = name.split('.').next().and_then(|frame| self.frame(frame)).unwrap_or(0);
-                if let Some(known) = own.iter().find(|column| column.name == name) {
+                if let Some(known) = own.iter_mut().find(|column| column.name == name) {
                     if known.kind != input.kind {
                         return Err(VocabularyError(format!(
                             "`{name}` is given two types; {} gives the second",
                             manifest.id
                         )));
+                    }
+                    // Two versions of one norm may name different terms; requests may use those of both.
+                    if let Some(set) = &known.terms {
+                        let more = input.entries.iter().filter(|entry| set.position(entry).is_none());
+                        let terms = set.terms.iter().chain(more).cloned().collect();
+                        known.terms = Some(Arc::new(TermSet::new(&input.field, terms, false)));
                     }
                     continue;
                 }

@@ -4,16 +4,25 @@
 //! normgate.toml; `as_of` defaults to [`DEFAULT_DAY`]. Every list in `expect` is the exact set; a verdict that is not named
 //! is `allow` with no rules; sections left out are not compared.
 
+mod accept;
+mod effects;
+mod generate;
 mod mutate;
+mod seen;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+pub use accept::accept;
+pub use effects::{Effects, effect_name};
+pub use generate::Generator;
 pub use mutate::{Mutation, mutate};
 use normgate::contract::{Day, Value};
-use normgate::{Artifacts, Compiler, Config, Detail, Gate, Mode, Module, Reader};
+use normgate::{Artifacts, Compiler, Config, Detail, Gate, Mode, Module, Outcome, Reader, SetMode};
+pub use seen::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use tracing::subscriber::NoSubscriber;
 
 /// The day on which a case is judged when it names none.
 pub const DEFAULT_DAY: &str = "2026-11-01";
@@ -114,6 +123,10 @@ pub struct Report {
     pub error: Option<String>,
     /// Ids of the rules that fired, enforced or in shadow.
     pub fired: BTreeSet<String>,
+    /// What came out; null when the case could not be run.
+    pub answer: Json,
+    /// Units of work that its modules used.
+    pub fuel: u64,
 }
 
 impl Report {
@@ -158,26 +171,50 @@ impl Runner {
 
     /// Runs one case.
     pub fn run(&mut self, case: &Case) -> Report {
-        let mut report =
-            Report { case: case.case.clone(), differences: Vec::new(), error: None, fired: BTreeSet::new() };
+        let mut report = Report {
+            case: case.case.clone(),
+            differences: Vec::new(),
+            error: None,
+            fired: BTreeSet::new(),
+            answer: Json::Null,
+            fuel: 0,
+        };
         let result = self.gate(case).and_then(|known| {
-            let (gate, reader) = &*known;
-            let batch = reader.read(case.request.to_string().as_bytes()).map_err(|error| error.to_string())?;
-            let outcome = gate.evaluate(&batch);
+            let used = || known.0.stats().modules.iter().map(|module| module.fuel).sum::<u64>();
+            let before = used();
+            let outcome = judge(&known, case)?;
+            report.fuel = used() - before;
             serde_json::from_str::<Json>(&outcome.to_json(Detail::default())).map_err(|error| error.to_string())
         });
         match result {
             Ok(answer) => {
                 report.fired = fired(&answer);
                 report.differences = case.differences(&answer);
+                report.answer = answer;
             }
             Err(error) => report.error = Some(error),
         }
         report
     }
 
+    /// Judges one case, for a look at the outcome itself.
+    ///
+    /// # Errors
+    /// One clause: the configuration or the request cannot be had.
+    pub fn outcome(&mut self, case: &Case) -> Result<Outcome, String> {
+        judge(&*self.gate(case)?, case)
+    }
+
     fn gate(&mut self, case: &Case) -> Result<Arc<(Gate, Reader)>, String> {
-        let key = format!("{:?}|{:?}|{:?}|{:?}", case.modules, case.parameters, case.config.modes, case.as_of);
+        self.gate_in(case, None)
+    }
+
+    /// The gate of a case, or one that only observes until that day.
+    fn gate_in(&mut self, case: &Case, observe_until: Option<Day>) -> Result<Arc<(Gate, Reader)>, String> {
+        let key = format!(
+            "{:?}|{:?}|{:?}|{:?}|{observe_until:?}",
+            case.modules, case.parameters, case.config.modes, case.as_of
+        );
         if let Some(gate) = self.gates.get(&key) {
             return Ok(Arc::clone(gate));
         }
@@ -189,8 +226,13 @@ impl Runner {
         let wanted =
             |module: &&Module| case.modules.as_ref().is_none_or(|names| names.contains(&module.manifest.module));
         let modules: Vec<Module> = self.modules.iter().filter(wanted).cloned().collect();
-        let config =
-            Config { parameters: case.parameters.clone(), modes: case.config.modes.clone(), ..Config::default() };
+        let config = Config {
+            parameters: case.parameters.clone(),
+            modes: case.config.modes.clone(),
+            mode: observe_until.map(|_| SetMode::Observe),
+            observe_until,
+            ..Config::default()
+        };
         let day = match case.as_of {
             Some(day) => day,
             None => DEFAULT_DAY.parse()?,
@@ -202,12 +244,19 @@ impl Runner {
         if let Some(compiler) = self.compiler.clone() {
             builder = builder.compiler(move |module| compiler(module));
         }
-        let gate = builder.build().map_err(|error| error.to_string())?;
+        // What a case leaves in shadow is its own business; the log is for what an operator does.
+        let gate = tracing::subscriber::with_default(NoSubscriber::default(), || builder.build());
+        let gate = gate.map_err(|error| error.to_string())?;
         let reader = gate.reader();
         let gate = Arc::new((gate, reader));
         self.gates.insert(key, Arc::clone(&gate));
         Ok(gate)
     }
+}
+
+fn judge((gate, reader): &(Gate, Reader), case: &Case) -> Result<Outcome, String> {
+    let batch = reader.read(case.request.to_string().as_bytes()).map_err(|error| error.to_string())?;
+    Ok(gate.evaluate(&batch))
 }
 
 fn list<'a>(value: &'a Json, key: &str) -> impl Iterator<Item = &'a Json> {

@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
 use normgate::contract::Wording;
 
+use crate::against;
 use crate::readiness;
 use crate::source::{Source, files};
 
 /// Check that modules load: form, imports, manifest, contract, vocabulary, and the parameters and modes of a configuration.
 /// Lists what still deserves a look: sentences that are drafts, sources that nobody verified.
 ///
-/// Examples: normgate check -c normgate.toml my-norm.wasm; normgate check -i sample.jsonl --readiness
+/// Examples: normgate check -c normgate.toml my-norm.wasm; normgate check my-norm.wasm --against arp; normgate check -i
+/// sample.jsonl --readiness
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// Module files or folders; without any, the embedded set
@@ -27,8 +29,13 @@ pub(crate) struct Args {
     #[arg(long, requires = "input")]
     readiness: bool,
 
-    /// Requests for --readiness, one a line; - reads standard input
-    #[arg(short, long, value_name = "sample.jsonl", requires = "readiness")]
+    /// Judge generated requests by these modules and by others, apart, and say where they overlap, contradict, or add nothing:
+    /// arp for the embedded set, or a file or folder of modules
+    #[arg(long, value_name = "arp|MODULE.wasm|DIR", requires = "modules", conflicts_with = "readiness")]
+    against: Option<String>,
+
+    /// Requests for --readiness, or more of them for --against, one a line; - reads standard input
+    #[arg(short, long, value_name = "sample.jsonl")]
     input: Option<PathBuf>,
 }
 
@@ -59,7 +66,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             return Ok(ExitCode::from(1));
         }
     };
+    if let Some(against) = &args.against {
+        return against::run(&source.modules()?, against, args.input.as_deref(), &source);
+    }
     if let Some(input) = &args.input {
+        if !args.readiness {
+            bail!("-i gives requests to --readiness or to --against; name one of them");
+        }
         let complete = readiness::report(&gate, input)?;
         return Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(1) });
     }

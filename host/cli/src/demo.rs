@@ -220,7 +220,8 @@ impl Page {
             bail!("--scene {name}: there is no such scene; there are {}", known.join(", "));
         }
         let mut out = String::new();
-        let modules: Vec<&str> = gate.policy_set().manifests().map(|manifest| manifest.module.as_str()).collect();
+        let set = gate.policy_set();
+        let modules: Vec<&str> = set.manifests().map(|manifest| manifest.module.as_str()).collect();
         let head = self.say("The embedded set: ", "内置模块:");
         let day = self.say("As on", "按日期");
         self.paragraph(&mut out, 0, head, &format!("{}. {day} {AS_OF}.", modules.join(", ")), Ink::Dim);

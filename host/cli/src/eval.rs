@@ -41,6 +41,11 @@ pub(crate) struct Args {
     /// Prometheus
     #[arg(long, value_name = "FILE")]
     stats: Option<PathBuf>,
+
+    /// Write what would change if the rules in shadow acted (verdicts, places, exposure; by rule and surface) to this file at the
+    /// end, as JSON, and show it as a table on standard error
+    #[arg(long, value_name = "FILE")]
+    diff: Option<PathBuf>,
 }
 
 /// A language of sentences.
@@ -99,6 +104,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     if let Some(path) = &args.stats {
         std::fs::write(path, gate.stats().to_prometheus()).with_context(|| path.display().to_string())?;
+    }
+    if let Some(path) = &args.diff {
+        let diff = gate.shadow_diff();
+        std::fs::write(path, format!("{}\n", json!(diff))).with_context(|| path.display().to_string())?;
+        eprint!("{diff}");
     }
     if tally.ignored > 0 {
         eprintln!("normgate: {} unknown fields were ignored; --strict refuses them", tally.ignored);

@@ -71,14 +71,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Sentences in one language.
-struct Words(Language);
+pub(crate) struct Words(pub(crate) Language);
 
 impl Words {
     fn say<'t>(&self, en: &'t str, zh: &'t str) -> &'t str {
         self.0.pick(zh, en)
     }
 
-    fn outcome(&self, outcome: &Outcome, only: Option<&str>) {
+    pub(crate) fn outcome(&self, outcome: &Outcome, only: Option<&str>) {
         for verdict in &outcome.verdicts {
             let id = outcome.candidate_id(verdict.row);
             if only.is_some_and(|only| only != id) {

@@ -3,7 +3,9 @@
 //! Results go to standard output, one JSON object a line where a program reads them; everything meant for a person goes to
 //! standard error. Exit 0: all well; 1: something was refused or a case failed; 2: usage or configuration.
 
+mod against;
 mod bench;
+mod build;
 mod check;
 mod compile;
 mod demo;
@@ -12,13 +14,16 @@ mod explain;
 mod inspect;
 mod key;
 mod mirror;
+mod new;
 mod r#override;
+mod project;
 mod readiness;
 mod repo;
 mod requests;
 mod source;
 mod sync;
 mod test;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -41,6 +46,12 @@ enum Command {
     Eval(eval::Args),
     /// Run case files and show what differs
     Test(test::Args),
+    /// Start a norm: a folder with a manifest, a rule, cases, and all it needs to build
+    New(new::Args),
+    /// Build a norm into a module, check it and run its cases
+    Build(build::Args),
+    /// Hold a module against the sources that it is said to be built of
+    Verify(verify::Args),
     /// Show what a module says of itself, without running it
     Inspect(inspect::Args),
     /// Say in words what was decided and why, or what a rule says
@@ -84,6 +95,9 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Eval(args) => eval::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::New(args) => new::run(&args),
+        Command::Build(args) => build::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -5,12 +5,18 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
-use normgate_cases::{Case, Report, Runner, mutate, read};
+use normgate::contract::{Manifest, Rule};
+use normgate_cases::{Case, Effects, Report, Runner, Table, effect_name, mutate, read};
 use serde_json::json;
+use unicode_width::UnicodeWidthStr;
 
+use crate::eval::Lang;
+use crate::explain::Words;
+use crate::inspect;
 use crate::source::{Source, artifacts};
 
 /// Run case files: each line holds a request and exactly what must come out. Without files, runs cases.jsonl of this folder.
@@ -25,9 +31,21 @@ pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
 
-    /// Print which rules fired in some case, and which never did
+    /// Print which rules fired in some case, which of their effects did, and which never
     #[arg(long)]
     coverage: bool,
+
+    /// Print each case's decisions in words
+    #[arg(long, value_name = "LANGUAGE", conflicts_with = "json")]
+    explain: Option<Lang>,
+
+    /// Print each case's columns as the modules saw them; ? is unknown, unlisted is a term that the manifest does not name
+    #[arg(long, conflicts_with = "json")]
+    columns: bool,
+
+    /// Rewrite what failing cases expect to what came out, and nothing else of them
+    #[arg(long)]
+    accept: bool,
 
     /// Move each threshold by one and take away each input, and list what no case notices
     #[arg(long, conflicts_with = "json")]
@@ -54,8 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         bail!("a case names its own parameters, modes and day; -c and --as-of are for eval");
     }
     let modules = args.source.modules()?;
-    let rules: BTreeSet<String> =
-        modules.iter().flat_map(|m| m.manifest.rules.iter().map(|rule| rule.id.clone())).collect();
+    let manifests: Vec<_> = modules.iter().map(|module| Arc::clone(&module.manifest)).collect();
     let mut runner = Runner::new(modules, Some(Box::new(artifacts)));
     let mut runs = Vec::new();
     for path in &args.files {
@@ -64,11 +81,20 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         for case in read(&text).map_err(anyhow::Error::msg).with_context(|| file.clone())? {
             let run = Run { file: file.clone(), report: runner.run(&case), case };
             if args.json {
-                print_json(&run)
+                print_json(&run);
             } else {
-                print_failure(&run)
+                print_failure(&run.report, &file);
+            }
+            if args.columns {
+                print_columns(&mut runner, &run.case);
+            }
+            if let Some(language) = args.explain {
+                print_words(&mut runner, &run.case, language);
             }
             runs.push(run);
+        }
+        if args.accept {
+            accept(path, &text, &mut runs)?;
         }
     }
     if let Some(path) = &args.junit {
@@ -76,7 +102,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let failed = runs.iter().filter(|run| !run.report.passed()).count();
     if args.coverage {
-        coverage(&rules, &runs);
+        coverage(&manifests, &mut runner, &runs);
     }
     if args.mutate {
         let cases: Vec<Case> = runs.iter().filter(|run| run.report.passed()).map(|run| run.case.clone()).collect();
@@ -88,12 +114,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn print_failure(run: &Run) {
-    let report = &run.report;
+/// Says what differs, if anything does.
+pub(crate) fn print_failure(report: &Report, file: &str) {
     if report.passed() {
         return;
     }
-    println!("FAILED {}  ({})", report.case, run.file);
+    println!("FAILED {}  ({file})", report.case);
     if let Some(error) = &report.error {
         println!("  could not be run: {error}");
     }
@@ -102,8 +128,62 @@ fn print_failure(run: &Run) {
     }
 }
 
+fn print_words(runner: &mut Runner, case: &Case, language: Lang) {
+    println!("{}", case.case);
+    match runner.outcome(case) {
+        Ok(outcome) => Words(language.into()).outcome(&outcome, None),
+        Err(error) => println!("  could not be run: {error}"),
+    }
+    println!();
+}
+
+fn print_columns(runner: &mut Runner, case: &Case) {
+    println!("{}", case.case);
+    let tables = match runner.seen(case) {
+        Ok(tables) => tables,
+        Err(error) => return println!("  could not be run: {error}"),
+    };
+    for Table { module, stage, frame, columns, rows } in tables {
+        println!("  {module}, {} stage, {frame}", format!("{stage:?}").to_lowercase());
+        // Columns run down the page: a module reads more of them than a line is long, and has fewer rows in a case.
+        let name = columns.iter().map(|column| column.width()).max().unwrap_or(0);
+        let widths: Vec<usize> =
+            rows.iter().map(|row| row.iter().map(|cell| cell.width()).max().unwrap_or(0)).collect();
+        for (index, column) in columns.iter().enumerate() {
+            let cells: String = (rows.iter().zip(&widths))
+                .map(|(row, width)| format!("  {}{}", row[index], " ".repeat(width - row[index].width())))
+                .collect();
+            println!("{}", format!("    {column}{}{cells}", " ".repeat(name - column.width())).trim_end());
+        }
+    }
+    println!();
+}
+
+/// Writes the cases of a file with what came out in place of what those that fail expect. What could not be run stays.
+fn accept(path: &Path, text: &str, runs: &mut [Run]) -> Result<()> {
+    let file = path.display().to_string();
+    let mut of_file = runs.iter_mut().filter(|run| run.file == file);
+    let (mut lines, mut accepted) = (Vec::new(), 0);
+    for line in text.lines() {
+        let run = if line.trim().is_empty() { None } else { of_file.next() };
+        match run.filter(|run| !run.report.passed() && run.report.error.is_none()) {
+            Some(run) => {
+                lines.push(normgate_cases::accept(line, &run.report.answer).map_err(anyhow::Error::msg)?);
+                run.report.differences.clear();
+                accepted += 1;
+            }
+            None => lines.push(line.to_owned()),
+        }
+    }
+    if accepted > 0 {
+        std::fs::write(path, lines.join("\n") + "\n").with_context(|| file.clone())?;
+        println!("{file}: {accepted} cases now expect what came out; read the difference before you commit it");
+    }
+    Ok(())
+}
+
 fn print_json(run: &Run) {
-    let Report { case, differences, error, fired } = &run.report;
+    let Report { case, differences, error, fired, .. } = &run.report;
     println!(
         "{}",
         json!({"file": run.file, "case": case, "passed": run.report.passed(), "differences": differences, "error": error,
@@ -111,16 +191,32 @@ fn print_json(run: &Run) {
     );
 }
 
-fn coverage(rules: &BTreeSet<String>, runs: &[Run]) {
-    let width = rules.iter().map(String::len).max().unwrap_or(0);
-    let times = |rule: &String| runs.iter().filter(|run| run.report.fired.contains(rule)).count();
-    for rule in rules {
+/// Prints rule by rule how often it fired, and the effects that no case showed.
+fn coverage(manifests: &[Arc<Manifest>], runner: &mut Runner, runs: &[Run]) {
+    let rules: Vec<&Rule> = manifests.iter().flat_map(|manifest| &manifest.rules).collect();
+    let reached: Effects = runs.iter().filter_map(|run| runner.effects(&run.case).ok()).flatten().collect();
+    let width = rules.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
+    let times = |rule: &Rule| runs.iter().filter(|run| run.report.fired.contains(&rule.id)).count();
+    let (mut effects, mut shown) = (0, 0);
+    for rule in &rules {
         match times(rule) {
-            0 => println!("{rule:width$}  NEVER"),
-            times => println!("{rule:width$}  fired in {times}"),
+            0 => println!("{:width$}  NEVER", rule.id),
+            times => println!("{:width$}  fired in {times}", rule.id),
+        }
+        for effect in &rule.effects {
+            let seen = reached.contains(&(rule.id.clone(), effect_name(effect)));
+            effects += 1;
+            shown += usize::from(seen);
+            if !seen && times(rule) > 0 {
+                println!("{:width$}    never: {}", "", inspect::effect(effect));
+            }
         }
     }
-    println!("{} of {} rules fired", rules.iter().filter(|rule| times(rule) > 0).count(), rules.len());
+    println!(
+        "{} of {} rules fired, {shown} of {effects} effects were seen",
+        rules.iter().filter(|rule| times(rule) > 0).count(),
+        rules.len()
+    );
 }
 
 /// Prints the changes that no case notices. A column that a module reads and no case sends is one of them.

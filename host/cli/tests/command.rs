@@ -376,6 +376,26 @@ fn a_failing_module_is_a_line_on_standard_error_and_a_figure_in_the_stats() {
 }
 
 #[test]
+fn what_rules_in_shadow_would_change_is_a_table_and_a_file() {
+    let folder = folder("diff");
+    let (path, config) = (folder.join("diff.json").display().to_string(), folder.join("normgate.toml"));
+    std::fs::write(&config, "[modes]\nart09 = \"shadow\"\n").unwrap();
+    let config = config.display().to_string();
+    let output = normgate(&["eval", "--only", "art09", "-c", &config, "--diff", &path], request("r1").as_bytes());
+    let diff: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(diff["policy_set"], lines(&output)[0]["policy_set"]);
+    let rules: Vec<&Value> = diff["changes"].as_array().unwrap().iter().map(|change| &change["rule"]).collect();
+    assert_eq!(rules, [&Value::Null, &Value::from("art09.ai-confirmed")]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    // The platform is told that it leaves out what the law requires, and then what that changes.
+    assert!(
+        said.contains("must-weakened: [modes] keeps what the law requires from acting: art09.ai-confirmed"),
+        "{said}"
+    );
+    assert!(said.lines().any(|line| line.starts_with("(none)") && line.contains("art09.ai-confirmed")), "{said}");
+}
+
+#[test]
 fn bench_prints_what_each_module_that_was_asked_takes() {
     let output = normgate(&["bench", "-i", "-", "--only", "art09,art18", "--seconds", "0"], request("r1").as_bytes());
     let text = String::from_utf8(output.stdout).unwrap();

@@ -82,6 +82,12 @@ impl Generation {
         self.in_force(day).into_iter().filter_map(|entry| self.loaded.get(&entry.digest).cloned()).collect()
     }
 
+    /// Ids of the policies in force today whose authority asks for no trial, for [`normgate::GateBuilder::urgent`].
+    pub fn urgent(&self) -> Vec<String> {
+        let in_force = day_at(now_ms()).map(|today| self.in_force(today)).unwrap_or_default();
+        in_force.into_iter().filter(|entry| entry.says.urgent).map(|entry| entry.id.clone()).collect()
+    }
+
     pub(crate) fn module(&self, entry: &Entry) -> Option<&Module> {
         self.loaded.get(&entry.digest)
     }

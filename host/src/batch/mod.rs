@@ -128,6 +128,14 @@ impl Batch {
         spec.terms.as_ref()?.terms.get(usize::from(code.checked_sub(2)?)).map(String::as_str)
     }
 
+    /// The text of a request column; none when unknown.
+    pub(crate) fn request_text(&self, name: &str) -> Option<&str> {
+        match self.column(name)? {
+            Column::Text(values) => values.first()?.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether a set of terms of the request is known to hold a term.
     pub(crate) fn request_has(&self, name: &str, term: &str) -> bool {
         let Some((index, spec)) = self.vocabulary.column(name) else { return false };
@@ -139,16 +147,20 @@ impl Batch {
         })
     }
 
-    /// The same request with these candidates only, in this order.
-    pub(crate) fn gather(&self, rows: &[u32]) -> Batch {
+    /// The same request with these candidates only, in this order, and of their columns only those that are wanted, by index.
+    /// What a norm defines itself is kept in any case: two batches may have it in different places.
+    pub(crate) fn gather(&self, rows: &[u32], wanted: &[bool]) -> Batch {
         let frame = self.vocabulary.frame("candidates").unwrap_or(0);
         let mut batch = self.clone();
+        let same = rows.len() == self.candidates() && rows.iter().enumerate().all(|(to, from)| to == *from as usize);
+        if same {
+            return batch;
+        }
         batch.rows[frame] = rows.len() as u32;
-        for (column, spec) in batch.columns.iter_mut().zip(&self.vocabulary.columns) {
-            if spec.frame == frame
-                && let Some(column) = column
-            {
-                *column = Arc::new(column.gather(rows));
+        for (index, (column, spec)) in batch.columns.iter_mut().zip(&self.vocabulary.columns).enumerate() {
+            if spec.frame == frame {
+                let wanted = wanted.get(index).copied().unwrap_or(true) || spec.name.starts_with("candidates.x.");
+                *column = column.take().filter(|_| wanted).map(|column| Arc::new(column.gather(rows)));
             }
         }
         batch

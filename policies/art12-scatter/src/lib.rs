@@ -11,10 +11,44 @@ fn judge(_: &Call<'_>, rules: &mut Rules<'_>) {
     rules.explain().oblige_offer_why();
 }
 
-/// What a row that counts says to the rows below it.
-struct Counted {
-    topic: Option<i64>,
-    author: Option<i64>,
+/// The topics, or the authors, of the rows that count, from the top.
+struct Above {
+    window: usize,
+    values: Vec<Option<i64>>,
+    /// How many of the last rows have a value of each class. A class holds many values, so that this is the most that any of
+    /// them can have; only where that is too many are the rows looked at, which hardly ever happens.
+    classes: [u16; 64],
+}
+
+impl Above {
+    fn new(window: usize, rows: usize) -> Self {
+        Self { window, values: Vec::with_capacity(rows), classes: [0; 64] }
+    }
+
+    fn push(&mut self, value: Option<i64>) {
+        if let Some(leaving) = self.values.len().checked_sub(self.window).and_then(|index| self.values[index]) {
+            self.classes[class(leaving)] -= 1;
+        }
+        if let Some(value) = value {
+            self.classes[class(value)] += 1;
+        }
+        self.values.push(value);
+    }
+
+    /// Whether more than so many of the last rows have this value; none has an unknown one.
+    fn exceeds(&self, value: Option<i64>, limit: i64) -> bool {
+        let over = |count: usize| i64::try_from(count).is_ok_and(|count| count > limit);
+        let Some(known) = value else { return false };
+        over(usize::from(self.classes[class(known)])) && {
+            let last = self.values.len().saturating_sub(self.window);
+            over(self.values[last..].iter().filter(|other| **other == value).count())
+        }
+    }
+}
+
+/// Values spread over 64 classes by the high bits of a product.
+fn class(value: i64) -> usize {
+    ((value as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize
 }
 
 fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
@@ -26,7 +60,7 @@ fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
     let window = usize::try_from(limits.window()).unwrap_or(1);
 
     let rows = call.candidates().count();
-    let mut above: Vec<Counted> = Vec::with_capacity(rows);
+    let (mut topics, mut authors) = (Above::new(window, rows), Above::new(window, rows));
     // Sorted, to be searched by halving.
     let mut groups: Vec<i64> = Vec::with_capacity(rows);
 
@@ -52,8 +86,10 @@ fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
             continue;
         }
 
+        let (topic, author) = (item.topic_id(), item.author_id());
         if placed {
-            above.push(Counted { topic: item.topic_id(), author: item.author_id() });
+            topics.push(topic);
+            authors.push(author);
         }
         if let Some((group, Err(index))) = place {
             groups.insert(index, group);
@@ -64,16 +100,10 @@ fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
 
         let essential = elder && !matches!(item.service_class(), ServiceClass::None | ServiceClass::Unknown);
         if placed && !essential {
-            let (topic, author) = (item.topic_id(), item.author_id());
-            let (mut of_topic, mut of_author) = (0, 0);
-            for row in above.iter().rev().take(window) {
-                of_topic += usize::from(topic.is_some() && row.topic == topic);
-                of_author += usize::from(author.is_some() && row.author == author);
-            }
-            if exceeds(of_topic, limits.topic_max()) {
+            if topics.exceeds(topic, limits.topic_max()) {
                 rules.scatter_topic(&item).demote();
             }
-            if exceeds(of_author, limits.author_max()) {
+            if authors.exceeds(author, limits.author_max()) {
                 rules.scatter_author(&item).demote();
             }
         }
@@ -81,10 +111,6 @@ fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
             rules.seen(&item).demote();
         }
     }
-}
-
-fn exceeds(count: usize, limit: i64) -> bool {
-    i64::try_from(count).is_ok_and(|count| count > limit)
 }
 
 #[cfg(test)]

@@ -20,9 +20,15 @@ const INITIAL_MEMORY: usize = 4 * 1024 * 1024;
 /// The guest's stack. Rules do not recurse.
 const STACK: usize = 64 * 1024;
 
+/// The custom section of a component that says what it was built of. It decides nothing, and a component may lack it.
+pub const BUILD_SECTION: &str = "normgate:build";
+
 /// Why a policy could not be packaged.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
+    /// There is no Rust here.
+    #[error("`{0}` cannot be started; install Rust from https://rustup.rs and try again")]
+    Rust(String),
     /// The target is missing and could not be added.
     #[error("the Rust target {TARGET} is missing and could not be added ({0}); run `rustup target add {TARGET}`")]
     Target(String),
@@ -50,9 +56,8 @@ pub enum PackageError {
 /// [`PackageError::Target`] when it is missing and rustup cannot add it.
 pub fn ensure_target() -> Result<(), PackageError> {
     let sysroot = Command::new(rustc()).args(["--print", "target-libdir", "--target", TARGET]).output();
-    if let Ok(output) = &sysroot
-        && Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir()
-    {
+    let sysroot = sysroot.map_err(|_| PackageError::Rust(rustc()))?;
+    if Path::new(String::from_utf8_lossy(&sysroot.stdout).trim()).is_dir() {
         return Ok(());
     }
     match Command::new("rustup").args(["target", "add", TARGET]).output() {
@@ -64,6 +69,15 @@ pub fn ensure_target() -> Result<(), PackageError> {
 
 fn rustc() -> String {
     std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into())
+}
+
+/// The compiler as it names itself: `rustc 1.95.0 (…)`.
+///
+/// # Errors
+/// [`PackageError::Rust`] when there is none.
+pub fn rustc_version() -> Result<String, PackageError> {
+    let output = Command::new(rustc()).arg("--version").output().map_err(|_| PackageError::Rust(rustc()))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Builds the named packages of a workspace for the sandbox and returns one component each, in order.
@@ -95,9 +109,7 @@ pub fn build(workspace: &Path, packages: &[String], target_dir: &Path) -> Result
     for package in packages {
         cargo.args(["-p", package]);
     }
-    let output = cargo
-        .output()
-        .map_err(|error| PackageError::Cargo { package: packages.join("`, `"), output: error.to_string() })?;
+    let output = cargo.output().map_err(|_| PackageError::Rust("cargo".into()))?;
     if !output.status.success() {
         return Err(PackageError::Cargo {
             package: packages.join("`, `"),
@@ -153,6 +165,14 @@ pub fn wrap(core: &[u8]) -> Result<Vec<u8>, String> {
 pub fn append_section(component: &mut Vec<u8>, name: &str, data: &[u8]) {
     use wasm_encoder::{ComponentSection, CustomSection};
     CustomSection { name: name.into(), data: data.into() }.append_to_component(component);
+}
+
+/// What a custom section of a component or a module holds, if there is one of the name.
+pub fn section<'m>(component: &'m [u8], name: &str) -> Option<&'m [u8]> {
+    wasmparser::Parser::new(0).parse_all(component).map_while(Result::ok).find_map(|payload| match payload {
+        wasmparser::Payload::CustomSection(section) if section.name() == name => Some(section.data()),
+        _ => None,
+    })
 }
 
 /// Splits the manifest section off a core module.

@@ -258,7 +258,8 @@ impl<'c> Trial<'c> {
 
     /// Whether the one attacker failed in the candidate stage, so that it said nothing, and nothing was put in its place.
     fn dropped(&self, outcome: &Outcome) -> bool {
-        let stages = self.gate.policy_set().manifests().zip(&self.innocent);
+        let set = self.gate.policy_set();
+        let stages = set.manifests().zip(&self.innocent);
         let slate = stages
             .filter(|(_, innocent)| !**innocent)
             .any(|(manifest, _)| manifest.rules.iter().any(|rule| rule.stage == normgate::contract::Stage::Slate));

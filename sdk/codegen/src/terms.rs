@@ -6,7 +6,8 @@ use quote::quote;
 
 use crate::names::type_or_variant;
 
-pub(crate) fn expand() -> TokenStream {
+/// The enums of the shipped vocabulary.
+pub fn terms() -> TokenStream {
     let enums = Vocabulary::shipped()
         .terms
         .values()

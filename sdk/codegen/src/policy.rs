@@ -1,78 +1,36 @@
-//! `policy!`: the typed face of one manifest.
+//! The typed face of one manifest.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use normgate_contract::{
     Block, ColumnType, Effect, Input, Level, Manifest, ParameterType, Rule, Stage, TagAction, Vocabulary,
-    read_policy_toml,
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
-use syn::parse::{Parse, ParseStream};
-use syn::{Error, Path, Result, Token};
 
 use crate::names::{constant, method, type_or_variant};
-use crate::vocabulary::term_enum;
+use crate::terms::term_enum;
 
-/// The functions that judge: `candidate: judge, slate: arrange`.
-pub(crate) struct Stages {
-    candidate: Option<Path>,
-    slate: Option<Path>,
-}
-
-impl Parse for Stages {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let mut stages = Stages { candidate: None, slate: None };
-        while !input.is_empty() {
-            let stage: Ident = input.parse()?;
-            input.parse::<Token![:]>()?;
-            let function: Path = input.parse()?;
-            match stage.to_string().as_str() {
-                "candidate" => stages.candidate = Some(function),
-                "slate" => stages.slate = Some(function),
-                other => {
-                    return Err(Error::new(
-                        stage.span(),
-                        format!("`{other}` is no stage; there are candidate and slate"),
-                    ));
-                }
-            }
-            if !input.is_empty() {
-                input.parse::<Token![,]>()?;
-            }
-        }
-        Ok(stages)
-    }
-}
-
-pub(crate) fn expand(stages: &Stages) -> Result<TokenStream> {
-    let folder = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default());
-    let path = folder.join("policy.toml");
-    let here = Span::call_site();
-    let text = std::fs::read_to_string(&path).map_err(|e| {
-        Error::new(here, format!("policy.toml beside Cargo.toml cannot be read ({e}); write it first, then policy!()"))
-    })?;
-    let manifest =
-        read_policy_toml(&text, Vocabulary::shipped()).map_err(|e| Error::new(here, format!("policy.toml: {e}")))?;
-
-    let track = path.display().to_string();
+/// The typed face of a manifest: `Request`, `Candidate`, `Tag`, `Parameters` and `Rules` with exactly what it names, `Call` over
+/// them, and the exported function. It leaves one thing open: a function `judge_stage`, which `policy!` writes.
+///
+/// # Errors
+/// A clause that names the rule which no method can be made for.
+pub fn policy(manifest: &Manifest) -> Result<TokenStream, String> {
     let json = manifest.to_json();
     let json_text = String::from_utf8_lossy(&json).into_owned();
     let section = proc_macro2::Literal::byte_string(&json);
     let length = json.len();
-    let request = request(&manifest);
+    let request = request(manifest);
     let rows = [("candidates", "Candidate", "a row of the ranked list"), ("tags", "Tag", "a tag of the user")]
-        .map(|(frame, name, what)| row_type(&manifest, frame, name, what));
-    let parameters = parameters(&manifest);
-    let rules = rules(&manifest)?;
-    let dispatch = dispatch(&manifest, stages)?;
+        .map(|(frame, name, what)| row_type(manifest, frame, name, what));
+    let parameters = parameters(manifest);
+    let rules = rules(manifest)?;
+    let stages = [Stage::Candidate, Stage::Slate].into_iter().enumerate();
+    let stages = stages.filter(|(_, stage)| manifest.has_stage(*stage)).fold(0u32, |bits, (bit, _)| bits | 1 << bit);
     let prelude = quote!(::normgate_sdk::__private);
 
     Ok(quote! {
-        // Rebuild when the manifest changes.
-        const _: &[u8] = include_bytes!(#track);
-
         /// The resolved manifest of this policy, as JSON.
         pub const MANIFEST: &str = #json_text;
 
@@ -80,6 +38,9 @@ pub(crate) fn expand(stages: &Stages) -> Result<TokenStream> {
         #(#rows)*
         #parameters
         #rules
+
+        /// The stages that the manifest has rules of, as bits.
+        const STAGES: u32 = #stages;
 
         /// What this call asks about: the request, its rows, the parameters.
         pub struct Call<'a> {
@@ -129,9 +90,7 @@ pub(crate) fn expand(stages: &Stages) -> Result<TokenStream> {
             let view = Call::new(&call);
             let rows = view.candidates.map_or(0, |frame| frame.rows) as usize;
             let mut rules = Rules { sheet: #prelude::Sheet::new(&call.enforced, rows) };
-            match call.stage {
-                #dispatch
-            }
+            judge_stage(call.stage, &view, &mut rules);
             rules.sheet.into_answer()
         }
 
@@ -154,28 +113,6 @@ pub(crate) fn expand(stages: &Stages) -> Result<TokenStream> {
             static SECTION: [u8; #length] = *#section;
         }
     })
-}
-
-fn dispatch(manifest: &Manifest, stages: &Stages) -> Result<TokenStream> {
-    let arm = |stage: Stage, function: &Option<Path>, name: &str| {
-        let variant = type_or_variant(name);
-        match (manifest.has_stage(stage), function) {
-            (true, Some(function)) => {
-                Ok(quote!(::normgate_sdk::__private::Stage::#variant => #function(&view, &mut rules),))
-            }
-            (false, None) => Ok(quote!(::normgate_sdk::__private::Stage::#variant => {})),
-            (true, None) => Err(Error::new(
-                Span::call_site(),
-                format!("policy.toml has rules of stage {name}; name their function: policy!({name}: …)"),
-            )),
-            (false, Some(function)) => {
-                Err(Error::new_spanned(function, format!("policy.toml has no rule of stage {name} for this function")))
-            }
-        }
-    };
-    let candidate = arm(Stage::Candidate, &stages.candidate, "candidate")?;
-    let slate = arm(Stage::Slate, &stages.slate, "slate")?;
-    Ok(quote!(#candidate #slate))
 }
 
 /// The enum of a term column, and the table from manifest codes to it (none where the codes are the enum's own).
@@ -493,7 +430,7 @@ fn parameters(manifest: &Manifest) -> TokenStream {
     }
 }
 
-fn rules(manifest: &Manifest) -> Result<TokenStream> {
+fn rules(manifest: &Manifest) -> Result<TokenStream, String> {
     let mut methods = Vec::new();
     let mut hits = Vec::new();
     let mut first_effect = 0u16;
@@ -580,7 +517,7 @@ fn hit_type(rule: &str, ty: &Ident, effects: &[TokenStream]) -> TokenStream {
 
 /// The methods by which a policy says what a fired rule does: `block()`, `demote()`, `label_ad()`, …, each with
 /// whether it is an effect on a row.
-fn effect_methods(rule: &Rule, first: u16) -> Result<Vec<(bool, TokenStream)>> {
+fn effect_methods(rule: &Rule, first: u16) -> Result<Vec<(bool, TokenStream)>, String> {
     let mut taken: HashMap<String, usize> = HashMap::new();
     rule.effects
         .iter()
@@ -615,12 +552,9 @@ fn effect_methods(rule: &Rule, first: u16) -> Result<Vec<(bool, TokenStream)>> {
                 Effect::Constraint(_) => ("constrain".into(), quote!(), quote!(0)),
             };
             if let Some(other) = taken.insert(name.clone(), offset) {
-                return Err(Error::new(
-                    Span::call_site(),
-                    format!(
-                        "policy.toml: rule `{}` lists the same effect twice (effects[{other}] and effects[{offset}])",
-                        rule.id
-                    ),
+                return Err(format!(
+                    "rule `{}` lists the same effect twice (effects[{other}] and effects[{offset}])",
+                    rule.id
                 ));
             }
             let method = method(&name);

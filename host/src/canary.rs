@@ -1,0 +1,22 @@
+//! The canary's draw: for which users a rule acts that acts for some of them only.
+
+use sha2::{Digest, Sha256};
+
+use crate::batch::Batch;
+
+/// In which hundredth of all users the user of a request is, for one module: 0 to 99. A rule in canary acts for the
+/// hundredths below its percentage, so a user stays on one side of it, and raising the percentage only adds users.
+///
+/// The draw is by `user.ref` and the policy's id, so that two modules do not try themselves on the same users, and a new
+/// version keeps those of the one before. Who has no reference comes last: for them a rule acts at 100 percent alone.
+pub(crate) fn draw(policy: &str, batch: &Batch) -> u8 {
+    let Some(user) = batch.request_text("request.user.ref") else { return 99 };
+    let mut hash = Sha256::new();
+    for part in ["canary", policy, user] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    let number = digest[..8].iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+    (number % 100) as u8
+}

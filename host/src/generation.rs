@@ -1,0 +1,97 @@
+//! A generation: a policy set behind a sandbox, and all that judging one request needs. Built once, never changed; the gate
+//! that holds it may be given another.
+
+use std::sync::Arc;
+
+use normgate_contract::{Day, Vocabulary};
+use tracing::{info, warn};
+
+use crate::config::{BreakerConfig, is_required};
+use crate::diff::Diff;
+use crate::notices;
+use crate::outcome::Notice;
+use crate::overrides::now_ms;
+use crate::policy_set::PolicySet;
+use crate::provider::Facts;
+use crate::sandbox::Sandbox;
+use crate::stats::Health;
+
+/// What judges from one swap to the next. Made by [`crate::GateBuilder::generation`]; the last request that it judges frees it.
+pub struct Generation {
+    pub(crate) label: Option<Arc<str>>,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) set: Arc<PolicySet>,
+    pub(crate) facts: Option<Facts>,
+    /// What was noticed when it was built; in every outcome.
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) vocabulary: Arc<Vocabulary>,
+    pub(crate) as_of: Option<Day>,
+    pub(crate) applicability: bool,
+    /// Ids of policies that were left out because another one replaces them.
+    pub(crate) replaced: Vec<String>,
+    pub(crate) breaker: BreakerConfig,
+    /// What its rules in shadow would change.
+    pub(crate) diff: Arc<Diff>,
+    /// What each policy of the set has been doing. Outlives the generation where the next one has the same module.
+    pub(crate) health: Vec<Arc<Health>>,
+}
+
+impl std::fmt::Debug for Generation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Generation").field("label", &self.label).field("set", &self.set).finish_non_exhaustive()
+    }
+}
+
+impl Generation {
+    /// Its name, if it was given one ([`crate::GateBuilder::label`]).
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref()
+    }
+
+    /// The policy set that judges in it.
+    pub fn policy_set(&self) -> &PolicySet {
+        &self.set
+    }
+
+    /// What was noticed when it was built; every outcome carries it.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// The instant by which it decides what is in force: the clock's, or the day that it was built for.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.as_of.map_or_else(now_ms, Day::start_ms)
+    }
+
+    /// Says in the log that it judges, and what was noticed.
+    pub(crate) fn announce(&self) {
+        info!(generation = self.label(), policy_set = self.set.digest(), "a generation judges");
+        for Notice { code, policy, message } in &self.notices {
+            warn!(generation = self.label(), policy, "{code}: {message}");
+        }
+    }
+
+    /// Takes over what is known of modules that the generation before has too, byte for byte: counters, and a breaker that
+    /// is open stays open. What the law requires does not go silently: a module that is there no more is noticed.
+    pub(crate) fn follow(&mut self, before: &Generation) {
+        for gone in before.set.manifests() {
+            let required = gone.rules.iter().any(|rule| is_required(gone, rule));
+            let there = self.set.manifests().any(|m| m.id == gone.id) || self.replaced.contains(&gone.id);
+            if required && !there {
+                self.notices.push(notices::missing(gone));
+            }
+        }
+        if self.set.digest() == before.set.digest() {
+            self.diff = Arc::clone(&before.diff);
+        }
+        if self.breaker != before.breaker {
+            return;
+        }
+        for (policy, health) in self.set.policies.iter().zip(&mut self.health) {
+            let mut known = before.set.policies.iter().zip(&before.health);
+            if let Some((_, kept)) = known.find(|(known, _)| known.module.digest == policy.module.digest) {
+                *health = Arc::clone(kept);
+            }
+        }
+    }
+}

@@ -1,0 +1,474 @@
+//! Judging one request in one generation: what is in force, every module asked in both stages, what they say merged.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use normgate_contract::{Law, Manifest, Owner, Rule, Stage};
+use tracing::warn;
+
+use crate::batch::Batch;
+use crate::bindings::exports::normgate::policy::judging;
+use crate::canary;
+use crate::config::Mode;
+use crate::generation::Generation;
+use crate::merge::{Merge, Part};
+use crate::notices;
+use crate::order;
+use crate::outcome::{Draw, Notice, Outcome, Scope, Verdict};
+use crate::overrides::{Override, now_ms};
+use crate::plan::Scratch;
+use crate::policy_set::{LOOSENING, Loaded, Resolved, RuleRef, begun, in_force};
+use crate::sandbox::{Allowance, FailureKind};
+use crate::stats::Health;
+
+impl Generation {
+    /// Judges one request. It cannot fail as a whole: what went wrong is data in the outcome. What modules do is counted in
+    /// `health`, one for each policy of the set.
+    pub(crate) fn judge(&self, request: &Batch, overrides: &[Override], health: &[Arc<Health>]) -> Outcome {
+        // 1. The facts as the operator stated them, and what is in force.
+        let (batch, mut notices) = match &self.facts {
+            Some(facts) => facts.apply(request),
+            None => (request.clone(), Vec::new()),
+        };
+        let batch = &batch;
+        let scope = scope(batch);
+        let at_ms = self.now_ms();
+        let turn = Turn::new(self, batch, scope, at_ms, overrides, health, &mut notices);
+        let observed = self.set.observed_until.is_some_and(|day| at_ms < day.start_ms());
+        let emergency = emergency(batch);
+        let mut merge = Merge::new(&self.set, batch, &emergency, observed);
+        self.loosening(&turn, &mut merge, &mut notices);
+        self.sandbox.wake();
+
+        // 2. Candidate stage: every module judges rows and tags, free of any order.
+        self.stage(Stage::Candidate, batch, None, &turn, &mut merge);
+
+        // 3. Slate stage: the rows that are left, in the order that the first stage made. It runs also when none is left, but
+        //    not when none was sent: then there is nothing to arrange.
+        let slate_asked = batch.candidates() > 0
+            && (self.set.policies[..self.set.judging].iter().zip(&turn.parts))
+                .any(|(policy, parts)| parts.is_some() && policy.has_stage(Stage::Slate));
+        if slate_asked {
+            let (order, slate) = slate(batch, &merge, &self.set.slate_columns);
+            self.stage(Stage::Slate, &slate, Some(&order), &turn, &mut merge);
+        }
+
+        // 4. The final order, and the outcome.
+        let merged = merge.finish();
+        let (order, shown) = order::sorted(batch, &merged.judgements);
+        notices.extend((scope == Scope::Out).then(|| notices::scope_contradiction(batch)).flatten());
+        notices.extend(self.as_of.is_none().then(|| notices::clock(batch, at_ms)).flatten());
+        notices.extend(self.set.observed_until.filter(|_| observed).map(notices::observed));
+        notices.extend(notices::emergencies(&self.set, batch, &emergency, &merged.spared));
+        notices.extend(self.notices.iter().cloned());
+        let verdicts = order
+            .into_iter()
+            .map(|row| Verdict {
+                row,
+                judgement: merged.judgements[row as usize],
+                reasons: merged.spans[row as usize].clone(),
+            })
+            .collect();
+        Outcome {
+            set: Arc::clone(&self.set),
+            generation: self.label.clone(),
+            batch: batch.clone(),
+            scope,
+            shown,
+            verdicts,
+            reasons: merged.reasons,
+            tags: merged.tags,
+            obligations: merged.obligations,
+            vetoes: merged.vetoes,
+            constraints: merged.constraints,
+            promote: merged.promote,
+            violations: merged.violations,
+            shadow: merged.shadow,
+            failures: merged.failures,
+            draws: turn.draws,
+            notices,
+        }
+    }
+
+    /// A sector norm that would loosen a parameter: a finding where the parameter is the law's, else a notice.
+    fn loosening(&self, turn: &Turn<'_>, merge: &mut Merge<'_>, notices: &mut Vec<Notice>) {
+        for policy in &self.set.policies[..self.set.judging] {
+            for (norm, looser) in policy.looser.iter().filter(|(norm, _)| turn.adopted[usize::from(*norm)]) {
+                if looser.owner == Owner::Law {
+                    merge.find(RuleRef { policy: *norm, rule: LOOSENING });
+                }
+                notices.push(notices::loosening(self.set.policy_reference(*norm), looser));
+            }
+        }
+    }
+
+    /// Asks every module that has rules of the stage.
+    fn stage(&self, stage: Stage, batch: &Batch, rows: Option<&[u32]>, turn: &Turn<'_>, merge: &mut Merge<'_>) {
+        for (index, policy) in self.set.policies[..self.set.judging].iter().enumerate() {
+            let Some(parts) = &turn.parts[index] else { continue };
+            if !policy.has_stage(stage) {
+                continue;
+            }
+            let parts = parts_in(policy, stage, parts);
+            let Err(failure) = self.consult(index, stage, batch, rows, &parts, turn, merge) else { continue };
+            warn!(
+                policy = policy.module.manifest.reference(),
+                kind = failure.0.name(),
+                message = failure.1,
+                "module failed"
+            );
+            // The last good version, if there is one; else what the failure policy says.
+            let enforced = parts.contains(&Part::Enforced);
+            let stand_in = (self.set.policies[self.set.judging..].iter())
+                .position(|old| enforced && old.module.manifest.id == policy.module.manifest.id)
+                .map(|position| self.set.judging + position);
+            let stood_in = stand_in.is_some_and(|stand_in| {
+                let Some(parts) = &turn.parts[stand_in] else { return false };
+                let parts = parts_in(&self.set.policies[stand_in], stage, parts);
+                self.consult(stand_in, stage, batch, rows, &parts, turn, merge).is_ok()
+            });
+            if stood_in {
+                merge.record(index as u16, stage, "last_good", failure);
+            } else {
+                let fallback = policy.fallback(policy.under(&turn.adopted), |rule| parts[rule] == Part::Enforced);
+                merge.fail(index as u16, stage, fallback, rows, failure);
+            }
+        }
+    }
+
+    /// Asks one module, unless its breaker is open, and merges what it says.
+    #[expect(clippy::too_many_arguments, reason = "one call's whole context, named")]
+    fn consult(
+        &self,
+        index: usize,
+        stage: Stage,
+        batch: &Batch,
+        rows: Option<&[u32]>,
+        parts: &[Part],
+        turn: &Turn<'_>,
+        merge: &mut Merge<'_>,
+    ) -> Result<(), (FailureKind, String)> {
+        let (policy, health) = (&self.set.policies[index], &turn.health[index]);
+        health.breaker.admit(Instant::now).map_err(|kind| {
+            (kind, "not asked: it failed too often in a row, and is tried again after a while".to_owned())
+        })?;
+        let resolved = policy.under(&turn.adopted);
+        let budget = turn.budget.get();
+        let begin = Instant::now();
+        let (answer, used) = self.ask(policy, resolved, stage, batch, parts, budget);
+        health.called(begin.elapsed(), used);
+        turn.budget.set(budget.saturating_sub(used));
+        let merged = answer.and_then(|answer| {
+            merge
+                .add(index as u16, resolved, stage, parts, rows, &answer)
+                .map_err(|message| (FailureKind::Garbage, message))
+        });
+        match merged {
+            Ok(beyond) => {
+                if health.breaker.succeeded() {
+                    warn!(policy = policy.module.manifest.reference(), "module works again; its breaker is closed");
+                }
+                if let Some(message) = beyond {
+                    health.failed(FailureKind::Grant);
+                    merge.record(index as u16, stage, "dropped", (FailureKind::Grant, message));
+                }
+                Ok(())
+            }
+            Err(failure) => {
+                health.failed(failure.0);
+                if !failure.0.is_its_own() {
+                    health.breaker.abstained();
+                } else if let Some(backoff) = health.breaker.failed(failure.0, Instant::now()) {
+                    warn!(
+                        policy = policy.module.manifest.reference(),
+                        kind = failure.0.name(),
+                        backoff_ms = backoff.as_millis() as u64,
+                        "breaker open: the module is left out for now"
+                    );
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    fn ask(
+        &self,
+        policy: &Loaded,
+        resolved: &Resolved,
+        stage: Stage,
+        batch: &Batch,
+        parts: &[Part],
+        budget: u64,
+    ) -> (Result<judging::Answer, (FailureKind, String)>, u64) {
+        thread_local! {
+            static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
+        }
+        let limits = self.sandbox.limits();
+        let own = policy.granted.fuel.map_or(limits.fuel, |granted| granted.min(limits.fuel));
+        let used_up = || Err((FailureKind::Budget, "the work of this request is used up".to_owned()));
+        if budget == 0 {
+            return (used_up(), 0);
+        }
+        let mut enforced = vec![0u8; parts.len().div_ceil(8)];
+        for (rule, _) in parts.iter().enumerate().filter(|(_, part)| **part == Part::Enforced) {
+            enforced[rule / 8] |= 1 << (rule % 8);
+        }
+        // An honest module names a (row, effect) pair once; twice that and some slack is room enough.
+        let rows = batch.candidates() + batch.tags() + 1;
+        let items = (rows * resolved.plan.effects.len() * 2).max(1_024);
+        let allowance = Allowance {
+            fuel: own.min(budget),
+            memory: policy.granted.memory.map_or(limits.memory, |granted| granted.min(limits.memory)),
+            // An item takes 4 + 2 + 8 + 1 bytes.
+            output: (items * 15 + 4_096).min(64 << 20),
+        };
+        let (answer, used) = SCRATCH.with_borrow_mut(|scratch| {
+            let lowered = resolved.plan.lower(batch, scratch);
+            lowered.with_call(stage, &enforced, &resolved.parameters, |call| {
+                self.sandbox.ask(&policy.compiled, call, allowance)
+            })
+        });
+        let answer = match answer {
+            Err((FailureKind::Fuel, _)) if allowance.fuel < own => used_up(),
+            Ok(answer) if answer.rows.len() > items => {
+                Err((FailureKind::Output, format!("{} items; at most {items} make sense here", answer.rows.len())))
+            }
+            answer => answer,
+        };
+        (answer, used)
+    }
+}
+
+/// What one request settles before any module is asked.
+struct Turn<'t> {
+    /// Where what each module does is counted.
+    health: &'t [Arc<Health>],
+    /// How each rule takes part, module by module; none = the module has nothing to do here.
+    parts: Vec<Option<Vec<Part>>>,
+    /// On which side of a canary the user is, module by module.
+    draws: Vec<Draw>,
+    /// Whether each module is a sector norm that the provider adopted, and in force.
+    adopted: Vec<bool>,
+    /// Work that is left.
+    budget: std::cell::Cell<u64>,
+}
+
+impl<'t> Turn<'t> {
+    fn new(
+        generation: &Generation,
+        batch: &Batch,
+        scope: Scope,
+        at_ms: i64,
+        overrides: &[Override],
+        health: &'t [Arc<Health>],
+        notices: &mut Vec<Notice>,
+    ) -> Self {
+        let set = &generation.set;
+        let now = if overrides.is_empty() { 0 } else { now_ms() };
+        let mut draws = Vec::new();
+        let parts = set.policies.iter().enumerate().map(|(index, policy)| {
+            let manifest = &policy.module.manifest;
+            let plan = &policy.resolved[0].plan;
+            let asked = (scope == Scope::In || manifest.law == Law::Other)
+                && (!generation.applicability || plan.applies(batch));
+            let overridden = overrides.iter().find(|entry| entry.covers(manifest, now));
+            if index < set.judging {
+                notices.extend(overridden.map(|entry| entry.notice(manifest)));
+            }
+            if !asked || set.is_succeeded(policy, batch, at_ms) {
+                return None;
+            }
+            let (mut parts, draw) = parts_of(policy, batch, at_ms);
+            draws
+                .extend(draw.filter(|_| index < set.judging).map(|hundredth| Draw { policy: index as u16, hundredth }));
+            if overridden.is_some() {
+                parts.iter_mut().filter(|part| **part == Part::Enforced).for_each(|part| *part = Part::Shadow);
+            }
+            parts.iter().any(|part| *part != Part::Silent).then_some(parts)
+        });
+        let parts = parts.collect();
+        let adopted = set.policies.iter().map(|policy| {
+            let manifest = &policy.module.manifest;
+            !manifest.overlays.is_empty()
+                && policy.is_released(batch)
+                && !set.is_succeeded(policy, batch, at_ms)
+                && in_force(manifest.effective_from, manifest.effective_until, at_ms)
+                && adopted(manifest, batch)
+        });
+        let budget = std::cell::Cell::new(generation.sandbox.limits().budget);
+        Self { health, parts, draws, adopted: adopted.collect(), budget }
+    }
+}
+
+/// The parts of the rules of one stage; the others are silent.
+fn parts_in(policy: &Loaded, stage: Stage, parts: &[Part]) -> Vec<Part> {
+    let rules = &policy.module.manifest.rules;
+    (parts.iter().zip(rules)).map(|(part, rule)| if rule.stage == stage { *part } else { Part::Silent }).collect()
+}
+
+/// What one module is asked and answers, apart from everything else: for benches, and for holding the sandbox against the
+/// same policy compiled natively.
+impl Generation {
+    /// The calls that `evaluate` makes for a request, in order: module, stage, and the rows that it sees.
+    pub(crate) fn calls(&self, request: &Batch) -> Vec<(String, Stage, Batch)> {
+        let at_ms = self.now_ms();
+        let turn = Turn::new(self, request, scope(request), at_ms, &[], &self.health, &mut Vec::new());
+        let emergency = emergency(request);
+        let mut merge = Merge::new(&self.set, request, &emergency, false);
+        self.stage(Stage::Candidate, request, None, &turn, &mut merge);
+        let slate = slate(request, &merge, &self.set.slate_columns).1;
+        let asked = |stage: Stage, batch: &Batch| -> Vec<_> {
+            let policies = self.set.policies[..self.set.judging].iter().zip(&turn.parts);
+            let asked = policies.filter(|(policy, parts)| parts.is_some() && policy.has_stage(stage));
+            asked.map(|(policy, _)| (policy.module.manifest.module.clone(), stage, batch.clone())).collect()
+        };
+        let mut calls = asked(Stage::Candidate, request);
+        calls.extend(if request.candidates() > 0 { asked(Stage::Slate, &slate) } else { Vec::new() });
+        calls
+    }
+
+    /// The question of one module in a stage, lent to `f`.
+    pub(crate) fn with_call_in<R>(
+        &self,
+        stage: Stage,
+        module: &str,
+        batch: &Batch,
+        f: impl FnOnce(judging::Call<'_>) -> R,
+    ) -> Option<R> {
+        let policy = self.loaded(module)?;
+        let mut scratch = Scratch::default();
+        let Resolved { parameters, plan } = &policy.resolved[0];
+        let lowered = plan.lower(batch, &mut scratch);
+        let enforced = vec![u8::MAX; policy.module.manifest.rules.len().div_ceil(8)];
+        Some(lowered.with_call(stage, &enforced, parameters, f))
+    }
+
+    /// The answer to a question that was made by [`Generation::with_call_in`], on a fresh instance: lowering, the call itself,
+    /// lifting and the instance's end, and no more.
+    pub(crate) fn ask_call(&self, module: &str, call: judging::Call<'_>) -> Option<Result<judging::Answer, String>> {
+        let (answer, _) = self.sandbox.ask(&self.loaded(module)?.compiled, call, self.wide());
+        Some(answer.map_err(|(_, message)| message))
+    }
+
+    /// What the parts of [`Generation::ask_call`] take: making the instance, the call on it, its end.
+    pub(crate) fn time_call(&self, module: &str, call: judging::Call<'_>) -> Option<[Duration; 3]> {
+        self.sandbox.time(&self.loaded(module)?.compiled, call, self.wide())
+    }
+
+    /// All that the host's limits allow.
+    fn wide(&self) -> Allowance {
+        let limits = self.sandbox.limits();
+        Allowance { fuel: limits.fuel, memory: limits.memory, output: 64 << 20 }
+    }
+
+    fn loaded(&self, module: &str) -> Option<&Loaded> {
+        self.set.policies.iter().find(|policy| policy.module.manifest.module == module)
+    }
+
+    /// The candidate-stage answer of one module, on a fresh instance.
+    pub(crate) fn ask_module(
+        &self,
+        module: &str,
+        batch: &Batch,
+    ) -> Option<Result<judging::Answer, (FailureKind, String)>> {
+        let policy = self.loaded(module)?;
+        let parts = vec![Part::Enforced; policy.module.manifest.rules.len()];
+        Some(self.ask(policy, &policy.resolved[0], Stage::Candidate, batch, &parts, u64::MAX).0)
+    }
+}
+
+/// The rows that may be shown after the candidate stage, in the order that it made: their numbers, and a batch of them with the
+/// columns that modules read there.
+fn slate(batch: &Batch, merge: &Merge<'_>, columns: &[bool]) -> (Vec<u32>, Batch) {
+    let (mut order, shown) = order::sorted(batch, &merge.judgements);
+    order.truncate(shown);
+    let positions = batch.known_integers("candidates.rank_pos") as i64;
+    let slate = batch.gather(&order, columns).with_request_integer("request.slate.positions", positions);
+    (order, slate)
+}
+
+/// Art 2: out of scope when the service is offered elsewhere, or no algorithm is at work. Unknown is in scope.
+fn scope(batch: &Batch) -> Scope {
+    let elsewhere = batch.request_term("request.ctx.territory") == Some("OTHER");
+    let none = batch.request_term("request.ctx.algo_type") == Some("none");
+    if elsewhere || none { Scope::Out } else { Scope::In }
+}
+
+/// Whether a provider adopted a sector norm (Art 5). What is none needs no adoption.
+fn adopted(manifest: &Manifest, batch: &Batch) -> bool {
+    manifest.pack.as_ref().is_none_or(|pack| batch.request_has("request.provider.norms_adopted", pack))
+}
+
+/// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode. And the hundredth of users
+/// that was drawn, if that mattered.
+fn parts_of(policy: &Loaded, batch: &Batch, at_ms: i64) -> (Vec<Part>, Option<u8>) {
+    let manifest = &policy.module.manifest;
+    let module_in_force = in_force(manifest.effective_from, manifest.effective_until, at_ms);
+    let adopted = adopted(manifest, batch);
+    let mut drawn = None;
+    let mut acts = |mode: Mode| mode.acts(|| *drawn.get_or_insert_with(|| canary::draw(&manifest.id, batch)));
+    let released = acts(policy.release);
+    let part = |(rule, mode): (&Rule, &Mode)| {
+        let observed_early = policy.awaited || *mode == Mode::Preview;
+        if observed_early && !(begun(rule.effective_from, at_ms) && begun(manifest.effective_from, at_ms)) {
+            return Part::Shadow;
+        }
+        if !in_force(rule.effective_from, rule.effective_until, at_ms) || (!module_in_force && manifest.pack.is_none())
+        {
+            return Part::Silent;
+        }
+        // A sector norm outside its dates, or not adopted, is only observed.
+        if module_in_force && adopted && released && acts(*mode) { Part::Enforced } else { Part::Shadow }
+    };
+    let parts = manifest.rules.iter().zip(&policy.modes).map(part).collect();
+    (parts, drawn)
+}
+
+/// Rows declared an emergency, with the ticket of who declared it.
+fn emergency(batch: &Batch) -> Vec<bool> {
+    let code = batch.vocabulary.terms.get("exempt").and_then(|set| set.position("emergency")).map(|p| p + 2);
+    let exempt = batch.column("candidates.exempt");
+    let tickets = batch.column("candidates.exempt_ticket");
+    (0..batch.candidates())
+        .map(|row| {
+            exempt.is_some_and(|column| Some(column.term(row)) == code)
+                && tickets.and_then(|column| column.integer(row)).is_some_and(|ticket| ticket != 0)
+        })
+        .collect()
+}
+
+#[cfg(all(test, feature = "embedded"))]
+mod tests {
+    use normgate_contract::{Day, Vocabulary};
+
+    use super::*;
+    use crate::gate::Gate;
+    use crate::module::Module;
+
+    #[test]
+    fn a_generation_that_runs_hands_over_on_the_day() {
+        let old = crate::embedded::arp().into_iter().find(|module| module.manifest.module == "art06").expect("Art 6");
+        let mut manifest = serde_json::to_value(&*old.manifest).expect("JSON");
+        manifest["version"] = "1.1.0".into();
+        manifest["effective_from"] = "2027-01-01".into();
+        let mut bytes = old.bytes.to_vec();
+        normgate_package::append_section(&mut bytes, "normgate:manifest", manifest.to_string().as_bytes());
+        let new = Module::read("art06 of the next year", &bytes, Vocabulary::shipped()).expect("a module");
+        let day = |text: &str| text.parse::<Day>().expect("a day");
+        let builder = Gate::builder().policies([old, new]).as_of(day("2026-12-30")).trusting();
+        let mut generation = builder.generation().expect("a generation");
+        let illegal = Batch::from_json(
+            br#"{"ctx":{"now_ms":1798700000000,"local_min":600},
+                "candidates":[{"id":"a","signals":[{"code":"L8","source":"authority"}]}]}"#,
+        )
+        .expect("a request");
+        for (on, acting, observed) in [("2026-12-31", 0, Some(1)), ("2027-01-01", 1, None)] {
+            generation.as_of = Some(day(on));
+            let outcome = generation.judge(&illegal, &[], &generation.health);
+            let by: Vec<u16> = outcome.reasons(&outcome.verdicts[0]).iter().map(|reason| reason.rule.policy).collect();
+            assert!(!by.is_empty() && by.iter().all(|policy| *policy == acting), "{on}: {by:?}");
+            assert_eq!(outcome.shadow.first().map(|item| item.rule.policy), observed, "{on}");
+        }
+    }
+}
