@@ -101,6 +101,10 @@ fn nothing_is_published_without_the_online_key() {
     let error = scene.publisher().publish(&scene.only(&["film-club"])).unwrap_err().to_string();
     assert_eq!(error, "role snapshot: its key is not at hand; give it with --keys");
     assert_eq!(scene.publisher().report().unwrap().snapshot, 1);
+    // A root is seen as soon as it lies there, so it waits as well.
+    scene.publisher().renew("root").unwrap();
+    assert!(scene.publisher().publish(&scene.only(&["root-1", "root-2", "film-club"])).is_err());
+    assert!(!scene.path("norms/metadata/2.root.json").exists());
     let error = scene.publisher().refresh(&Keyring::default()).unwrap_err().to_string();
     assert_eq!(error, "role timestamp: its key is not at hand; give it with --keys");
 }

@@ -29,7 +29,7 @@ pub struct Bounds {
     pub altogether: u64,
     /// How long one file may take.
     pub request: Duration,
-    /// How long one repository may take altogether.
+    /// How long the metadata of one repository may take altogether, and then each of its files.
     pub total: Duration,
 }
 

@@ -134,17 +134,18 @@ impl Publisher {
     fn release(&self, roles: &[String], root: &Signed<Root>, keys: &Keyring, omitted: &[&str]) -> Result<u64> {
         // A role that was withdrawn keeps its line: a platform that has seen the line takes a snapshot without it for tampering.
         let mut meta = self.snapshot()?.map(|snapshot| snapshot.signed.meta).unwrap_or_default();
+        let mut files = Vec::new();
         for role in roles {
             if role == "root" {
-                write(&self.metadata(&self.file_of(role, version_of(root))), &to_json(root)?)?;
+                files.push((self.file_of(role, version_of(root)), to_json(root)?));
             } else if let Some(staged) = self.staged(role)? {
                 let (bytes, version) = (to_json(&staged)?, version_of(&staged));
-                write(&self.metadata(&self.file_of(role, version)), &bytes)?;
                 meta.insert(format!("{role}.json"), metafile(version, &bytes)?);
+                files.push((self.file_of(role, version), bytes));
             }
         }
         meta.retain(|file, _| !omitted.iter().any(|role| file.strip_suffix(".json") == Some(role)));
-        let snapshot = self.next_snapshot(root, meta, keys)?;
+        let snapshot = self.next_snapshot(files, root, meta, keys)?;
         roles.iter().try_for_each(|role| self.unstage(role))?;
         Ok(snapshot)
     }
@@ -158,38 +159,46 @@ impl Publisher {
             return Err(at(self.path.display(), "nothing has been published yet; `normgate repo publish` comes first"));
         };
         if snapshot.signed.expires < clock::in_days(self.now_ms, lifetime::SNAPSHOT / 2) {
-            return self.next_snapshot(&root, snapshot.signed.meta, keys).map(drop);
+            return self.next_snapshot(Vec::new(), &root, snapshot.signed.meta, keys).map(drop);
         }
-        self.next_timestamp(&root, version_of(&snapshot), &to_json(&snapshot)?, keys)
+        let path = self.metadata(&self.file_of("snapshot", version_of(&snapshot)));
+        let bytes = std::fs::read(&path).place(path.display())?;
+        let timestamp = self.next_timestamp(&root, version_of(&snapshot), &bytes, keys)?;
+        write(&self.metadata("timestamp.json"), &timestamp)
     }
 
-    fn next_snapshot(&self, root: &Signed<Root>, meta: HashMap<String, Metafile>, keys: &Keyring) -> Result<u64> {
+    /// Writes files of metadata, then a snapshot that names them, then the timestamp. Everything is signed before anything is
+    /// written: without the online key nothing changes, not even a root, which platforms would see at once.
+    fn next_snapshot(
+        &self,
+        mut files: Vec<(String, Vec<u8>)>,
+        root: &Signed<Root>,
+        meta: HashMap<String, Metafile>,
+        keys: &Keyring,
+    ) -> Result<u64> {
         let version = after(self.snapshot()?.as_ref().map(version_of))?;
         let expires = clock::in_days(self.now_ms, lifetime::SNAPSHOT);
         let mut snapshot = Snapshot::new(SPEC_VERSION.into(), version, expires);
         snapshot.meta = meta;
         let mut snapshot = Signed { signed: snapshot, signatures: Vec::new() };
         sign_online(&mut snapshot, root, RoleType::Snapshot, keys)?;
-        let (bytes, version) = (to_json(&snapshot)?, version.get());
-        // The timestamp is signed before anything is written: without its key nothing changes.
-        sign_online(&mut self.timestamp_for(version, &bytes)?, root, RoleType::Timestamp, keys)?;
-        write(&self.metadata(&self.file_of("snapshot", version)), &bytes)?;
-        self.next_timestamp(root, version, &bytes, keys)?;
-        Ok(version)
+        let bytes = to_json(&snapshot)?;
+        let timestamp = self.next_timestamp(root, version.get(), &bytes, keys)?;
+        files.push((self.file_of("snapshot", version.get()), bytes));
+        files.push((self.file_of("timestamp", 0), timestamp));
+        files.iter().try_for_each(|(file, bytes)| write(&self.metadata(file), bytes))?;
+        Ok(version.get())
     }
 
-    fn next_timestamp(&self, root: &Signed<Root>, snapshot: u64, bytes: &[u8], keys: &Keyring) -> Result<()> {
-        let mut timestamp = self.timestamp_for(snapshot, bytes)?;
-        sign_online(&mut timestamp, root, RoleType::Timestamp, keys)?;
-        write(&self.metadata("timestamp.json"), &to_json(&timestamp)?)
-    }
-
-    fn timestamp_for(&self, snapshot: u64, bytes: &[u8]) -> Result<Signed<Timestamp>> {
+    /// A signed timestamp, as bytes, for a snapshot of these bytes.
+    fn next_timestamp(&self, root: &Signed<Root>, snapshot: u64, bytes: &[u8], keys: &Keyring) -> Result<Vec<u8>> {
         let version = after(self.timestamp()?.as_ref().map(version_of))?;
         let expires = clock::in_days(self.now_ms, lifetime::TIMESTAMP);
         let mut timestamp = Timestamp::new(SPEC_VERSION.into(), version, expires);
         timestamp.meta.insert("snapshot.json".into(), metafile(snapshot, bytes)?);
-        Ok(Signed { signed: timestamp, signatures: Vec::new() })
+        let mut timestamp = Signed { signed: timestamp, signatures: Vec::new() };
+        sign_online(&mut timestamp, root, RoleType::Timestamp, keys)?;
+        to_json(&timestamp)
     }
 
     /// What platforms would see if these staged roles were published.
