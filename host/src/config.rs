@@ -121,6 +121,9 @@ pub struct Config {
     /// When a failing module is left out.
     #[serde(default)]
     pub breaker: BreakerConfig,
+    /// Whose signed modules are taken: read by `normgate-repo`, and no business of judging.
+    #[serde(default)]
+    pub repositories: Vec<toml::Table>,
 }
 
 /// A value that was offered and not taken, because it would have loosened the one in force.

@@ -18,7 +18,7 @@ pub use effects::{Effects, effect_name};
 pub use generate::Generator;
 pub use mutate::{Mutation, mutate};
 use normgate::contract::{Day, Value};
-use normgate::{Artifacts, Config, Detail, Gate, Mode, Module, Outcome, Reader, SetMode};
+use normgate::{Artifacts, Compiler, Config, Detail, Gate, Mode, Module, Outcome, Reader, SetMode};
 pub use seen::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -152,6 +152,7 @@ pub fn read(text: &str) -> Result<Vec<Case>, String> {
 pub struct Runner {
     modules: Vec<Module>,
     artifacts: Option<Box<dyn Fn() -> Option<Artifacts>>>,
+    compiler: Option<Arc<Compiler>>,
     /// Each with its reader, which knows the columns of the loaded norms.
     gates: HashMap<String, Arc<(Gate, Reader)>>,
 }
@@ -159,7 +160,13 @@ pub struct Runner {
 impl Runner {
     /// A runner over these modules; `artifacts` opens the store of compiled modules, if there is one.
     pub fn new(modules: Vec<Module>, artifacts: Option<Box<dyn Fn() -> Option<Artifacts>>>) -> Self {
-        Self { modules, artifacts, gates: HashMap::new() }
+        Self { modules, artifacts, compiler: None, gates: HashMap::new() }
+    }
+
+    /// Has modules compiled elsewhere: see [`normgate::GateBuilder::compiler`].
+    pub fn compiler(mut self, compiler: Arc<Compiler>) -> Self {
+        self.compiler = Some(compiler);
+        self
     }
 
     /// Runs one case.
@@ -233,6 +240,9 @@ impl Runner {
         let mut builder = Gate::builder().policies(modules).config(config).trusting().as_of(day);
         if let Some(artifacts) = self.artifacts.as_ref().and_then(|open| open()) {
             builder = builder.artifacts(artifacts);
+        }
+        if let Some(compiler) = self.compiler.clone() {
+            builder = builder.compiler(move |module| compiler(module));
         }
         // What a case leaves in shadow is its own business; the log is for what an operator does.
         let gate = tracing::subscriber::with_default(NoSubscriber::default(), || builder.build());

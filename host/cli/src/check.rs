@@ -42,6 +42,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let source = Source {
         policies: args.modules.iter().chain(&args.source.policies).cloned().collect(),
+        store: args.source.store.clone(),
         only: args.source.only.clone(),
         config: args.source.config.clone(),
         as_of: args.source.as_of,
@@ -100,7 +101,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 fn refused_alone(source: &Source) -> Vec<String> {
     let paths = source.policies.iter().flat_map(|path| files(path).unwrap_or_else(|_| vec![path.clone()]));
     let alone = paths.filter_map(|path| {
-        let one = Source { policies: vec![path], only: Vec::new(), ..source.clone() };
+        let one = Source { policies: vec![path], store: None, only: Vec::new(), ..source.clone() };
         one.build().err().map(|error| format!("{error:#}"))
     });
     alone.collect()

@@ -12,12 +12,16 @@ mod demo;
 mod eval;
 mod explain;
 mod inspect;
+mod key;
+mod mirror;
 mod new;
 mod r#override;
 mod project;
 mod readiness;
+mod repo;
 mod requests;
 mod source;
+mod sync;
 mod test;
 mod verify;
 
@@ -58,6 +62,16 @@ enum Command {
     Check(check::Args),
     /// Break-glass: put one module into shadow for a while, on the record
     Override(r#override::Args),
+    /// Make keys for signing what a repository says
+    Key(key::Args),
+    /// Keep a repository of signed modules
+    Repo(repo::Args),
+    /// Take signed modules from repositories into a store
+    Sync(sync::Args),
+    /// Copy a module to an OCI registry
+    Push(mirror::PushArgs),
+    /// Copy a module from an OCI registry, by digest
+    Pull(mirror::PullArgs),
     /// Judge the scenes that this program carries, for a person to read
     Demo(demo::Args),
     /// Compile a module from standard input to standard output; what `eval -p` runs in a child process
@@ -89,6 +103,11 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Override(args) => r#override::run(&args),
+        Command::Key(args) => key::run(&args),
+        Command::Repo(args) => repo::run(&args),
+        Command::Sync(args) => sync::run(&args),
+        Command::Push(args) => mirror::push(&args),
+        Command::Pull(args) => mirror::pull(&args),
         Command::CompileModule => compile::run(),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use normgate::contract::{Day, Vocabulary};
 use normgate::{Artifacts, Config, Gate, GateBuilder, Module, Override, embedded};
+use normgate_repo::{Generation, Store};
 
 use crate::compile;
 use crate::r#override::record_of;
@@ -16,6 +17,10 @@ pub(crate) struct Source {
     /// Module file or folder of modules to load instead of the embedded set; may be given again
     #[arg(short = 'p', long = "policy", value_name = "MODULE.wasm|DIR")]
     pub(crate) policies: Vec<PathBuf>,
+
+    /// Load the generation in force of this store, which `normgate sync` keeps, instead of the embedded set
+    #[arg(long, value_name = "DIR", conflicts_with = "policies")]
+    pub(crate) store: Option<PathBuf>,
 
     /// Load only these modules, for example art18,art09
     #[arg(long, value_name = "MODULES", value_delimiter = ',')]
@@ -33,7 +38,15 @@ pub(crate) struct Source {
 impl Source {
     /// The modules that the options name.
     pub(crate) fn modules(&self) -> Result<Vec<Module>> {
-        let mut modules = if self.policies.is_empty() { embedded::arp() } else { Vec::new() };
+        self.modules_with(self.generation()?.as_ref())
+    }
+
+    fn modules_with(&self, generation: Option<&Generation>) -> Result<Vec<Module>> {
+        let mut modules = match generation {
+            Some(generation) => generation.modules_on(self.day()?),
+            None if self.policies.is_empty() => embedded::arp(),
+            None => Vec::new(),
+        };
         for path in &self.policies {
             modules.extend(read_modules(path)?);
         }
@@ -45,6 +58,29 @@ impl Source {
             modules.retain(|module| self.only.contains(&module.manifest.module));
         }
         Ok(modules)
+    }
+
+    /// The generation in force of the store, if the options name one.
+    fn generation(&self) -> Result<Option<Generation>> {
+        let Some(path) = &self.store else { return Ok(None) };
+        if !path.exists() {
+            bail!("{}: there is no store; `normgate sync` makes it", path.display());
+        }
+        let store = Store::open(path)?;
+        for (repository, heard) in store.status()? {
+            if let Some(why) = heard.stale(normgate_repo::now_ms()) {
+                eprintln!("normgate: {repository} is stale: {why}");
+            }
+        }
+        match store.generation()? {
+            Some(generation) => Ok(Some(generation)),
+            None => bail!("{}: nothing was ever taken into this store; `normgate sync` takes it", path.display()),
+        }
+    }
+
+    /// The day by which is judged.
+    fn day(&self) -> Result<Day> {
+        self.as_of.or_else(normgate_repo::today).context("the clock stands outside of the calendar; give --as-of")
     }
 
     /// The configuration that the options name.
@@ -62,8 +98,14 @@ impl Source {
                 "normgate: no [authorities] are configured, so every module is granted what its manifest asks for"
             );
         }
-        let mut builder =
-            Gate::builder().policies(self.modules()?).config(config).trusting().compiler(compile::in_child);
+        let generation = self.generation()?;
+        let modules = self.modules_with(generation.as_ref())?;
+        let mut builder = Gate::builder().policies(modules).config(config).compiler(compile::in_child);
+        // What a store holds has only what is granted to its authority.
+        builder = match generation {
+            Some(generation) => builder.last_good(generation.last_good()),
+            None => builder.trusting(),
+        };
         if let Some(day) = self.as_of {
             builder = builder.as_of(day);
         }

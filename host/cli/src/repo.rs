@@ -1,0 +1,389 @@
+//! `normgate repo`: the publisher's side of a signed repository.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::{Args as ClapArgs, Subcommand};
+use normgate::contract::{Day, Vocabulary};
+use normgate::{Config, Module};
+use normgate_repo::keys::{Keyring, PublicKey};
+use normgate_repo::names::Kind;
+use normgate_repo::publisher::{Addition, Change, Progress, Published, Publisher, sign_exported, state};
+use normgate_repo::{Bounds, Checks, Release, examine};
+
+use crate::compile;
+use crate::source::artifacts;
+
+/// Keep a repository of signed modules: a directory that any web server or disk carries.
+///
+/// Changes are staged, signed by whoever must, and published. docs/publishing.md goes from keys to a platform.
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Begin a repository, and publish it if its keys are here
+    Init {
+        /// The directory
+        repository: PathBuf,
+        /// Folder of keys: root-1, root-2, …, targets, online. A key is made unless its .pub file is there
+        #[arg(long, value_name = "DIR")]
+        keys: PathBuf,
+        /// How many root keys there are
+        #[arg(long, default_value_t = 3)]
+        roots: usize,
+        /// How many of them must sign
+        #[arg(long, default_value_t = 2)]
+        threshold: u64,
+    },
+    /// Let an association speak for namespaces, and stage its roles for it to sign
+    Delegate {
+        /// The directory
+        repository: PathBuf,
+        /// Name of the association
+        association: String,
+        /// Its public keys, for itself and its modules
+        #[arg(long = "key", value_name = "NAME.pub", required = true)]
+        own: Vec<PathBuf>,
+        /// Its public keys for data bundles, where these differ
+        #[arg(long = "data-key", value_name = "NAME.pub")]
+        data_keys: Vec<PathBuf>,
+        /// A namespace that it speaks for; may be given again. Without any, its own name
+        #[arg(long = "namespace", value_name = "NAME")]
+        namespaces: Vec<String>,
+        /// How many of its keys must sign
+        #[arg(long, default_value_t = 1)]
+        threshold: u64,
+        #[command(flatten)]
+        hand: Hand,
+    },
+    /// Add a module with its cases, or a data bundle, to what its association signs
+    Add {
+        /// The directory
+        repository: PathBuf,
+        /// The module, or with --data the bundle
+        file: PathBuf,
+        /// The module's cases; without this, cases.jsonl beside it
+        #[arg(long, value_name = "cases.jsonl")]
+        cases: Option<PathBuf>,
+        /// The file is a data bundle of this id
+        #[arg(long, value_name = "NAMESPACE/NAME", requires = "bundle_version", conflicts_with = "cases")]
+        data: Option<String>,
+        /// Version of the bundle
+        #[arg(long = "bundle-version", value_name = "VERSION", requires = "data")]
+        bundle_version: Option<String>,
+        /// First day on which it is used; until then the release before it stays
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        effective_from: Option<Day>,
+        /// First day on which it is no longer used
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        effective_until: Option<Day>,
+        /// Ask platforms to use it without a trial
+        #[arg(long)]
+        urgent: bool,
+        #[command(flatten)]
+        hand: Hand,
+    },
+    /// Sign what is staged and is yours to sign; or carry it to a machine without a network and back
+    Sign {
+        /// The directory; with --exported, the folder that was carried away
+        repository: PathBuf,
+        /// Copy what is staged into this folder, to be signed elsewhere
+        #[arg(long, value_name = "DIR", conflicts_with_all = ["import", "exported"])]
+        export: Option<PathBuf>,
+        /// Take the signatures of this folder over
+        #[arg(long, value_name = "DIR", conflicts_with = "exported")]
+        import: Option<PathBuf>,
+        /// Sign an exported folder, on a machine that has no repository
+        #[arg(long)]
+        exported: bool,
+        #[command(flatten)]
+        hand: Hand,
+    },
+    /// Publish what has signatures enough, under a new snapshot and timestamp
+    Publish {
+        /// The directory
+        repository: PathBuf,
+        #[command(flatten)]
+        hand: Hand,
+    },
+    /// Say once more that nothing newer exists: daily, or platforms call the repository stale
+    Refresh {
+        /// The directory
+        repository: PathBuf,
+        #[command(flatten)]
+        hand: Hand,
+    },
+    /// Stage a role as it is, to be signed again before it expires
+    Renew {
+        /// The directory
+        repository: PathBuf,
+        /// root, targets, an association, or one of its two roles
+        role: String,
+        #[command(flatten)]
+        hand: Hand,
+    },
+    /// Withdraw the delegation of an association
+    Revoke {
+        /// The directory
+        repository: PathBuf,
+        /// Name of the association
+        association: String,
+        #[command(flatten)]
+        hand: Hand,
+    },
+    /// Give a role other keys
+    Rotate {
+        /// The directory
+        repository: PathBuf,
+        /// root, targets, online (snapshot and timestamp), an association, or one of its two roles
+        role: String,
+        /// All public keys that it has from now on
+        #[arg(long = "to", value_name = "NAME.pub", required = true)]
+        to: Vec<PathBuf>,
+        /// How many of them must sign
+        #[arg(long, default_value_t = 1)]
+        threshold: u64,
+        #[command(flatten)]
+        hand: Hand,
+    },
+    /// Ship the release before once more, as a newer one
+    Revert {
+        /// The directory
+        repository: PathBuf,
+        /// Id of the module or bundle
+        #[arg(value_name = "NAMESPACE/NAME")]
+        id: String,
+        #[command(flatten)]
+        hand: Hand,
+    },
+    /// List what platforms will complain about, or soon would
+    Lint {
+        /// The directory
+        repository: PathBuf,
+    },
+    /// Show who may ship what, what expires when, and what is staged
+    Status {
+        /// The directory
+        repository: PathBuf,
+    },
+    /// Show what differs between two states
+    Diff {
+        /// A repository, or an earlier state of one
+        #[arg(value_name = "DIR[@SNAPSHOT]")]
+        before: String,
+        /// Another
+        #[arg(value_name = "DIR[@SNAPSHOT]")]
+        after: String,
+    },
+}
+
+/// The keys at hand.
+#[derive(ClapArgs)]
+struct Hand {
+    /// Private keys to sign with: files, or folders of .pem files
+    #[arg(long = "keys", value_name = "FILE|DIR")]
+    keys: Vec<PathBuf>,
+}
+
+impl Hand {
+    fn keyring(&self) -> Result<Keyring> {
+        Ok(Keyring::read(&self.keys)?)
+    }
+
+    /// Signs what was just staged, and says what is missing.
+    fn sign(&self, publisher: &Publisher) -> Result<ExitCode> {
+        for progress in publisher.sign(&self.keyring()?)? {
+            println!("{}", in_words(&progress));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn in_words(progress: &Progress) -> String {
+    let Progress { role, signed, threshold } = progress;
+    match (*threshold).saturating_sub(*signed as u64) {
+        0 => format!("staged {role}: signed, ready to publish"),
+        missing => format!("staged {role}: {signed} of {threshold} signatures, {missing} missing"),
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    match &args.command {
+        Command::Init { repository, keys, roots, threshold } => {
+            let publisher = Publisher::init(repository, keys, *roots, *threshold)?;
+            let keyring = Keyring::read(std::slice::from_ref(keys))?;
+            let complete = publisher.sign(&keyring)?.iter().all(|p| p.signed as u64 >= p.threshold);
+            if complete {
+                said(&publisher.publish(&keyring)?);
+            } else {
+                println!("staged; the holders of the root keys sign it, and `normgate repo publish` publishes it");
+            }
+            println!(
+                "give platforms {} by another way than this repository",
+                repository.join("metadata/1.root.json").display()
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Delegate { repository, association, own, data_keys, namespaces, threshold, hand } => {
+            let publisher = Publisher::open(repository)?;
+            publisher.delegate(association, namespaces, &public(own)?, &public(data_keys)?, *threshold)?;
+            hand.sign(&publisher)
+        }
+        Command::Add {
+            repository,
+            file,
+            cases,
+            data,
+            bundle_version,
+            effective_from,
+            effective_until,
+            urgent,
+            hand,
+        } => {
+            let publisher = Publisher::open(repository)?;
+            let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+            let addition =
+                Addition { effective_from: *effective_from, effective_until: *effective_until, urgent: *urgent };
+            let added = match (data, bundle_version) {
+                (Some(id), Some(version)) => publisher.add_data(id, version, &bytes, &addition)?,
+                _ => {
+                    let beside = file.with_file_name("cases.jsonl");
+                    let cases = cases.as_ref().unwrap_or(&beside);
+                    let text = std::fs::read_to_string(cases).with_context(|| {
+                        format!("{}: a module travels with its cases, which platforms run", cases.display())
+                    })?;
+                    try_out(file, &bytes, &text)?;
+                    publisher.add_module(&file.display().to_string(), &bytes, &text, &addition)?
+                }
+            };
+            println!("added {added}");
+            hand.sign(&publisher)
+        }
+        Command::Sign { repository, export, import, exported, hand } => {
+            if *exported {
+                for line in sign_exported(repository, &hand.keyring()?)? {
+                    println!("{line}");
+                }
+                return Ok(ExitCode::SUCCESS);
+            }
+            let publisher = Publisher::open(repository)?;
+            if let Some(folder) = export {
+                println!("exported {}", publisher.export(folder)?.join(", "));
+                return Ok(ExitCode::SUCCESS);
+            }
+            if let Some(folder) = import {
+                println!("{} signatures taken over", publisher.import(folder)?);
+            }
+            hand.sign(&publisher)
+        }
+        Command::Publish { repository, hand } => {
+            said(&Publisher::open(repository)?.publish(&hand.keyring()?)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Refresh { repository, hand } => {
+            Publisher::open(repository)?.refresh(&hand.keyring()?)?;
+            println!("refreshed");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Renew { repository, role, hand } => {
+            let publisher = Publisher::open(repository)?;
+            publisher.renew(role)?;
+            hand.sign(&publisher)
+        }
+        Command::Revoke { repository, association, hand } => {
+            let publisher = Publisher::open(repository)?;
+            publisher.revoke(association)?;
+            hand.sign(&publisher)
+        }
+        Command::Rotate { repository, role, to, threshold, hand } => {
+            let publisher = Publisher::open(repository)?;
+            publisher.rotate(role, &public(to)?, *threshold)?;
+            hand.sign(&publisher)
+        }
+        Command::Revert { repository, id, hand } => {
+            let publisher = Publisher::open(repository)?;
+            println!("added {}", publisher.revert(id)?);
+            hand.sign(&publisher)
+        }
+        Command::Lint { repository } => {
+            let sentences = Publisher::open(repository)?.lint()?;
+            for sentence in &sentences {
+                println!("{sentence}");
+            }
+            Ok(if sentences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        }
+        Command::Status { repository } => status(&Publisher::open(repository)?),
+        Command::Diff { before, after } => {
+            let (from, version) = state(before)?;
+            let (to, other) = state(after)?;
+            for change in from.changes(version, &to, other)? {
+                match change {
+                    Change::Added(what) => println!("+ {what}"),
+                    Change::Removed(what) => println!("- {what}"),
+                }
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn public(paths: &[PathBuf]) -> Result<Vec<PublicKey>> {
+    paths.iter().map(|path| Ok(PublicKey::read(path)?)).collect()
+}
+
+/// Tries a module as a platform would, so that its publisher is the first to hear what is wrong.
+fn try_out(path: &Path, bytes: &[u8], cases: &str) -> Result<()> {
+    let place = path.display().to_string();
+    let module = Module::read(&place, bytes, Vocabulary::shipped())?;
+    let everything = format!("[authorities.{}]\nbase = \"full\"", module.manifest.authority());
+    let config = Config::parse(&everything)?;
+    let checks = Checks { compiler: Arc::new(compile::in_child), artifacts, config, bounds: Bounds::default() };
+    examine(&module, cases.as_bytes(), &checks).map_err(anyhow::Error::msg).context(place)
+}
+
+fn said(published: &Published) {
+    println!("published {} under snapshot {}", published.roles.join(", "), published.snapshot);
+    for progress in &published.waiting {
+        println!("{}", in_words(progress));
+    }
+}
+
+fn status(publisher: &Publisher) -> Result<ExitCode> {
+    let report = publisher.report()?;
+    if report.snapshot == 0 {
+        println!("nothing is published yet");
+    } else {
+        println!("snapshot {}", report.snapshot);
+    }
+    for life in &report.roles {
+        let keys: Vec<&str> = life.keys.iter().map(|id| &id[..id.len().min(12)]).collect();
+        let may =
+            if life.patterns.is_empty() { String::new() } else { format!("  may ship {}", life.patterns.join(", ")) };
+        println!(
+            "  {}  version {}  expires {}  {} of [{}]{may}",
+            life.role,
+            life.version,
+            normgate_repo::day_at(life.expires_ms).map_or("never".into(), |day| day.to_string()),
+            life.threshold,
+            keys.join(" ")
+        );
+    }
+    println!("a platform sees");
+    for listed in report.files.iter().filter(|listed| listed.file.kind != Kind::Cases) {
+        let Release { version, effective_from, effective_until, urgent, .. } = &listed.release;
+        let from = effective_from.map(|day| format!("  from {day}")).unwrap_or_default();
+        let until = effective_until.map(|day| format!("  until {day}")).unwrap_or_default();
+        let urgent = if *urgent { "  urgent" } else { "" };
+        println!("  {}  {version}{from}{until}{urgent}  signed by {}", listed.file, listed.role);
+    }
+    for progress in &report.staged {
+        println!("{}", in_words(progress));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,79 @@
+//! `normgate sync`: signed modules from repositories into a store.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args as ClapArgs;
+use normgate::Config;
+use normgate_repo::reload::{Schedule, repeat};
+use normgate_repo::{Bounds, Checks, Store, Trust};
+
+use crate::compile;
+use crate::source::artifacts;
+
+/// Take what the repositories of normgate.toml have signed into a store. Everything is verified, compiled in a child process and
+/// tried with its own cases before it is switched to, as a whole; whatever fails, the last good generation stays.
+///
+/// Example: normgate sync -c normgate.toml --store /var/lib/normgate
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// Names the repositories, and what is granted to their authorities
+    #[arg(short, long, value_name = "normgate.toml", default_value = "normgate.toml")]
+    config: PathBuf,
+
+    /// Where generations are kept
+    #[arg(long, value_name = "DIR")]
+    store: PathBuf,
+
+    /// Go on: sync again every so many minutes, less up to a fifth by chance, and after failures up to eight times as rarely
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..))]
+    every: Option<u64>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let Some(minutes) = args.every else {
+        let good = once(&args.config, &args.store)?;
+        return Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(1) });
+    };
+    let every = Duration::from_secs(60 * minutes);
+    let (config, store) = (args.config.clone(), args.store.clone());
+    let _running = repeat(Schedule { every, longest: 8 * every }, move || {
+        once(&config, &store).unwrap_or_else(|error| {
+            eprintln!("normgate: {error:#}");
+            false
+        })
+    })?;
+    // Until somebody ends the process: a sync that is cut off leaves a whole generation.
+    let (_never, forever) = mpsc::channel::<()>();
+    let _ = forever.recv();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One sync. Says whether every repository was taken.
+fn once(path: &Path, store: &Path) -> Result<bool> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let config = Config::parse(&text).with_context(|| path.display().to_string())?;
+    let trust = Trust::read(&config.repositories, path.parent().unwrap_or(Path::new("")))
+        .with_context(|| path.display().to_string())?;
+    if trust.is_empty() {
+        bail!("{}: no [[repositories]] are configured; docs/publishing.md shows one", path.display());
+    }
+    let checks = Checks { compiler: Arc::new(compile::in_child), artifacts, config, bounds: Bounds::default() };
+    let synced = normgate_repo::sync(&Store::open(store)?, &trust, &checks)?;
+    for notice in &synced.notices {
+        eprintln!("normgate: {notice}");
+    }
+    for (_, error) in &synced.refused {
+        eprintln!("normgate: refused: {error}");
+    }
+    match synced.generation {
+        Some(number) if synced.switched => println!("generation {number} is in force"),
+        Some(number) => println!("generation {number} stays in force"),
+        None => println!("nothing was taken"),
+    }
+    Ok(synced.refused.is_empty())
+}

@@ -1,0 +1,155 @@
+//! Syncing while the plug is pulled, or the disk is full: the old generation or the new one, never a mixture, and a clean restart.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const MODULE: &[u8] = include_bytes!("../../../tests/frozen/film-club-0.1.0.wasm");
+const CASES: &str = include_str!("../../../tests/frozen/film-club.cases.jsonl");
+const REQUEST: &str =
+    r#"{"id":"r1","ctx":{"now_ms":1767225600000,"local_min":600},"candidates":[{"id":"f1","age_rating":"r18"}]}"#;
+
+/// Everything that a sync writes, in its order: each before it begins, when it is written beside, and when it is renamed.
+const STEPS: [&str; 16] = [
+    "datastore",
+    "module",
+    "module-written",
+    "module-renamed",
+    "generation",
+    "generation-written",
+    "generation-renamed",
+    "trusted",
+    "trusted-written",
+    "trusted-renamed",
+    "current",
+    "current-written",
+    "current-renamed",
+    "status",
+    "status-written",
+    "status-renamed",
+];
+
+struct Scene(PathBuf);
+
+impl Scene {
+    /// A store that has taken version 1.0.0, of a repository that now has 1.1.0.
+    fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let scene = Self(folder);
+        scene.write("cases.jsonl", CASES.as_bytes());
+        scene.write("1.wasm", MODULE);
+        scene.write("2.wasm", &next_version());
+        let config = "[[repositories]]\nname = \"national\"\nroot = \"norms/metadata/1.root.json\"\nlocation = \"norms\"\n\
+                      authorities = [\"film-club\"]\n[authorities.film-club]\neffect = \"block\"\n";
+        scene.write("normgate.toml", config.as_bytes());
+        scene.good(&["repo", "init", "norms", "--keys", "keys"]);
+        scene.good(&["key", "generate", "keys/club.pem"]);
+        scene.good(&["repo", "delegate", "norms", "film-club", "--key", "keys/club.pub", "--keys", "keys"]);
+        scene.good(&["repo", "add", "norms", "1.wasm", "--keys", "keys"]);
+        scene.good(&["repo", "publish", "norms", "--keys", "keys"]);
+        scene.good(&["sync", "--store", "store"]);
+        assert_eq!(scene.judged(), "1.0.0");
+        scene.good(&["repo", "add", "norms", "2.wasm", "--keys", "keys"]);
+        scene.good(&["repo", "publish", "norms", "--keys", "keys"]);
+        std::fs::rename(scene.0.join("store"), scene.0.join("before")).unwrap();
+        scene
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.0.join(name), bytes).unwrap();
+    }
+
+    /// Puts the store back to where it was.
+    fn reset(&self) {
+        let _ = std::fs::remove_dir_all(self.0.join("store"));
+        let copied = Command::new("cp").args(["-a", "before", "store"]).current_dir(&self.0).status().unwrap();
+        assert!(copied.success());
+    }
+
+    fn run(&self, args: &[&str], fault: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_normgate"))
+            .args(args)
+            .current_dir(&self.0)
+            .env("XDG_CACHE_HOME", self.0.join("cache"))
+            .env("NORMGATE_FAULT", fault)
+            .output()
+            .unwrap()
+    }
+
+    fn good(&self, args: &[&str]) -> String {
+        let output = self.run(args, "");
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The version that judges.
+    fn judged(&self) -> String {
+        self.write("requests.jsonl", REQUEST.as_bytes());
+        let answer = self.good(&["eval", "-c", "normgate.toml", "--store", "store", "-i", "requests.jsonl"]);
+        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        let policy = answer["verdicts"][0]["reasons"][0]["policy"].as_str().unwrap().to_owned();
+        policy.split_once('@').unwrap().1.to_owned()
+    }
+}
+
+/// The same module as a later version.
+fn next_version() -> Vec<u8> {
+    let text = String::from_utf8_lossy(MODULE);
+    let begin = text.find("{\"contract\"").unwrap();
+    let mut manifests = serde_json::Deserializer::from_str(&text[begin..]).into_iter::<serde_json::Value>();
+    let mut manifest = manifests.next().unwrap().unwrap();
+    manifest["version"] = "1.1.0".into();
+    let mut bytes = MODULE.to_vec();
+    normgate_package::append_section(&mut bytes, "normgate:manifest", manifest.to_string().as_bytes());
+    bytes
+}
+
+#[test]
+fn a_process_that_ends_at_any_step_leaves_the_old_generation_or_the_new_one() {
+    let scene = Scene::new("crash-abort");
+    let mut judged = Vec::new();
+    for step in STEPS {
+        scene.reset();
+        let output = scene.run(&["sync", "--store", "store"], &format!("abort:{step}"));
+        assert!(!output.status.success(), "{step} was never reached");
+        judged.push(scene.judged());
+        scene.good(&["sync", "--store", "store"]);
+        assert_eq!(scene.judged(), "1.1.0", "after a restart from {step}");
+    }
+    // Before the pointer is renamed it is the old one, after that the new one.
+    let switched = STEPS.iter().position(|step| *step == "current-renamed").unwrap();
+    let expected: Vec<&str> = (0..STEPS.len()).map(|index| if index < switched { "1.0.0" } else { "1.1.0" }).collect();
+    assert_eq!(judged, expected);
+}
+
+#[test]
+fn a_full_disk_leaves_a_whole_generation_and_is_said() {
+    let scene = Scene::new("crash-full");
+    for step in STEPS {
+        scene.reset();
+        let output = scene.run(&["sync", "--store", "store"], &format!("full:{step}"));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{step}: {said}");
+        assert!(said.contains("store/") && said.contains("no storage space"), "{step}: {said}");
+        assert!(["1.0.0", "1.1.0"].contains(&scene.judged().as_str()), "{step}");
+        scene.good(&["sync", "--store", "store"]);
+        assert_eq!(scene.judged(), "1.1.0", "after room was made at {step}");
+    }
+}
+
+#[test]
+fn two_syncs_do_not_write_at_the_same_time() {
+    let scene = Scene::new("crash-lock");
+    scene.reset();
+    let lock = std::fs::File::options().write(true).open(scene.0.join("store/lock")).unwrap();
+    lock.lock().unwrap();
+    let output = scene.run(&["sync", "--store", "store"], "");
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("another sync is at work in this store"), "{said}");
+    drop(lock);
+    scene.good(&["sync", "--store", "store"]);
+}

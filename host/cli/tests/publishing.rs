@@ -1,0 +1,87 @@
+//! docs/publishing.md, run as it stands: what a newcomer types is what this test types.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// One thing that the page has its reader do.
+enum Step {
+    /// Write a file.
+    File(String, String),
+    /// Run a command, and see this.
+    Run(String, Vec<String>),
+}
+
+/// The steps of the page: fences `toml FILE`, and lines `$ …` in fences `console` with what they print.
+fn steps(page: &str) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let Some(info) = line.strip_prefix("```") else { continue };
+        let body: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        if let Some(file) = info.strip_prefix("toml ") {
+            steps.push(Step::File(file.to_owned(), body.join("\n")));
+        } else if info == "console" {
+            for line in body {
+                match (line.strip_prefix("$ "), steps.last_mut()) {
+                    (Some(command), _) => steps.push(Step::Run(command.to_owned(), Vec::new())),
+                    (None, Some(Step::Run(_, seen))) => seen.push(line.to_owned()),
+                    _ => panic!("output without a command: {line}"),
+                }
+            }
+        }
+    }
+    steps
+}
+
+/// Whether a text has these parts, in this order.
+fn has(text: &str, pattern: &str) -> bool {
+    let mut rest = text;
+    pattern.split('…').all(|part| match rest.find(part) {
+        Some(index) => {
+            rest = &rest[index + part.len()..];
+            true
+        }
+        None => false,
+    })
+}
+
+fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).unwrap();
+    path
+}
+
+#[cfg(unix)]
+#[test]
+fn a_newcomer_gets_from_keys_to_a_platform_by_the_page() {
+    let folder = folder("publishing");
+    std::fs::write(folder.join("night-films.wasm"), include_bytes!("../../../tests/frozen/film-club-0.1.0.wasm"))
+        .unwrap();
+    std::fs::write(folder.join("cases.jsonl"), include_str!("../../../tests/frozen/film-club.cases.jsonl")).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_normgate")).parent().unwrap();
+    let path = std::env::join_paths(
+        [program.to_owned()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    let page = include_str!("../../../docs/publishing.md");
+    let steps = steps(page);
+    assert!(steps.len() > 10, "the page lost its steps");
+    for step in steps {
+        match step {
+            Step::File(name, text) => std::fs::write(folder.join(name), text).unwrap(),
+            Step::Run(command, seen) => {
+                let output = Command::new("sh")
+                    .args(["-c", &command])
+                    .current_dir(&folder)
+                    .env("PATH", path.as_ref().unwrap())
+                    .env("XDG_CACHE_HOME", folder.join("cache"))
+                    .output()
+                    .unwrap();
+                let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+                assert!(output.status.success(), "$ {command}\n{out}{err}");
+                assert!(has(&out, &seen.join("\n")), "$ {command}\nshown: {}\nis: {out}{err}", seen.join("\n"));
+            }
+        }
+    }
+}

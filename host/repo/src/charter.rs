@@ -1,0 +1,222 @@
+//! Who may sign which files: the shape that a repository must have. Publisher and platform hold it against the same rules.
+//!
+//! TUF alone lets a delegation be anything: a pattern may cross folders, a role may list files of others as long as somebody else
+//! lists them too. Here a repository has one shape. Its targets role signs no file, and delegates each association its namespaces.
+//! An association signs no file either, and delegates to `NAME-modules` and `NAME-data`. What these list must lie in their own
+//! folder, under a name that can be written in one way only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tough::schema::{DelegatedRole, Delegations, PathSet, Targets};
+
+use crate::error::Refusal;
+use crate::names::{self, Duty, FileName, Kind, role_of};
+use crate::release::Release;
+
+/// A file that a role signs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The association.
+    pub association: String,
+    /// The role that signed.
+    pub role: String,
+    /// The name.
+    pub file: FileName,
+    /// Length in bytes.
+    pub length: u64,
+    /// SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// What the role says of it.
+    pub release: Release,
+}
+
+/// What a repository says, once its shape has been checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Charter {
+    /// The namespaces of each association.
+    pub associations: BTreeMap<String, Vec<String>>,
+    /// Every file, by name.
+    pub files: Vec<Listed>,
+}
+
+impl Charter {
+    /// Which association speaks for a namespace.
+    pub fn association_of(&self, namespace: &str) -> Option<&str> {
+        let mut all = self.associations.iter();
+        all.find(|(_, namespaces)| namespaces.iter().any(|known| known == namespace)).map(|(name, _)| name.as_str())
+    }
+}
+
+/// Reads the tree of roles below a targets role, and holds it against the one legal shape. `file_of` gives the name of the file
+/// that holds a role, for the sentence.
+pub(crate) fn read(repository: &str, targets: &Targets, file_of: &dyn Fn(&str) -> String) -> Result<Charter, Refusal> {
+    let reader = Reader { repository, file_of };
+    let mut charter = Charter::default();
+    let mut claimed: BTreeMap<&str, &str> = BTreeMap::new();
+    if let Some(name) = targets.targets.keys().next() {
+        return Err(reader.refuse(
+            "targets",
+            format!("it lists `{}` itself, where only associations list files; delegate to one", name.raw()),
+        ));
+    }
+    for role in delegated(targets) {
+        names::check_association(&role.name).map_err(|why| reader.refuse("targets", why))?;
+        let namespaces = reader.namespaces("targets", role, Duty::Delegate)?;
+        for namespace in &namespaces {
+            if let Some(other) = claimed.insert(namespace, &role.name) {
+                let why =
+                    format!("`{namespace}` is delegated to {other} and to {}; one namespace has one voice", role.name);
+                return Err(reader.refuse("targets", why));
+            }
+        }
+        reader.association(role, &namespaces, &mut charter)?;
+        charter.associations.insert(role.name.clone(), namespaces.iter().map(|name| (*name).to_owned()).collect());
+    }
+    charter.files.sort_by(|a, b| a.file.cmp(&b.file));
+    Ok(charter)
+}
+
+pub(crate) fn delegated(targets: &Targets) -> impl Iterator<Item = &DelegatedRole> {
+    targets.delegations.iter().flat_map(|delegations| &delegations.roles)
+}
+
+/// Every delegation of a tree, with the keys that its delegator names.
+pub(crate) fn delegations(targets: &Targets) -> Vec<(&Delegations, &DelegatedRole)> {
+    let Some(top) = &targets.delegations else { return Vec::new() };
+    let mut all = Vec::new();
+    for outer in &top.roles {
+        all.push((top, outer));
+        let below = outer.targets.iter().filter_map(|signed| signed.signed.delegations.as_ref());
+        all.extend(below.flat_map(|by| by.roles.iter().map(move |inner| (by, inner))));
+    }
+    all
+}
+
+struct Reader<'a> {
+    repository: &'a str,
+    file_of: &'a dyn Fn(&str) -> String,
+}
+
+impl Reader<'_> {
+    fn refuse(&self, role: &str, why: String) -> Refusal {
+        let authority = match role {
+            "targets" => self.repository,
+            role => role_of(role).0,
+        };
+        Refusal {
+            repository: self.repository.into(),
+            authority: authority.into(),
+            role: role.into(),
+            file: (self.file_of)(role),
+            why,
+        }
+    }
+
+    /// The namespaces of a delegation by this role: each pattern must be the one that the duty has.
+    fn namespaces<'a>(&self, by: &str, role: &'a DelegatedRole, duty: Duty) -> Result<Vec<&'a str>, Refusal> {
+        let patterns: Vec<&str> = match &role.paths {
+            PathSet::Paths(patterns) => patterns.iter().map(|pattern| pattern.value()).collect(),
+            PathSet::PathHashPrefixes(_) => {
+                return Err(self.refuse(
+                    by,
+                    format!("it delegates to {} by hash prefixes; only patterns of names are taken", role.name),
+                ));
+            }
+        };
+        let read = |text: &&'a str| {
+            names::namespace_of(text, duty).ok_or_else(|| {
+                let legal = names::pattern("NAME", duty);
+                self.refuse(
+                    by,
+                    format!("it delegates `{text}` to {}; only a pattern of the form {legal} is taken", role.name),
+                )
+            })
+        };
+        patterns.iter().map(read).collect()
+    }
+
+    fn association(&self, role: &DelegatedRole, namespaces: &[&str], charter: &mut Charter) -> Result<(), Refusal> {
+        let signed = &self.loaded(role)?.signed;
+        if let Some(name) = signed.targets.keys().next() {
+            let why = format!(
+                "it lists `{}` itself, where only {}-modules and {}-data list files",
+                name.raw(),
+                role.name,
+                role.name
+            );
+            return Err(self.refuse(&role.name, why));
+        }
+        let mut seen = BTreeSet::new();
+        for inner in delegated(signed) {
+            let (association, duty) = role_of(&inner.name);
+            if association != role.name || duty == Duty::Delegate || !seen.insert(&inner.name) {
+                let why = format!(
+                    "it delegates to `{}`; an association has {1}-modules and {1}-data and no other role",
+                    inner.name, role.name
+                );
+                return Err(self.refuse(&role.name, why));
+            }
+            let own = self.namespaces(&role.name, inner, duty)?;
+            if let Some(foreign) = own.iter().find(|name| !namespaces.contains(name)) {
+                let why = format!(
+                    "it delegates the namespace `{foreign}`, which is not its own; its own are {}",
+                    namespaces.join(", ")
+                );
+                return Err(self.refuse(&role.name, why));
+            }
+            self.files(role, inner, &own, charter)?;
+        }
+        Ok(())
+    }
+
+    fn files(
+        &self,
+        association: &DelegatedRole,
+        role: &DelegatedRole,
+        namespaces: &[&str],
+        charter: &mut Charter,
+    ) -> Result<(), Refusal> {
+        let signed = &self.loaded(role)?.signed;
+        if delegated(signed).next().is_some() {
+            return Err(self.refuse(&role.name, "it delegates further; nobody may after an association".into()));
+        }
+        let (_, duty) = role_of(&role.name);
+        for (name, target) in &signed.targets {
+            let refuse = |why: String| Refusal { file: name.raw().to_owned(), ..self.refuse(&role.name, why) };
+            let file = FileName::parse(name.raw())
+                .ok_or_else(|| refuse("no legal name of a file; they are NAME/modules/X.1.wasm, NAME/modules/X.1.cases.jsonl, NAME/data/X.1.data".into()))?;
+            if file.duty() != duty || !namespaces.contains(&file.namespace.as_str()) {
+                let own: Vec<String> = namespaces.iter().map(|name| names::pattern(name, duty)).collect();
+                return Err(refuse(format!("outside of what this role may sign, which is {}", own.join(", "))));
+            }
+            let release = match file.kind {
+                Kind::Cases => Release {
+                    version: String::new(),
+                    effective_from: None,
+                    effective_until: None,
+                    urgent: false,
+                    cases: None,
+                },
+                _ => Release::read(&target.custom)
+                    .map_err(|why| refuse(format!("what is said of it cannot be read: {why}")))?,
+            };
+            charter.files.push(Listed {
+                association: association.name.clone(),
+                role: role.name.clone(),
+                file,
+                length: target.length,
+                sha256: crate::digest::hex(&target.hashes.sha256),
+                release,
+            });
+        }
+        Ok(())
+    }
+
+    /// The metadata of a delegated role. It can be missing although everything was signed: then whoever serves the repository
+    /// left it out.
+    fn loaded<'a>(&self, role: &'a DelegatedRole) -> Result<&'a tough::schema::Signed<Targets>, Refusal> {
+        role.targets.as_ref().ok_or_else(|| {
+            self.refuse(&role.name, "it is delegated to, and its metadata is missing; the repository must publish it, or withdraw the delegation".into())
+        })
+    }
+}

@@ -1,0 +1,276 @@
+//! Loading a repository: TUF by `tough`, and every check that it leaves to its user.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use tough::error::Error as Tuf;
+use tough::schema::RoleType;
+use tough::{IntoVec, Limits, Repository, RepositoryLoader, TargetName};
+
+use crate::charter::{self, Charter, Listed};
+use crate::error::{Refusal, Result};
+use crate::names::{Kind, role_of};
+use crate::transport::{Bounds, Seen, Watched};
+use crate::trust::Trust;
+
+/// The smallest version of each role and module that is taken.
+pub(crate) type Floor = BTreeMap<String, u64>;
+
+/// A repository whose every signature, version and name has been checked.
+pub(crate) struct Verified {
+    repository: Repository,
+    bounds: Bounds,
+    trust: Trust,
+    /// Who may speak for whom, and every file.
+    pub(crate) charter: Charter,
+    /// The version of each role, and the highest release of each module and bundle.
+    pub(crate) versions: Floor,
+    /// When the timestamp expires, in milliseconds since 1970 UTC.
+    pub(crate) expires_ms: i64,
+}
+
+/// Loads a repository over a datastore, which changes: give a copy.
+///
+/// `floor` holds what was taken before, whatever the datastore says.
+pub(crate) async fn load(trust: &Trust, datastore: &Path, floor: &Floor, bounds: Bounds) -> Result<Verified, Refusal> {
+    // 1. The trust anchor.
+    let anchor = std::fs::read(&trust.root).map_err(|error| {
+        let why = format!(
+            "the trust anchor cannot be read ({error}); get it from the authority by another way than its repository"
+        );
+        refusal(trust, "root", trust.root.display().to_string(), why)
+    })?;
+    // 2. The Update Framework: signatures, thresholds, versions, expiry, digests, lengths.
+    let below = |folder: &str| {
+        trust
+            .location
+            .join(folder)
+            .map_err(|error| refusal(trust, "root", trust.location.to_string(), error.to_string()))
+    };
+    let watched = Watched::new(&trust.location, bounds);
+    let limits = Limits {
+        max_root_size: bounds.metadata,
+        max_targets_size: bounds.metadata,
+        max_timestamp_size: bounds.metadata,
+        max_snapshot_size: bounds.metadata,
+        ..Limits::default()
+    };
+    let loading = RepositoryLoader::new(&anchor, below("metadata/")?, below("targets/")?)
+        .transport(watched.clone())
+        .limits(limits)
+        .datastore(datastore)
+        .load();
+    let repository = match tokio::time::timeout(bounds.total, loading).await {
+        Ok(Ok(repository)) => repository,
+        Ok(Err(error)) => return Err(explain(trust, &watched.seen(), &error)),
+        Err(_) => {
+            let why = format!("the repository took longer than {:?}; the last good generation stays", bounds.total);
+            let seen = watched.seen();
+            return Err(refusal(trust, role_in(&seen.last), file_in(&seen.last), why));
+        }
+    };
+    let versions_of_files = repository.snapshot().signed.meta.clone();
+    let file_of = |role: &str| match versions_of_files.get(&format!("{role}.json")) {
+        Some(meta) => format!("{}.{role}.json", meta.version),
+        None => format!("{role}.json"),
+    };
+    // 3. The shape: every delegated role is there, every pattern and name is legal, nobody lists a file of another.
+    let targets = &repository.targets().signed;
+    let charter = charter::read(&trust.name, targets, &file_of)?;
+    // 4. The floor: nothing is older than what was taken before, or than what came with the trust anchor.
+    let mut verified = Verified {
+        expires_ms: repository.timestamp().signed.expires.as_millisecond(),
+        versions: versions(&repository, &charter),
+        charter,
+        repository,
+        bounds,
+        trust: trust.clone(),
+    };
+    verified.hold_floor(floor, "which was taken before", &file_of)?;
+    verified.hold_floor(&trust.minimum, "the minimum that came with the trust anchor", &file_of)?;
+    // A role that is gone keeps its floor, in case that it comes back. An association that is delegated to anew begins anew with its
+    // releases; that no old state passes for this is seen from the roles.
+    for (name, version) in floor {
+        let delegated = |(namespace, _): (&str, &str)| verified.charter.association_of(namespace).is_some();
+        if name.split_once('/').is_none_or(delegated) {
+            verified.versions.entry(name.clone()).or_insert(*version);
+        }
+    }
+    Ok(verified)
+}
+
+impl Verified {
+    /// Fetches a file whole; nothing of it is used before its digest is known to be right.
+    pub(crate) async fn fetch(&self, listed: &Listed) -> Result<Vec<u8>, Refusal> {
+        let name = listed.file.to_string();
+        let refuse = |why: String| Refusal {
+            repository: self.trust.name.clone(),
+            authority: listed.association.clone(),
+            role: listed.role.clone(),
+            file: name.clone(),
+            why,
+        };
+        let bound = match listed.file.kind {
+            Kind::Module => normgate::MAX_MODULE_BYTES as u64,
+            Kind::Cases => self.bounds.cases,
+            Kind::Data => self.bounds.data,
+        };
+        if listed.length > bound {
+            return Err(refuse(format!("it has {} bytes, and at most {bound} are taken", listed.length)));
+        }
+        let reading = async {
+            let target = TargetName::new(&name)?;
+            match self.repository.read_target(&target).await? {
+                Some(stream) => stream.into_vec().await.map(Some),
+                None => Ok(None),
+            }
+        };
+        match tokio::time::timeout(self.bounds.total, reading).await {
+            Ok(Ok(Some(bytes))) => Ok(bytes),
+            Ok(Ok(None)) => Err(refuse("the role that lists it is not the one that speaks for it".into())),
+            Ok(Err(error)) => {
+                Err(refuse(format!("{}; the repository must serve the file that was signed", cause(&error))))
+            }
+            Err(_) => Err(refuse(format!("it took longer than {:?}", self.bounds.total))),
+        }
+    }
+
+    fn hold_floor(&mut self, floor: &Floor, what: &str, file_of: &dyn Fn(&str) -> String) -> Result<(), Refusal> {
+        for (name, least) in floor {
+            let Some(version) = self.versions.get(name).filter(|version| *version < least) else { continue };
+            let why = format!("version {version} is older than {least}, {what}; an old state is being served");
+            return Err(match name.split_once('/') {
+                None if name == "timestamp" => refusal(&self.trust, name, "timestamp.json".into(), why),
+                None if name == "root" || name == "snapshot" => {
+                    refusal(&self.trust, name, format!("{version}.{name}.json"), why)
+                }
+                None => refusal(&self.trust, name, file_of(name), why),
+                Some((namespace, _)) => {
+                    let newest = self
+                        .charter
+                        .files
+                        .iter()
+                        .filter(|listed| listed.file.id() == *name && listed.file.kind != Kind::Cases)
+                        .max_by_key(|l| l.file.release);
+                    let (role, file) =
+                        newest.map_or(("targets".into(), name.clone()), |l| (l.role.clone(), l.file.to_string()));
+                    let authority = self.charter.association_of(namespace).unwrap_or(namespace).to_owned();
+                    let why = why.replacen("version", "release", 1);
+                    Refusal { repository: self.trust.name.clone(), authority, role, file, why }
+                }
+            });
+        }
+        Ok(())
+    }
+}
+
+fn versions(repository: &Repository, charter: &Charter) -> Floor {
+    let mut versions = Floor::from([
+        ("root".to_owned(), repository.root().signed.version.get()),
+        ("timestamp".to_owned(), repository.timestamp().signed.version.get()),
+        ("snapshot".to_owned(), repository.snapshot().signed.version.get()),
+        ("targets".to_owned(), repository.targets().signed.version.get()),
+    ]);
+    for (_, role) in charter::delegations(&repository.targets().signed) {
+        if let Some(signed) = &role.targets {
+            versions.insert(role.name.clone(), signed.signed.version.get());
+        }
+    }
+    for listed in &charter.files {
+        let release = versions.entry(listed.file.id()).or_default();
+        *release = listed.file.release.max(*release);
+    }
+    versions
+}
+
+fn refusal(trust: &Trust, role: &str, file: String, why: String) -> Refusal {
+    let authority = match role {
+        "root" | "timestamp" | "snapshot" | "targets" => &trust.name,
+        role => role_of(role).0,
+    };
+    Refusal { repository: trust.name.clone(), authority: authority.into(), role: role.into(), file, why }
+}
+
+/// `metadata/3.film-club.json` as a file.
+fn file_in(path: &str) -> String {
+    path.trim_start_matches("metadata/").trim_start_matches("targets/").to_owned()
+}
+
+/// The role whose metadata a path holds.
+fn role_in(path: &str) -> &str {
+    let name = path.trim_start_matches("metadata/").trim_end_matches(".json");
+    name.split_once('.').map_or(name, |(_, role)| role)
+}
+
+/// What `tough` refused, in a sentence that names the file which it looked at last.
+fn explain(trust: &Trust, seen: &Seen, error: &Tuf) -> Refusal {
+    let here = |why: String| refusal(trust, role_in(&seen.last), file_in(&seen.last), why);
+    // The chain of roots ends at one that is not there, so that the last root is the one before.
+    let of_root = |why: String| {
+        let last = seen.metadata.keys().filter(|file| file.ends_with(".root.json")).max_by_key(|file| file.len());
+        let file = last.map_or_else(|| trust.root.display().to_string(), |file| file_in(file));
+        refusal(trust, "root", file, why)
+    };
+    match error {
+        Tuf::ExpiredMetadata { role, .. } => {
+            let way = match role {
+                RoleType::Timestamp | RoleType::Snapshot => {
+                    "its publisher must run `normgate repo refresh`, or an old state is being served"
+                }
+                _ => "its holders must renew it",
+            };
+            let why = format!("it has expired; {way}");
+            if *role == RoleType::Root { of_root(why) } else { here(why) }
+        }
+        Tuf::VerifyTrustedMetadata { source, .. } => {
+            of_root(format!("the trust anchor is not signed by its own keys: {}", plain(source)))
+        }
+        Tuf::ParseTrustedMetadata { source, .. } => of_root(format!("the trust anchor is no root.json: {source}")),
+        Tuf::VerifyMetadata { source, .. } => here(plain(source)),
+        Tuf::ParseMetadata { source, .. } => here(format!("it cannot be read: {source}")),
+        Tuf::OlderMetadata { current_version, new_version, .. } => here(format!(
+            "version {new_version} is older than {current_version}, which this store has seen; an old state is being served"
+        )),
+        Tuf::VersionMismatch { fetched, expected, .. } => {
+            here(format!("it has version {fetched}, where {expected} was announced; the repository mixes states"))
+        }
+        Tuf::OlderSnapshotInTimestamp { snapshot_new, snapshot_old, .. } => here(format!(
+            "it names snapshot {snapshot_new}, and this store has seen {snapshot_old}; an old state is being served"
+        )),
+        Tuf::SnapshotRoleMissing { role, .. } => {
+            here(format!("it no longer names {role}; a snapshot never forgets a role, not even a withdrawn one"))
+        }
+        Tuf::SnapshotRoleRollback { role, old_role_version, new_role_version, .. } => here(format!(
+            "it names version {new_role_version} of {role}, and this store has seen {old_role_version}; an old state is being served"
+        )),
+        Tuf::InvalidPath { source: tough::schema::Error::TargetNotFound { name, .. } } => {
+            let lists = |bytes: &[u8]| {
+                serde_json::from_slice::<serde_json::Value>(bytes)
+                    .is_ok_and(|json| json["signed"]["targets"].get(name.raw()).is_some())
+            };
+            let role =
+                seen.metadata.iter().find(|(_, bytes)| lists(bytes)).map_or("targets", |(file, _)| role_in(file));
+            refusal(trust, role, name.raw().to_owned(), "outside of what this role may sign".into())
+        }
+        Tuf::SystemTimeSteppedBackward { .. } => here(format!("{error}; set the clock of this machine")),
+        _ => here(cause(error)),
+    }
+}
+
+fn plain(error: &tough::schema::Error) -> String {
+    match error {
+        tough::schema::Error::SignatureThreshold { threshold, valid, .. } => {
+            format!("{valid} of {threshold} signatures that it needs are valid; its holders must sign it")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The innermost cause, which says what happened and not through how many hands it went.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}

@@ -1,0 +1,414 @@
+//! Deciding: who may sign what, and which files. Each change is staged; nothing of it is published here.
+
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU64;
+use std::path::Path;
+
+use normgate::Module;
+use normgate::contract::{Day, Vocabulary};
+use tough::TargetName;
+use tough::schema::decoded::{Decoded, Hex};
+use tough::schema::key::Key;
+use tough::schema::{
+    DelegatedRole, Delegations, Hashes, PathPattern, PathSet, RoleKeys, RoleType, Root, Signed, Target, Targets,
+};
+
+use super::{Publisher, SPEC_VERSION, one, write};
+use crate::charter::{Charter, delegated};
+use crate::clock::{self, day_at, lifetime};
+use crate::digest::{hex, sha256};
+use crate::error::{Error, Place, Result, at};
+use crate::keys::{PublicKey, generate};
+use crate::names::{self, Duty, FileName, Kind, role_name, role_of};
+use crate::release::Release;
+
+/// What is added to what an association signs.
+#[derive(Clone, Debug, Default)]
+pub struct Addition {
+    /// First day on which it is used; absent = as its manifest says, or at once.
+    pub effective_from: Option<Day>,
+    /// First day on which it is no longer used; absent = as its manifest says.
+    pub effective_until: Option<Day>,
+    /// Whether platforms are asked to use it without a trial.
+    pub urgent: bool,
+}
+
+impl Publisher {
+    /// Begins a repository: root keys of which `threshold` must sign, a key for delegating (`targets`) and one for snapshot and
+    /// timestamp (`online`). The keys are `root-1`, …, `targets` and `online` in the folder; each that has no `.pub` file there is
+    /// made. To have a root key elsewhere, put its `.pub` file there first.
+    ///
+    /// # Errors
+    /// When a repository is there already, or the threshold cannot be met.
+    pub fn init(path: &Path, keys: &Path, roots: usize, threshold: u64) -> Result<Self> {
+        let publisher = Self { path: path.to_owned(), now_ms: clock::now_ms() };
+        if publisher.root()?.is_some() {
+            return Err(at(path.display(), "a repository is here already; take another directory"));
+        }
+        let place = &keys.display().to_string();
+        let threshold =
+            NonZeroU64::new(threshold).filter(|threshold| threshold.get() <= roots as u64).ok_or_else(|| {
+                at(place, format!("of {roots} root keys {threshold} cannot sign; take a threshold of 1 to {roots}"))
+            })?;
+        std::fs::create_dir_all(keys).place(place)?;
+        let key = |name: &str| {
+            let public = keys.join(name).with_extension("pub");
+            if public.exists() { PublicKey::read(&public) } else { generate(&keys.join(name).with_extension("pem")) }
+        };
+        let root_keys = (1..=roots).map(|number| key(&format!("root-{number}"))).collect::<Result<Vec<_>>>()?;
+        let (targets, online) = (key("targets")?, key("online")?);
+        let mut root = Root {
+            spec_version: SPEC_VERSION.into(),
+            consistent_snapshot: true,
+            version: one(),
+            expires: clock::in_days(publisher.now_ms, lifetime::ROOT),
+            keys: HashMap::new(),
+            roles: HashMap::new(),
+            _extra: HashMap::new(),
+        };
+        set_keys(&mut root, RoleType::Root, &root_keys, threshold);
+        set_keys(&mut root, RoleType::Targets, &[targets], one());
+        set_keys(&mut root, RoleType::Snapshot, std::slice::from_ref(&online), one());
+        set_keys(&mut root, RoleType::Timestamp, &[online], one());
+        publisher.stage("root", &Signed { signed: root, signatures: Vec::new() })?;
+        publisher.stage("targets", &publisher.draft("targets", lifetime::TARGETS)?)?;
+        Ok(publisher)
+    }
+
+    /// Delegates namespaces to an association, with the keys of its modules and those of its data (the same, where none are
+    /// given). The association's own roles are staged too, for it to sign.
+    ///
+    /// # Errors
+    /// When the name is taken or illegal, a namespace belongs to another, or the threshold cannot be met.
+    pub fn delegate(
+        &self,
+        association: &str,
+        namespaces: &[String],
+        keys: &[PublicKey],
+        data_keys: &[PublicKey],
+        threshold: u64,
+    ) -> Result<()> {
+        names::check_association(association).map_err(|why| at(format!("association {association}"), why))?;
+        let own = [association.to_owned()];
+        let namespaces = if namespaces.is_empty() { &own[..] } else { namespaces };
+        let data_keys = if data_keys.is_empty() { keys } else { data_keys };
+        let mut targets = self.draft("targets", lifetime::TARGETS)?;
+        if delegated(&targets.signed).any(|role| role.name == association) {
+            let way = "to change its keys, `normgate repo rotate`";
+            return Err(at(format!("association {association}"), format!("it is delegated to already; {way}")));
+        }
+        for namespace in namespaces {
+            let place = format!("namespace {namespace}");
+            if !names::is_name(namespace) {
+                return Err(at(place, "no name; take lower-case letters, digits and hyphens, a letter first"));
+            }
+            let pattern = names::pattern(namespace, Duty::Delegate);
+            if let Some(other) = delegated(&targets.signed).find(|role| patterns(role).any(|known| known == pattern)) {
+                return Err(at(
+                    place,
+                    format!("it is delegated to {} already; one namespace has one voice", other.name),
+                ));
+            }
+        }
+        let delegation = |duty: Duty, keys: &[PublicKey]| new_role(association, namespaces, duty, keys, threshold);
+        add_role(&mut targets.signed, delegation(Duty::Delegate, keys)?, keys);
+        let mut head = self.draft(association, lifetime::ASSOCIATION)?;
+        // A delegation that was withdrawn and comes back starts anew: nobody of before signs for it.
+        head.signed.delegations = Some(Delegations::default());
+        add_role(&mut head.signed, delegation(Duty::Modules, keys)?, keys);
+        add_role(&mut head.signed, delegation(Duty::Data, data_keys)?, data_keys);
+        self.stage("targets", &targets)?;
+        self.stage(association, &head)?;
+        for duty in [Duty::Modules, Duty::Data] {
+            let role = role_name(association, duty);
+            let mut draft = self.draft(&role, lifetime::ASSOCIATION)?;
+            draft.signed.targets.clear();
+            self.stage(&role, &draft)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a module with its cases to what its authority's association signs, as the next release of its id. Says the name of
+    /// the file.
+    ///
+    /// # Errors
+    /// When the module cannot be read, its authority is nobody's namespace, or it is to be used before its manifest says so.
+    pub fn add_module(&self, place: &str, bytes: &[u8], cases: &str, addition: &Addition) -> Result<FileName> {
+        let module = Module::read(place, bytes, Vocabulary::shipped()).map_err(|error| at("repository", error))?;
+        let manifest = &module.manifest;
+        normgate_cases::read(cases).map_err(|why| at(format!("the cases of {place}"), why))?;
+        let release = Release {
+            version: manifest.version.clone(),
+            effective_from: addition.effective_from.or(manifest.effective_from),
+            effective_until: addition.effective_until.or(manifest.effective_until),
+            urgent: addition.urgent,
+            cases: Some(format!("sha256:{}", sha256(cases.as_bytes()))),
+        };
+        if manifest.effective_from > release.effective_from {
+            let day = manifest.effective_from.map(|day| day.to_string()).unwrap_or_default();
+            return Err(at(
+                place,
+                format!("its manifest says that it is in force from {day}; it cannot be used before that"),
+            ));
+        }
+        let (namespace, name) = manifest.id.split_once('/').unwrap_or_default();
+        let file = self.next(namespace, name, Kind::Module)?;
+        self.add_files(&file, &release, &[(&file, bytes), (&file.cases(), cases.as_bytes())])?;
+        Ok(file)
+    }
+
+    /// Adds a data bundle, an opaque file, as the next release of `<namespace>/<name>`. Says the name of the file.
+    ///
+    /// # Errors
+    /// When the namespace is nobody's.
+    pub fn add_data(&self, id: &str, version: &str, bytes: &[u8], addition: &Addition) -> Result<FileName> {
+        let Some((namespace, name)) = id.split_once('/') else {
+            return Err(at(id, "no id of a data bundle; write <namespace>/<name>"));
+        };
+        let release = Release {
+            version: version.into(),
+            effective_from: addition.effective_from,
+            effective_until: addition.effective_until,
+            urgent: addition.urgent,
+            cases: None,
+        };
+        let file = self.next(namespace, name, Kind::Data)?;
+        self.add_files(&file, &release, &[(&file, bytes)])?;
+        Ok(file)
+    }
+
+    /// Ships the release before the newest one in force once more, under a higher release number: platforms never go back.
+    ///
+    /// # Errors
+    /// When there is no earlier release of it.
+    pub fn revert(&self, id: &str) -> Result<FileName> {
+        let charter = self.charter()?;
+        let today = day_at(self.now_ms).ok_or_else(|| at(id, "the clock stands outside of the calendar"))?;
+        let mut known: Vec<_> =
+            charter.files.iter().filter(|listed| listed.file.id() == id && listed.file.kind != Kind::Cases).collect();
+        known.sort_by_key(|listed| listed.file.release);
+        known.retain(|listed| listed.release.effective_from.is_none_or(|from| from <= today));
+        let [.., before, newest] = known[..] else {
+            return Err(at(id, "there is no earlier release of it to go back to"));
+        };
+        // Shipping again what was itself shipped again would bring back what was left.
+        let before = known.iter().rev().find(|listed| listed.sha256 != newest.sha256).copied().unwrap_or(before);
+        let next = self.next(&before.file.namespace, &before.file.name, before.file.kind)?;
+        let content = |file: &FileName, digest: &str| {
+            let path = self.target_path(&file.to_string(), digest);
+            std::fs::read(&path).place(path.display())
+        };
+        let bytes = content(&before.file, &before.sha256)?;
+        let release = Release { effective_from: None, urgent: true, ..before.release.clone() };
+        match &before.release.cases {
+            Some(digest) => {
+                let cases = content(&before.file.cases(), digest.trim_start_matches("sha256:"))?;
+                self.add_files(&next, &release, &[(&next, &bytes), (&next.cases(), &cases)])?;
+            }
+            None => self.add_files(&next, &release, &[(&next, &bytes)])?,
+        }
+        Ok(next)
+    }
+
+    /// Withdraws the delegation of an association: nothing that it signed is taken any more.
+    ///
+    /// # Errors
+    /// When nobody delegates to it.
+    pub fn revoke(&self, association: &str) -> Result<()> {
+        let mut targets = self.draft("targets", lifetime::TARGETS)?;
+        let delegations = targets.signed.delegations.get_or_insert_default();
+        let before = delegations.roles.len();
+        delegations.roles.retain(|role| role.name != association);
+        if delegations.roles.len() == before {
+            return Err(at(
+                format!("association {association}"),
+                "it is not delegated to; `normgate repo status` lists who is",
+            ));
+        }
+        drop_unused_keys(delegations);
+        for role in [association.to_owned(), role_name(association, Duty::Modules), role_name(association, Duty::Data)]
+        {
+            if self.staged(&role)?.is_some() {
+                self.unstage(&role)?;
+            }
+        }
+        self.stage("targets", &targets)
+    }
+
+    /// Gives a role other keys: `root`, `targets`, `online` (snapshot and timestamp), an association, or one of its two roles.
+    /// What the role says is staged again, for the new keys to sign.
+    ///
+    /// # Errors
+    /// When there is no such role, or the threshold cannot be met.
+    pub fn rotate(&self, role: &str, keys: &[PublicKey], threshold: u64) -> Result<()> {
+        let enough = NonZeroU64::new(threshold).filter(|threshold| threshold.get() <= keys.len() as u64);
+        let Some(threshold) = enough else {
+            return Err(at(format!("role {role}"), format!("of {} keys {threshold} cannot sign", keys.len())));
+        };
+        let of_root: &[RoleType] = match role {
+            "root" => &[RoleType::Root],
+            "targets" => &[RoleType::Targets],
+            "online" => &[RoleType::Snapshot, RoleType::Timestamp],
+            _ => &[],
+        };
+        if !of_root.is_empty() {
+            let mut root = self.draft_root()?;
+            for role in of_root {
+                set_keys(&mut root.signed, *role, keys, threshold);
+            }
+            let used: Vec<_> = root.signed.roles.values().flat_map(|role| role.keyids.clone()).collect();
+            root.signed.keys.retain(|id, _| used.contains(id));
+            self.stage("root", &root)?;
+            return if role == "targets" {
+                self.stage("targets", &self.draft("targets", lifetime::TARGETS)?)
+            } else {
+                Ok(())
+            };
+        }
+        let by = self.delegator(role);
+        let life = if by == "targets" { lifetime::TARGETS } else { lifetime::ASSOCIATION };
+        let mut delegating = self.draft(&by, life)?;
+        let delegations = delegating.signed.delegations.get_or_insert_default();
+        let Some(delegated) = delegations.roles.iter_mut().find(|known| known.name == role) else {
+            return Err(at(format!("role {role}"), "nobody delegates to it; `normgate repo status` lists the roles"));
+        };
+        delegated.keyids = keys.iter().map(|key| key.id.clone()).collect();
+        delegated.threshold = threshold;
+        delegations.keys.extend(keys.iter().map(|key| (key.id.clone(), key.key.clone())));
+        drop_unused_keys(delegations);
+        self.stage(&by, &delegating)?;
+        self.stage(role, &self.draft(role, lifetime::ASSOCIATION)?)
+    }
+
+    /// Stages a role as it is, to be signed and to live on.
+    ///
+    /// # Errors
+    /// When there is no such role.
+    pub fn renew(&self, role: &str) -> Result<()> {
+        match role {
+            "root" => self.stage(role, &self.draft_root()?),
+            "targets" => self.stage(role, &self.draft(role, lifetime::TARGETS)?),
+            _ => {
+                self.signers(role)?;
+                self.stage(role, &self.draft(role, lifetime::ASSOCIATION)?)
+            }
+        }
+    }
+
+    fn draft_root(&self) -> Result<Signed<Root>> {
+        let published = self.published_root()?;
+        let mut root = self.known_root()?;
+        let version = published.map_or(1, |signed| signed.signed.version.get() + 1);
+        root.signed.version = version.try_into().place("root")?;
+        root.signed.expires = clock::in_days(self.now_ms, lifetime::ROOT);
+        root.signatures.clear();
+        Ok(root)
+    }
+
+    /// What the directory says, staged changes included.
+    pub(crate) fn charter(&self) -> Result<Charter> {
+        let targets = self.tree()?;
+        let file_of = |role: &str| format!("staged/{role}.json");
+        crate::charter::read("here", &targets, &file_of).map_err(Error::Refused)
+    }
+
+    /// The targets role with everything below it.
+    pub(crate) fn tree(&self) -> Result<Targets> {
+        let mut targets = self.draft("targets", lifetime::TARGETS)?.signed;
+        for role in targets.delegations.iter_mut().flat_map(|delegations| &mut delegations.roles) {
+            role.targets = self.role(&role.name)?;
+            let inner = role.targets.iter_mut().filter_map(|signed| signed.signed.delegations.as_mut());
+            for role in inner.flat_map(|delegations| &mut delegations.roles) {
+                role.targets = self.role(&role.name)?;
+            }
+        }
+        Ok(targets)
+    }
+
+    /// The name that the next release of this has.
+    fn next(&self, namespace: &str, name: &str, kind: Kind) -> Result<FileName> {
+        let file = FileName { namespace: namespace.into(), name: name.into(), release: 1, kind };
+        if FileName::parse(&file.to_string()).is_none() {
+            return Err(at(
+                file.id(),
+                "no name that a repository can carry; take lower-case letters, digits and hyphens",
+            ));
+        }
+        let charter = self.charter()?;
+        let known = charter.files.iter().filter(|listed| listed.file.id() == file.id() && listed.file.kind == kind);
+        let release = known.map(|listed| listed.file.release).max().unwrap_or(0) + 1;
+        Ok(FileName { release, ..file })
+    }
+
+    fn add_files(&self, file: &FileName, release: &Release, contents: &[(&FileName, &[u8])]) -> Result<()> {
+        let charter = self.charter()?;
+        let association = charter.association_of(&file.namespace).ok_or_else(|| {
+            let way = "whoever holds the targets key delegates it with `normgate repo delegate`";
+            at(file.id(), format!("the namespace `{}` is delegated to nobody; {way}", file.namespace))
+        })?;
+        let role = role_name(association, file.duty());
+        let mut draft = self.draft(&role, lifetime::ASSOCIATION)?;
+        for (name, bytes) in contents {
+            let digest = sha256(bytes);
+            write(&self.target_path(&name.to_string(), &digest), bytes)?;
+            let sha256: Decoded<Hex> =
+                aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref().to_vec().into();
+            let target = Target {
+                length: bytes.len() as u64,
+                hashes: Hashes { sha256, _extra: HashMap::new() },
+                custom: if name.kind == Kind::Cases { HashMap::new() } else { release.to_custom() },
+                _extra: HashMap::new(),
+            };
+            draft.signed.targets.insert(TargetName::new(name.to_string()).place(name)?, target);
+        }
+        self.stage(&role, &draft)
+    }
+}
+
+pub(super) fn patterns(role: &DelegatedRole) -> impl Iterator<Item = &str> {
+    let known: &[PathPattern] = match &role.paths {
+        PathSet::Paths(patterns) => patterns,
+        PathSet::PathHashPrefixes(_) => &[],
+    };
+    known.iter().map(PathPattern::value)
+}
+
+fn set_keys(root: &mut Root, role: RoleType, keys: &[PublicKey], threshold: NonZeroU64) {
+    root.keys.extend(keys.iter().map(|key| (key.id.clone(), key.key.clone())));
+    let keyids = keys.iter().map(|key| key.id.clone()).collect();
+    root.roles.insert(role, RoleKeys { keyids, threshold, _extra: HashMap::new() });
+}
+
+fn new_role(
+    association: &str,
+    namespaces: &[String],
+    duty: Duty,
+    keys: &[PublicKey],
+    threshold: u64,
+) -> Result<DelegatedRole> {
+    let name = role_name(association, duty);
+    let threshold = NonZeroU64::new(threshold)
+        .filter(|threshold| threshold.get() <= keys.len() as u64)
+        .ok_or_else(|| at(format!("role {name}"), format!("of {} keys {threshold} cannot sign", keys.len())))?;
+    let patterns = namespaces.iter().map(|namespace| PathPattern::new(names::pattern(namespace, duty)));
+    let paths = PathSet::Paths(patterns.collect::<Result<_, _>>().place(&name)?);
+    let keyids = keys.iter().map(|key| key.id.clone()).collect();
+    Ok(DelegatedRole { name, keyids, threshold, paths, terminating: true, targets: None })
+}
+
+fn add_role(targets: &mut Targets, role: DelegatedRole, keys: &[PublicKey]) {
+    let delegations = targets.delegations.get_or_insert_default();
+    delegations.keys.extend(keys.iter().map(|key| (key.id.clone(), key.key.clone())));
+    delegations.roles.push(role);
+}
+
+fn drop_unused_keys(delegations: &mut Delegations) {
+    let used: BTreeMap<String, ()> =
+        delegations.roles.iter().flat_map(|role| &role.keyids).map(|id| (hex(id), ())).collect();
+    delegations.keys.retain(|id: &Decoded<Hex>, _: &mut Key| used.contains_key(&hex(id)));
+}
+
+/// The association that a role belongs to; for the top roles, none.
+pub(crate) fn association_of(role: &str) -> Option<&str> {
+    (!["root", "targets", "snapshot", "timestamp"].contains(&role)).then(|| role_of(role).0)
+}

@@ -1,0 +1,277 @@
+//! Publishing: what has signatures enough becomes what platforms see, in one step.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+use tough::schema::{Hashes, Metafile, RoleType, Root, Signed, Snapshot, Targets, Timestamp};
+
+use super::{Publisher, SPEC_VERSION, Signers, one, read, signers_of, signers_of_root, to_json, version_of, write};
+use crate::charter;
+use crate::clock::{self, lifetime};
+use crate::error::{Place, Refusal, Result, at};
+use crate::keys::{Keyring, signers};
+
+/// How far a staged role is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The role.
+    pub role: String,
+    /// How many keys have signed it.
+    pub signed: usize,
+    /// How many must.
+    pub threshold: u64,
+}
+
+/// What publishing did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The roles that were published.
+    pub roles: Vec<String>,
+    /// The roles that still lack signatures, and stay staged.
+    pub waiting: Vec<Progress>,
+    /// The version of the new snapshot.
+    pub snapshot: u64,
+}
+
+/// What platforms would see.
+struct State {
+    root: Signed<Root>,
+    /// With every role below it.
+    targets: Signed<Targets>,
+}
+
+impl Publisher {
+    /// Adds the signatures of the keys at hand to everything that is staged and theirs to sign. Says how far each role is.
+    ///
+    /// # Errors
+    /// When a staged role belongs to nobody, or cannot be written.
+    pub fn sign(&self, keys: &Keyring) -> Result<Vec<Progress>> {
+        for role in self.staged_roles()? {
+            if role == "root" {
+                let Some(mut root) = read::<Signed<Root>>(&self.staged_path("root"))? else { continue };
+                let ids: Vec<_> = self.root_signers(&root)?.iter().flat_map(Signers::ids).collect();
+                if keys.sign(&mut root, &ids)? > 0 {
+                    self.stage("root", &root)?;
+                }
+            } else if let Some(mut staged) = self.staged(&role)?
+                && keys.sign(&mut staged, &self.signers(&role)?.ids())? > 0
+            {
+                self.stage(&role, &staged)?;
+            }
+        }
+        self.progress()
+    }
+
+    /// How far each staged role is.
+    pub(crate) fn progress(&self) -> Result<Vec<Progress>> {
+        let mut all = Vec::new();
+        for role in self.staged_roles()? {
+            if role == "root" {
+                let Some(root) = self.root()? else { continue };
+                for by in self.root_signers(&root)? {
+                    let signed = signers(&root, &by.keys).len();
+                    all.push(Progress { role: role.clone(), signed, threshold: by.threshold });
+                }
+                // A root is signed by the keys of the one before, too: the one that lacks more is the one to wait for.
+                let missing = |progress: &Progress| progress.threshold.saturating_sub(progress.signed as u64);
+                all.sort_by_key(|progress| std::cmp::Reverse(missing(progress)));
+                all.truncate(1);
+            } else if let Some(staged) = self.staged(&role)? {
+                let by = self.signers(&role)?;
+                all.push(Progress { role, signed: signers(&staged, &by.keys).len(), threshold: by.threshold });
+            }
+        }
+        Ok(all)
+    }
+
+    /// Who signs a new root: its own root keys, and those of the one that it follows.
+    fn root_signers(&self, root: &Signed<Root>) -> Result<Vec<Signers>> {
+        let before = self.published_root()?;
+        let by = |root: &Signed<Root>| signers_of_root(&root.signed, RoleType::Root);
+        Ok([by(root), before.as_ref().and_then(by)].into_iter().flatten().collect())
+    }
+
+    /// Signs with the keys at hand, and publishes every staged role that has signatures enough, under a new snapshot and timestamp.
+    ///
+    /// # Errors
+    /// When what platforms would see then does not hold together, or the online key is not at hand. Nothing is published then.
+    pub fn publish(&self, keys: &Keyring) -> Result<Published> {
+        // 1. What is complete.
+        let progress = self.sign(keys)?;
+        let (complete, waiting): (Vec<_>, Vec<_>) = progress.into_iter().partition(|p| p.signed as u64 >= p.threshold);
+        if complete.is_empty() {
+            let lacking: Vec<_> =
+                waiting.iter().map(|p| format!("{} has {} of {}", p.role, p.signed, p.threshold)).collect();
+            let what = if lacking.is_empty() {
+                "nothing is staged".into()
+            } else {
+                format!("signatures are missing: {}", lacking.join(", "))
+            };
+            return Err(at(self.path.display(), format!("there is nothing to publish: {what}")));
+        }
+        let roles: Vec<String> = complete.into_iter().map(|progress| progress.role).collect();
+        // 2. Whether it holds together, before anybody sees it.
+        let state = self.state(&|role| roles.iter().any(|name| name == role))?;
+        self.hold(&state)?;
+        let snapshot = self.release(&roles, &state.root, keys, &[])?;
+        Ok(Published { roles, waiting, snapshot })
+    }
+
+    /// TEST ONLY: publishes everything that is staged, however few have signed it and whatever it says, under a snapshot that leaves
+    /// some roles out. It is what somebody with stolen keys could do.
+    #[cfg(feature = "faults")]
+    #[doc(hidden)]
+    pub fn publish_anyway(&self, keys: &Keyring, omitted: &[&str]) -> Result<u64> {
+        self.sign(keys)?;
+        let root = self.known_root()?;
+        self.release(&self.staged_roles()?, &root, keys, omitted)
+    }
+
+    /// Writes these staged roles, each under a name that nobody reads yet, and then the snapshot and the timestamp, which make
+    /// them seen.
+    fn release(&self, roles: &[String], root: &Signed<Root>, keys: &Keyring, omitted: &[&str]) -> Result<u64> {
+        // A role that was withdrawn keeps its line: a platform that has seen the line takes a snapshot without it for tampering.
+        let mut meta = self.snapshot()?.map(|snapshot| snapshot.signed.meta).unwrap_or_default();
+        for role in roles {
+            if role == "root" {
+                write(&self.metadata(&self.file_of(role, version_of(root))), &to_json(root)?)?;
+            } else if let Some(staged) = self.staged(role)? {
+                let (bytes, version) = (to_json(&staged)?, version_of(&staged));
+                write(&self.metadata(&self.file_of(role, version)), &bytes)?;
+                meta.insert(format!("{role}.json"), metafile(version, &bytes)?);
+            }
+        }
+        meta.retain(|file, _| !omitted.iter().any(|role| file.strip_suffix(".json") == Some(role)));
+        let snapshot = self.next_snapshot(root, meta, keys)?;
+        roles.iter().try_for_each(|role| self.unstage(role))?;
+        Ok(snapshot)
+    }
+
+    /// Says once more that nothing newer exists: a new timestamp, and a new snapshot where the old one has lived half its life.
+    ///
+    /// # Errors
+    /// When nothing has been published, or the online key is not at hand.
+    pub fn refresh(&self, keys: &Keyring) -> Result<()> {
+        let (Some(root), Some(snapshot)) = (self.published_root()?, self.snapshot()?) else {
+            return Err(at(self.path.display(), "nothing has been published yet; `normgate repo publish` comes first"));
+        };
+        if snapshot.signed.expires < clock::in_days(self.now_ms, lifetime::SNAPSHOT / 2) {
+            return self.next_snapshot(&root, snapshot.signed.meta, keys).map(drop);
+        }
+        self.next_timestamp(&root, version_of(&snapshot), &to_json(&snapshot)?, keys)
+    }
+
+    fn next_snapshot(&self, root: &Signed<Root>, meta: HashMap<String, Metafile>, keys: &Keyring) -> Result<u64> {
+        let version = self.snapshot()?.map_or(1, |snapshot| version_of(&snapshot) + 1);
+        let expires = clock::in_days(self.now_ms, lifetime::SNAPSHOT);
+        let mut snapshot = Snapshot::new(SPEC_VERSION.into(), version.try_into().place("snapshot")?, expires);
+        snapshot.meta = meta;
+        let mut snapshot = Signed { signed: snapshot, signatures: Vec::new() };
+        sign_online(&mut snapshot, root, RoleType::Snapshot, keys)?;
+        let bytes = to_json(&snapshot)?;
+        // The timestamp is signed before anything is written: without its key nothing changes.
+        sign_online(&mut self.timestamp_for(version, &bytes)?, root, RoleType::Timestamp, keys)?;
+        write(&self.metadata(&self.file_of("snapshot", version)), &bytes)?;
+        self.next_timestamp(root, version, &bytes, keys)?;
+        Ok(version)
+    }
+
+    fn next_timestamp(&self, root: &Signed<Root>, snapshot: u64, bytes: &[u8], keys: &Keyring) -> Result<()> {
+        let mut timestamp = self.timestamp_for(snapshot, bytes)?;
+        sign_online(&mut timestamp, root, RoleType::Timestamp, keys)?;
+        write(&self.metadata("timestamp.json"), &to_json(&timestamp)?)
+    }
+
+    fn timestamp_for(&self, snapshot: u64, bytes: &[u8]) -> Result<Signed<Timestamp>> {
+        let version = self.timestamp()?.map_or(1, |timestamp| version_of(&timestamp) + 1);
+        let expires = clock::in_days(self.now_ms, lifetime::TIMESTAMP);
+        let mut timestamp = Timestamp::new(SPEC_VERSION.into(), version.try_into().place("timestamp")?, expires);
+        timestamp.meta.insert("snapshot.json".into(), metafile(snapshot, bytes)?);
+        Ok(Signed { signed: timestamp, signatures: Vec::new() })
+    }
+
+    /// What platforms would see if these staged roles were published.
+    fn state(&self, publish: &dyn Fn(&str) -> bool) -> Result<State> {
+        let role = |name: &str| if publish(name) { self.staged(name) } else { self.published(name) };
+        let root = if publish("root") { self.root()? } else { self.published_root()? };
+        let root = root.ok_or_else(|| {
+            at(self.path.display(), "the root is not signed yet; `normgate repo sign` with the root keys comes first")
+        })?;
+        let mut targets = role("targets")?
+            .ok_or_else(|| at(self.path.display(), "the targets role is not signed yet; its key comes first"))?;
+        for outer in targets.signed.delegations.iter_mut().flat_map(|delegations| &mut delegations.roles) {
+            outer.targets = role(&outer.name)?;
+            let inner = outer.targets.iter_mut().filter_map(|signed| signed.signed.delegations.as_mut());
+            for inner in inner.flat_map(|delegations| &mut delegations.roles) {
+                inner.targets = role(&inner.name)?;
+            }
+        }
+        Ok(State { root, targets })
+    }
+
+    /// Holds what platforms would see against the rules by which they read it.
+    fn hold(&self, state: &State) -> Result<()> {
+        let file_of = |role: &str| {
+            let version = match self.role(role) {
+                Ok(Some(signed)) => version_of(&signed),
+                _ => 1,
+            };
+            self.file_of(role, version)
+        };
+        let refuse = |role: &str, why: String| Refusal {
+            repository: "here".into(),
+            authority: super::edit::association_of(role).unwrap_or("here").into(),
+            role: role.into(),
+            file: file_of(role),
+            why,
+        };
+        let charter = charter::read("here", &state.targets.signed, &file_of)?;
+        let enough = |role: &str, by: Option<Signers>, document: &Signed<Targets>| match by {
+            Some(by) if signers(document, &by.keys).len() as u64 >= by.threshold => Ok(()),
+            Some(by) => {
+                let signed = signers(document, &by.keys).len();
+                let way = "its holders sign it with `normgate repo sign`";
+                Err(refuse(role, format!("it has {signed} of {} signatures; {way}", by.threshold)))
+            }
+            None => Err(refuse(role, "nobody delegates to it".into())),
+        };
+        enough("targets", signers_of_root(&state.root.signed, RoleType::Targets), &state.targets)?;
+        for (by, role) in charter::delegations(&state.targets.signed) {
+            let Some(document) = &role.targets else { continue };
+            enough(&role.name, signers_of(by, &role.name), document)?;
+        }
+        for listed in &charter.files {
+            let path = self.target_path(&listed.file.to_string(), &listed.sha256);
+            let bytes = std::fs::read(&path).place(path.display())?;
+            if crate::digest::sha256(&bytes) != listed.sha256 {
+                let why = format!("{} holds other bytes than the role signed; add the file again", path.display());
+                return Err(Refusal { file: listed.file.to_string(), ..refuse(&listed.role, why) }.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn sign_online<T: tough::schema::Role + serde::Serialize>(
+    document: &mut Signed<T>,
+    root: &Signed<Root>,
+    role: RoleType,
+    keys: &Keyring,
+) -> Result<()> {
+    let by = signers_of_root(&root.signed, role).unwrap_or(Signers { keys: Vec::new(), threshold: 1 });
+    keys.sign(document, &by.ids())?;
+    if (document.signatures.len() as u64) < by.threshold.max(one().get()) {
+        return Err(at(format!("role {role}"), "its key is not at hand; give it with --keys"));
+    }
+    Ok(())
+}
+
+/// The line of a file in a snapshot or timestamp.
+fn metafile(version: u64, bytes: &[u8]) -> Result<Metafile> {
+    Ok(Metafile {
+        length: Some(bytes.len() as u64),
+        hashes: Some(Hashes { sha256: Sha256::digest(bytes).to_vec().into(), _extra: HashMap::new() }),
+        version: version.try_into().place("metadata")?,
+        _extra: HashMap::new(),
+    })
+}

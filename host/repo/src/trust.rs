@@ -1,0 +1,136 @@
+//! `[[repositories]]` in normgate.toml: whom a platform believes, and in whose name each may speak.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::error::{Place, Result, at};
+use crate::names;
+
+/// One repository that the platform believes.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// What the platform calls it.
+    pub name: String,
+    /// The trust anchor: a `root.json` that came by another way than the repository itself.
+    pub root: PathBuf,
+    /// Where it lies: a URL that ends in `/`, with `metadata/` and `targets/` below.
+    pub location: Url,
+    /// The authorities in whose name it may speak. Modules of others are left aside, with a notice.
+    pub authorities: Vec<String>,
+    /// The smallest versions that are taken, by role or by id of a module: known when the anchor was handed over, so that a new
+    /// platform cannot be shown an old state.
+    pub minimum: BTreeMap<String, u64>,
+}
+
+/// The same as it stands in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: String,
+    root: PathBuf,
+    location: String,
+    authorities: Vec<String>,
+    #[serde(default)]
+    minimum: BTreeMap<String, u64>,
+}
+
+impl Trust {
+    /// Reads the entries of a configuration. Relative paths start at `base`, the folder of the file.
+    ///
+    /// # Errors
+    /// A sentence with the key that is wrong.
+    pub fn read(entries: &[toml::Table], base: &Path) -> Result<Vec<Self>> {
+        let mut all: Vec<Self> = Vec::new();
+        for (index, table) in entries.iter().enumerate() {
+            let entry: Entry = table.clone().try_into().map_err(|error: toml::de::Error| {
+                at(format!("repositories[{index}]"), error.message().replace('\n', "; "))
+            })?;
+            let place = format!("repositories[{index}] `{}`", entry.name);
+            if !names::is_name(&entry.name) {
+                return Err(at(place, "no name; take lower-case letters, digits and hyphens, a letter first"));
+            }
+            if entry.authorities.is_empty() {
+                return Err(at(place, "it may speak for nobody; list whom under `authorities`"));
+            }
+            for authority in &entry.authorities {
+                if !names::is_name(authority) {
+                    return Err(at(place, format!("`{authority}` is no name of an authority")));
+                }
+            }
+            for other in &all {
+                if other.name == entry.name {
+                    return Err(at(place, "another repository has this name"));
+                }
+                if let Some(both) = other.authorities.iter().find(|name| entry.authorities.contains(name)) {
+                    let why =
+                        format!("`{both}` is already spoken for by `{}`; one authority has one repository", other.name);
+                    return Err(at(place, why));
+                }
+            }
+            all.push(Self {
+                location: location(&entry.location, base).place(&place)?,
+                root: base.join(entry.root),
+                name: entry.name,
+                authorities: entry.authorities,
+                minimum: entry.minimum,
+            });
+        }
+        Ok(all)
+    }
+}
+
+/// A URL of a web server, or of a directory.
+fn location(text: &str, base: &Path) -> std::result::Result<Url, String> {
+    let mut url = if text.starts_with("https://") || text.starts_with("http://") {
+        Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?
+    } else {
+        let path = std::path::absolute(base.join(text)).map_err(|error| format!("{text}: {error}"))?;
+        Url::from_directory_path(&path).map_err(|()| format!("{text}: no path of a directory"))?
+    };
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Trust;
+
+    fn read(text: &str) -> Result<Vec<Trust>, String> {
+        let table: toml::Table = toml::from_str(text).expect("TOML");
+        let entries: Vec<toml::Table> = table["repositories"].clone().try_into().expect("tables");
+        Trust::read(&entries, Path::new("/etc/normgate")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn paths_start_at_the_file_and_urls_end_in_a_slash() {
+        let trust = read(
+            "[[repositories]]\nname = \"a\"\nroot = \"root.json\"\nlocation = \"norms\"\nauthorities = [\"mct\"]\n\
+             [[repositories]]\nname = \"b\"\nroot = \"/r.json\"\nlocation = \"https://norms.example/x\"\nauthorities = [\"club\"]\n\
+             minimum = { timestamp = 4, \"club/night\" = 2 }",
+        )
+        .expect("two repositories");
+        assert_eq!(trust[0].location.as_str(), "file:///etc/normgate/norms/");
+        assert_eq!(trust[0].root, Path::new("/etc/normgate/root.json"));
+        assert_eq!(trust[1].location.as_str(), "https://norms.example/x/");
+        assert_eq!(trust[1].minimum["club/night"], 2);
+    }
+
+    #[test]
+    fn one_authority_has_one_repository() {
+        let entry = |name: &str| {
+            format!("[[repositories]]\nname = \"{name}\"\nroot = \"r\"\nlocation = \"x\"\nauthorities = [\"mct\"]\n")
+        };
+        let error = read(&(entry("a") + &entry("b"))).expect_err("the same authority twice");
+        assert_eq!(error, "repositories[1] `b`: `mct` is already spoken for by `a`; one authority has one repository");
+        let error = read(&(entry("a") + &entry("a"))).expect_err("the same name twice");
+        assert!(error.contains("another repository has this name"), "{error}");
+    }
+}

@@ -1,0 +1,155 @@
+//! Old states, frozen states, and stores that somebody cut short.
+
+use std::fs;
+
+use normgate_repo::now_ms;
+
+use crate::scene::Scene;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// The folder of tough's datastore that the store trusts.
+fn datastore(scene: &Scene) -> std::path::PathBuf {
+    let folder = scene.path("store/repositories/national");
+    let trusted = fs::read_to_string(folder.join("trusted.json")).unwrap();
+    let trusted: serde_json::Value = serde_json::from_str(&trusted).unwrap();
+    folder.join(trusted["datastore"].as_str().unwrap())
+}
+
+/// A platform that has taken release 2, before which an old state of the repository is put.
+fn rolled_back(name: &str) -> Scene {
+    let scene = Scene::taken(name);
+    scene.copy("norms", "old");
+    scene.ship("1.1.0");
+    assert!(scene.sync().switched);
+    assert_eq!(scene.in_force(), [(2, "1.1.0".to_owned())]);
+    scene.copy("old", "norms");
+    scene
+}
+
+#[test]
+fn an_old_state_is_refused() {
+    let scene = rolled_back("rollback");
+    assert_eq!(
+        scene.refused(),
+        "repository national, authority national, role timestamp, file timestamp.json: version 1 is older than 2, which this \
+         store has seen; an old state is being served"
+    );
+}
+
+#[test]
+fn a_datastore_that_was_cut_short_is_no_fresh_start() {
+    let scene = rolled_back("truncated");
+    for file in ["timestamp.json", "snapshot.json", "targets.json"] {
+        fs::write(datastore(&scene).join(file), "").unwrap();
+    }
+    let sentence = scene.refused();
+    assert!(sentence.starts_with("store/repositories/national/tuf-2/"), "{sentence}");
+    assert!(
+        sentence.ends_with(
+            "it cannot be read (EOF while parsing a value at line 1 column 0); restore the store from a backup"
+        ),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn the_version_floor_holds_without_the_datastore() {
+    let scene = rolled_back("floor");
+    for entry in fs::read_dir(datastore(&scene)).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    let sentence = scene.refused();
+    assert!(sentence.contains("which was taken before; an old state is being served"), "{sentence}");
+}
+
+#[test]
+fn a_floor_that_cannot_be_read_is_no_fresh_start() {
+    let scene = rolled_back("floor-cut");
+    fs::write(scene.path("store/repositories/national/trusted.json"), "{").unwrap();
+    let sentence = scene.refused();
+    assert!(sentence.starts_with("store/repositories/national/trusted.json: it cannot be read"), "{sentence}");
+}
+
+#[test]
+fn a_new_platform_is_not_shown_an_old_state_below_its_minimum() {
+    let mut scene = Scene::new("minimum");
+    scene.copy("norms", "old");
+    scene.ship("1.1.0");
+    scene.copy("old", "norms");
+    scene.more = "minimum = { \"film-club/night-films\" = 2 }".into();
+    assert_eq!(
+        scene.refused(),
+        "repository national, authority film-club, role film-club-modules, file film-club/modules/night-films.1.wasm: release 1 is \
+         older than 2, the minimum that came with the trust anchor; an old state is being served"
+    );
+}
+
+#[test]
+fn a_frozen_repository_expires_and_the_last_good_generation_stays() {
+    let scene = Scene::taken("freeze");
+    scene.publisher().at(now_ms() - 2 * DAY_MS).refresh(&scene.all()).unwrap();
+    assert_eq!(
+        scene.refused(),
+        "repository national, authority national, role timestamp, file timestamp.json: it has expired; its publisher must run \
+         `normgate repo refresh`, or an old state is being served"
+    );
+    assert_eq!(scene.in_force(), [(1, "1.0.0".to_owned())]);
+    // Nobody has to ask: what was taken says itself when it expires.
+    let heard = &scene.store().status().unwrap()["national"];
+    let expired = normgate_repo::store::Heard { why: None, ..heard.clone() }.stale(heard.expires_ms);
+    assert!(expired.unwrap().starts_with("what was taken expired on "));
+    // Once it is refreshed, all is well again.
+    scene.publisher().refresh(&scene.all()).unwrap();
+    assert!(scene.sync().refused.is_empty());
+    assert_eq!(scene.store().status().unwrap()["national"].stale_since_ms, None);
+}
+
+#[test]
+fn one_expired_association_stops_its_repository_and_is_named() {
+    let scene = Scene::taken("expired-association");
+    let past = scene.publisher().at(now_ms() - 400 * DAY_MS);
+    past.renew("other-modules").unwrap();
+    scene.publisher().publish(&scene.all()).unwrap();
+    assert_eq!(
+        scene.refused(),
+        "repository national, authority other, role other-modules, file 2.other-modules.json: it has expired; its holders must \
+         renew it"
+    );
+}
+
+#[test]
+fn an_expired_root_is_refused() {
+    let scene = Scene::taken("expired-root");
+    scene.publisher().at(now_ms() - 400 * DAY_MS).renew("root").unwrap();
+    scene.publisher().publish(&scene.all()).unwrap();
+    assert_eq!(
+        scene.refused(),
+        "repository national, authority national, role root, file 2.root.json: it has expired; its holders must renew it"
+    );
+}
+
+#[test]
+fn a_snapshot_that_forgets_a_role_is_refused() {
+    let scene = Scene::taken("forgotten");
+    scene.add("1.1.0");
+    scene.publisher().publish_anyway(&scene.all(), &["other-data"]).unwrap();
+    assert_eq!(
+        scene.refused(),
+        "repository national, authority national, role snapshot, file 2.snapshot.json: it no longer names other-data.json; a \
+         snapshot never forgets a role, not even a withdrawn one"
+    );
+}
+
+#[test]
+fn a_role_that_was_left_out_from_the_start_is_missed() {
+    // A new platform has no history from which it could know; the delegation says that there must be one.
+    let scene = Scene::new("omitted");
+    scene.add("1.1.0");
+    scene.publisher().publish_anyway(&scene.all(), &["film-club-modules"]).unwrap();
+    assert_eq!(
+        scene.refused(),
+        "repository national, authority film-club, role film-club-modules, file film-club-modules.json: it is delegated to, and \
+         its metadata is missing; the repository must publish it, or withdraw the delegation"
+    );
+}
