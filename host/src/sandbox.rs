@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, ComponentExportIndex, Func, InstancePre, Linker, TypedFunc};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits,
     StoreLimitsBuilder, Trap,
@@ -249,11 +249,57 @@ pub fn precompile(component: &[u8]) -> Result<Vec<u8>, String> {
     engine.precompile_component(component).map_err(|error| format!("{error:#}"))
 }
 
+/// The function that judges, on one instance.
+type Evaluate<'c> = TypedFunc<(Call<'c>,), (Answer,)>;
+
 /// A compiled module, ready to be instantiated. Lives as long as a policy set that holds it.
 pub(crate) struct Compiled {
-    pre: PolicyPre<StoreLimits>,
+    pre: InstancePre<StoreLimits>,
+    /// Where the component exports the function that judges.
+    evaluate: ComponentExportIndex,
+    /// Whether that function was found to have the contract's type.
+    checked: AtomicBool,
     #[cfg(feature = "weakened")]
     kept: weakened::Kept,
+}
+
+impl Compiled {
+    fn new(linker: &Linker<StoreLimits>, component: &Component) -> wasmtime::Result<Self> {
+        // The bindings say what the component lacks, if it lacks something.
+        let pre = PolicyPre::new(linker.instantiate_pre(component)?)?.instance_pre().clone();
+        let judging = component.get_export_index(None, "normgate:policy/judging@0.1.0");
+        let evaluate = judging.and_then(|judging| component.get_export_index(Some(&judging), "evaluate"));
+        let evaluate = evaluate.ok_or_else(|| wasmtime::format_err!("it exports no function that judges"))?;
+        Ok(Self {
+            pre,
+            evaluate,
+            checked: AtomicBool::new(false),
+            #[cfg(feature = "weakened")]
+            kept: weakened::Kept::default(),
+        })
+    }
+
+    /// A fresh instance's function.
+    fn instantiate(&self, store: &mut Store<StoreLimits>) -> wasmtime::Result<Func> {
+        let instance = self.pre.instantiate(&mut *store)?;
+        instance
+            .get_func(store, self.evaluate)
+            .ok_or_else(|| wasmtime::format_err!("it exports no function that judges"))
+    }
+
+    /// The same, typed. Comparing types takes longer than a rule over ten rows, and they are the component's, not the instance's: they
+    /// are compared until they were found equal.
+    #[allow(unsafe_code, reason = "a type that was compared once is not compared at every call")]
+    fn typed<'c>(&self, store: &Store<StoreLimits>, function: Func) -> wasmtime::Result<Evaluate<'c>> {
+        if self.checked.load(Ordering::Relaxed) {
+            // SAFETY: the function is the same export of the same component as the one that passed the comparison below, and a
+            // component's exports have one type.
+            return Ok(unsafe { TypedFunc::new_unchecked(function) });
+        }
+        let typed = function.typed(store)?;
+        self.checked.store(true, Ordering::Relaxed);
+        Ok(typed)
+    }
 }
 
 impl Sandbox {
@@ -315,12 +361,7 @@ impl Sandbox {
             }
             _ => return Err(LoadError::NotCompiled { place: place() }),
         };
-        let pre = self.linker.instantiate_pre(&component).and_then(PolicyPre::new).map_err(fail)?;
-        let compiled = Arc::new(Compiled {
-            pre,
-            #[cfg(feature = "weakened")]
-            kept: weakened::Kept::default(),
-        });
+        let compiled = Arc::new(Compiled::new(&self.linker, &component).map_err(fail)?);
         let mut known = known();
         known.retain(|_, compiled| compiled.strong_count() > 0);
         known.insert(module.digest, Arc::downgrade(&compiled));
@@ -332,9 +373,10 @@ impl Sandbox {
         let begin = Instant::now();
         let mut store = self.store(allowance);
         store.set_fuel(allowance.fuel).ok()?;
-        let policy = compiled.pre.instantiate(&mut store).ok()?;
+        let function = compiled.instantiate(&mut store).ok()?;
+        let function = compiled.typed(&store, function).ok()?;
         let made = Instant::now();
-        let answer = policy.normgate_policy_judging().call_evaluate(&mut store, call).ok()?;
+        let answer = function.call(&mut store, (call,)).ok()?;
         let answered = Instant::now();
         drop(store);
         let dropped = Instant::now();
@@ -369,7 +411,8 @@ impl Sandbox {
         // The instance dies with the store, whatever happened.
         let mut store = self.store(allowance);
         fuelled(&mut store, allowance.fuel, |store| {
-            compiled.pre.instantiate(&mut *store)?.normgate_policy_judging().call_evaluate(store, call)
+            let function = compiled.instantiate(store)?;
+            Ok(compiled.typed(store, function)?.call(store, (call,))?.0)
         })
     }
 }

@@ -4,10 +4,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use normgate_contract::REQUEST_ROW;
+use wasmtime::component::Func;
 use wasmtime::{Store, StoreLimits};
 
 use super::{Allowance, Answer, Call, Compiled, FailureKind, Sandbox, fuelled};
-use crate::bindings::Policy;
 
 #[deprecated = "this build of normgate is WEAKENED: it protects nobody, and is for `make hostile WEAK=1` alone"]
 const WEAKENED: () = ();
@@ -16,7 +16,7 @@ const _: () = WEAKENED;
 
 /// The instance that a module's last call left.
 #[derive(Default)]
-pub(super) struct Kept(Mutex<Option<(Store<StoreLimits>, Policy)>>);
+pub(super) struct Kept(Mutex<Option<(Store<StoreLimits>, Func)>>);
 
 impl Sandbox {
     /// Asks a module on the instance that its last call left, if it left one that still works.
@@ -28,21 +28,21 @@ impl Sandbox {
     ) -> (Result<Answer, (FailureKind, String)>, u64) {
         let kept = || compiled.kept.0.lock().unwrap_or_else(PoisonError::into_inner);
         let last = kept().take();
-        let (mut store, policy) = last.map_or_else(|| (self.store(allowance), None), |(store, it)| (store, Some(it)));
+        let (mut store, function) = last.map_or_else(|| (self.store(allowance), None), |(store, it)| (store, Some(it)));
         *store.data_mut() = StoreLimits::default();
         store.set_epoch_deadline(self.limits.deadline_ticks);
         // Whoever comes first may use up the work of everybody.
         let fuel = self.limits.budget;
         let (answer, used) = fuelled(&mut store, fuel, |store| {
-            let policy = match policy {
-                Some(policy) => policy,
-                None => compiled.pre.instantiate(&mut *store)?,
+            let function = match function {
+                Some(function) => function,
+                None => compiled.instantiate(store)?,
             };
-            let answer = policy.normgate_policy_judging().call_evaluate(store, call)?;
-            Ok((policy, answer))
+            let (answer,) = compiled.typed(store, function)?.call(store, (call,))?;
+            Ok((function, answer))
         });
-        let answer = answer.map(|(policy, answer)| {
-            *kept() = Some((store, policy));
+        let answer = answer.map(|(function, answer)| {
+            *kept() = Some((store, function));
             answer
         });
         (answer, used)
