@@ -13,7 +13,7 @@ WEAK ?=
 PEERS ?= 1
 BENCH_TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 
-.PHONY: help demo test lint bench instructions hostile trial docs package target
+.PHONY: help demo story test lint bench instructions hostile trial docs package target
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -21,6 +21,9 @@ help: ## List the commands
 demo: target ## Judge the scenes that the project carries, for a person to read
 	@cargo build --quiet --locked --workspace --bin normgate
 	@$(or $(CARGO_TARGET_DIR),target)/debug/normgate demo
+
+story: target ## Tell a rule's way from its author to a platform under load, and back, by what happens
+	cargo test --quiet --locked --workspace --test story -- --nocapture
 
 test: target ## Run every test
 	cargo test --locked --workspace
@@ -34,7 +37,9 @@ lint: target ## Check formatting, lints and documentation
 bench: target ## Measure what the sandbox costs, against native code and other engines (PEERS=0: without these)
 	cargo bench --locked -p normgate-tests --bench judging
 ifneq ($(PEERS),0)
-	cargo run --locked --profile bench --manifest-path tests/peers/Cargo.toml --target-dir $(BENCH_TARGET)
+	cargo build --locked --release --target $(TARGET) --manifest-path tests/peers/plugin/Cargo.toml --target-dir $(BENCH_TARGET)
+	cargo run --locked --profile bench --manifest-path tests/peers/Cargo.toml --target-dir $(BENCH_TARGET) -- \
+		$(BENCH_TARGET)/$(TARGET)/release/normgate_peers_plugin.wasm
 endif
 
 instructions: target ## Count instructions of a fixed workload and compare them with the recorded ones

@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use normgate_contract::{Block, Vocabulary};
 use serde::Serialize;
 
-use crate::generation::Generation;
 use crate::order;
 use crate::outcome::{Outcome, ShadowItem, Target};
 use crate::policy_set::{PolicySet, RuleRef};
@@ -201,8 +200,7 @@ pub struct ShadowChange {
 }
 
 impl ShadowDiff {
-    pub(crate) fn of(generation: &Generation) -> Self {
-        let (set, diff) = (&generation.set, &generation.diff);
+    pub(crate) fn of(set: &PolicySet, diff: &Diff, generation: Option<&str>) -> Self {
         let mut changes = Vec::new();
         for index in 0..=diff.surfaces.len() {
             let mut push = |rule: Option<RuleRef>, counts: &[Counts]| {
@@ -231,8 +229,7 @@ impl ShadowDiff {
                 }
             }
         }
-        let (policy_set, label) = (set.digest().to_owned(), generation.label().map(str::to_owned));
-        Self { policy_set, generation: label, changes }
+        Self { policy_set: set.digest().to_owned(), generation: generation.map(str::to_owned), changes }
     }
 }
 
