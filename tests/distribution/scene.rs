@@ -31,14 +31,19 @@ pub(crate) fn club(version: &str) -> Vec<u8> {
 
 /// A module that demotes the first row, under this id.
 pub(crate) fn made(id: &str, prefix: &str, version: &str) -> Vec<u8> {
+    made_with(id, prefix, version, &serde_json::json!({"demote": "computed"}), 300_000)
+}
+
+/// A module that does this to the first row.
+pub(crate) fn made_with(id: &str, prefix: &str, version: &str, effect: &Value, value: i64) -> Vec<u8> {
     let mut manifest: Value = serde_json::from_str(MANIFEST).unwrap();
     manifest["id"] = id.into();
     manifest["module"] = prefix.into();
     manifest["version"] = version.into();
     manifest["law"] = "other".into();
     manifest["rules"][0]["id"] = format!("{prefix}.rule").into();
-    manifest["rules"][0]["effects"] = serde_json::json!([{"demote": "computed"}]);
-    with_manifest(module("", 0, 0, 300_000), &manifest.to_string())
+    manifest["rules"][0]["effects"] = serde_json::json!([effect]);
+    with_manifest(module("", 0, 0, value), &manifest.to_string())
 }
 
 impl Scene {

@@ -185,6 +185,24 @@ fn an_oversized_file_in_a_directory_is_not_read() {
     );
 }
 
+#[test]
+fn many_files_are_bounded_together() {
+    let mut scene = Scene::taken("altogether");
+    scene.ship("1.1.0");
+    scene.bounds.altogether = 3_000;
+    let sentence = scene.refused();
+    assert!(sentence.ends_with("with it, the metadata is larger than 3000 bytes"), "{sentence}");
+    let bundle = vec![0; 40_000];
+    scene.publisher().add_data("film-club/words", "1", &bundle, &Default::default()).unwrap();
+    scene.publisher().publish(&scene.all()).unwrap();
+    scene.bounds.altogether = 41_000;
+    assert_eq!(
+        scene.refused(),
+        "repository national, authority film-club, role film-club-data, file film-club/data/words.1.data: with it, what is \
+         to be taken is larger than 41000 bytes"
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_out_of_the_directory_is_not_followed() {

@@ -103,7 +103,10 @@ impl Source {
         let mut builder = Gate::builder().policies(modules).config(config).compiler(compile::in_child);
         // What a store holds has only what is granted to its authority.
         builder = match generation {
-            Some(generation) => builder.last_good(generation.last_good()),
+            Some(generation) => {
+                let label = format!("generation {}", generation.number);
+                builder.last_good(generation.last_good()).urgent(generation.urgent()).label(&label)
+            }
             None => builder.trusting(),
         };
         if let Some(day) = self.as_of {

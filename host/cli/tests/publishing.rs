@@ -34,6 +34,14 @@ fn steps(page: &str) -> Vec<Step> {
     steps
 }
 
+/// The commands of the page's table of what one does some days.
+fn table(page: &str) -> Vec<String> {
+    let rows = page.lines().filter(|line| line.starts_with("| a"));
+    let last = rows.filter_map(|row| row.trim_end_matches(" |").rsplit('|').next());
+    let commands = last.map(|cell| cell.trim().trim_matches('`').to_owned());
+    commands.filter(|command| command.starts_with("normgate repo")).collect()
+}
+
 /// Whether a text has these parts, in this order.
 fn has(text: &str, pattern: &str) -> bool {
     let mut rest = text;
@@ -64,6 +72,19 @@ fn a_newcomer_gets_from_keys_to_a_platform_by_the_page() {
     let path = std::env::join_paths(
         [program.to_owned()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     );
+    let run = |command: &str| {
+        let output = Command::new("sh")
+            .args(["-c", command])
+            .current_dir(&folder)
+            .env("PATH", path.as_ref().unwrap())
+            .env("XDG_CACHE_HOME", folder.join("cache"))
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "$ {command}\n{out}{err}");
+        (out, err)
+    };
     let page = include_str!("../../../docs/publishing.md");
     let steps = steps(page);
     assert!(steps.len() > 10, "the page lost its steps");
@@ -71,17 +92,20 @@ fn a_newcomer_gets_from_keys_to_a_platform_by_the_page() {
         match step {
             Step::File(name, text) => std::fs::write(folder.join(name), text).unwrap(),
             Step::Run(command, seen) => {
-                let output = Command::new("sh")
-                    .args(["-c", &command])
-                    .current_dir(&folder)
-                    .env("PATH", path.as_ref().unwrap())
-                    .env("XDG_CACHE_HOME", folder.join("cache"))
-                    .output()
-                    .unwrap();
-                let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-                assert!(output.status.success(), "$ {command}\n{out}{err}");
+                let (out, err) = run(&command);
                 assert!(has(&out, &seen.join("\n")), "$ {command}\nshown: {}\nis: {out}{err}", seen.join("\n"));
             }
         }
     }
+    std::fs::write(folder.join("words.bin"), "opaque").unwrap();
+    run("normgate key generate new.pem");
+    let commands = table(page);
+    assert_eq!(commands.len(), 5, "the page's table lost a command: {commands:?}");
+    for command in commands {
+        run(&command);
+        run("normgate repo publish norms --keys keys --keys film-club.pem --keys new.pem");
+    }
+    // The last command ended it all.
+    let (_, said) = run("normgate sync -c normgate.toml --store store");
+    assert!(said.contains("film-club/night-films 1.0.0 is dropped"), "{said}");
 }

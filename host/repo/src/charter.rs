@@ -200,12 +200,16 @@ impl Reader<'_> {
                 _ => Release::read(&target.custom)
                     .map_err(|why| refuse(format!("what is said of it cannot be read: {why}")))?,
             };
+            let sha256 = crate::digest::hex(&target.hashes.sha256);
+            if sha256.len() != 64 {
+                return Err(refuse("its digest is no SHA-256".into()));
+            }
             charter.files.push(Listed {
                 association: association.name.clone(),
                 role: role.name.clone(),
                 file,
                 length: target.length,
-                sha256: crate::digest::hex(&target.hashes.sha256),
+                sha256,
                 release,
             });
         }

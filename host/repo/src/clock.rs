@@ -39,5 +39,5 @@ pub fn today() -> Option<Day> {
 
 /// The instant so many days from now, to the second.
 pub(crate) fn in_days(now_ms: i64, days: i64) -> Timestamp {
-    Timestamp::from_second((now_ms + days * DAY_MS) / 1_000).unwrap_or(Timestamp::UNIX_EPOCH)
+    Timestamp::from_second(now_ms.saturating_add(days * DAY_MS) / 1_000).unwrap_or(Timestamp::UNIX_EPOCH)
 }

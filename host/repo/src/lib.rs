@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! Publishing: [`keys`] → [`publisher`] (a directory: staged, signed, published).
-//! Taking: [`trust`] (whom a platform believes) → `transport` (bounded) → `client` (TUF, and what it leaves open) →
+//! Taking: [`Trust`] (whom a platform believes) → `transport` (bounded) → `client` (TUF, and what it leaves open) →
 //! [`sync`](sync()) (tried, then switched) → [`store`] (generations) → [`reload`].
 //! Both sides hold a repository against the same shape (`charter`) and the same [`names`].
 //!

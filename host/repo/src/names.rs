@@ -4,6 +4,8 @@ use std::fmt;
 
 /// Names that TUF keeps for its own roles.
 const RESERVED: [&str; 5] = ["root", "targets", "snapshot", "timestamp", "mirrors"];
+/// The highest release number: nobody ships a billion, and no sum of it overflows.
+const MAX_RELEASE: u64 = 1_000_000_000;
 const MODULES: &str = "-modules";
 const DATA: &str = "-data";
 
@@ -119,7 +121,7 @@ impl FileName {
         let file = Self {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
-            release: release.parse().ok().filter(|release| *release > 0)?,
+            release: release.parse().ok().filter(|release| (1..=MAX_RELEASE).contains(release))?,
             kind,
         };
         (is_name(namespace) && is_name(name) && file.to_string() == text).then_some(file)
@@ -171,6 +173,7 @@ mod tests {
             "/film-club/modules/x.1.wasm",
             "film-club/modules/x.01.wasm",
             "film-club/modules/x.0.wasm",
+            "film-club/modules/x.18446744073709551615.wasm",
             "film-club/modules/x.wasm",
             "film-club/modules/a/x.1.wasm",
             "film-club/modules/x.1.data",

@@ -82,6 +82,12 @@ impl Generation {
         self.in_force(day).into_iter().filter_map(|entry| self.loaded.get(&entry.digest).cloned()).collect()
     }
 
+    /// Ids of the policies in force today whose authority asks for no trial, for [`normgate::GateBuilder::urgent`].
+    pub fn urgent(&self) -> Vec<String> {
+        let in_force = day_at(now_ms()).map(|today| self.in_force(today)).unwrap_or_default();
+        in_force.into_iter().filter(|entry| entry.says.urgent).map(|entry| entry.id.clone()).collect()
+    }
+
     pub(crate) fn module(&self, entry: &Entry) -> Option<&Module> {
         self.loaded.get(&entry.digest)
     }
@@ -286,7 +292,7 @@ impl Store {
             }
             let number =
                 trusted.datastore.as_deref().and_then(|name| name.strip_prefix("tuf-")?.parse().ok()).unwrap_or(0u64);
-            let next = format!("tuf-{}", number + 1);
+            let next = format!("tuf-{}", number.saturating_add(1));
             self.dir.create_dir(format!("{folder}/{next}"))?;
             if let Some(from) = &trusted.datastore {
                 for entry in self.dir.read_dir(format!("{folder}/{from}"))? {

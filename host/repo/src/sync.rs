@@ -82,7 +82,8 @@ pub fn sync(store: &Store, repositories: &[Trust], checks: &Checks) -> Result<Sy
         Ok(before) => (before, None),
         Err(error) => (None, Some(error.to_string())),
     };
-    let mut status = store.status()?;
+    // What was heard is told to people and decides nothing, so that a file of it that cannot be read is written anew.
+    let mut status = store.status().unwrap_or_default();
     status.retain(|name, _| repositories.iter().any(|trust| trust.name == *name));
     let mut parts: BTreeMap<&str, Part> =
         repositories.iter().map(|trust| (trust.name.as_str(), part_of(before.as_ref(), &trust.name))).collect();
@@ -91,7 +92,7 @@ pub fn sync(store: &Store, repositories: &[Trust], checks: &Checks) -> Result<Sy
         generation: before.as_ref().map(|g| g.number),
         switched: false,
         refused: Vec::new(),
-        notices: damaged.into_iter().collect(),
+        notices: damaged.iter().cloned().collect(),
     };
     for trust in repositories {
         let heard = status.entry(trust.name.clone()).or_default();
@@ -116,9 +117,11 @@ pub fn sync(store: &Store, repositories: &[Trust], checks: &Checks) -> Result<Sy
             }
         }
     }
-    let next = next_generation(store, before.as_ref(), &parts)?;
+    let next = next_generation(store, before.as_ref(), &parts, checks)?;
     let new = before.as_ref().is_none_or(|old| (&old.modules, &old.data) != (&next.modules, &next.data));
-    if new && (before.is_some() || !trusted.is_empty()) {
+    // What was lost of a damaged store comes back whole, or what is left of it stays.
+    let whole = if damaged.is_some() { synced.refused.is_empty() } else { before.is_some() || !trusted.is_empty() };
+    if new && whole {
         synced.notices.extend(dropped(before.as_ref(), &next, repositories, &status));
         for part in parts.values() {
             for bytes in part.loaded.values().map(|module| &module.bytes[..]) {
@@ -133,7 +136,9 @@ pub fn sync(store: &Store, repositories: &[Trust], checks: &Checks) -> Result<Sy
         store.switch(next.number)?;
         synced.generation = Some(next.number);
         synced.switched = true;
-        store.clean()?;
+        if let Err(error) = store.clean() {
+            synced.notices.push(error.to_string());
+        }
     } else {
         raise(store, &trusted)?;
     }
@@ -164,8 +169,14 @@ async fn take(store: &Store, trust: &Trust, checks: &Checks, known: &Part) -> Re
     let verified = client::load(trust, &path, &trusted.floor, checks.bounds).await?;
     let notices = unheard(trust, &verified);
     let mut part = Part::default();
+    let mut size = 0u64;
     for listed in needed(trust, &verified.charter.files, today) {
+        size = size.saturating_add(listed.length);
         let entry = Entry::of(listed, &trust.name);
+        if size > checks.bounds.altogether {
+            let why = format!("with it, what is to be taken is larger than {} bytes", checks.bounds.altogether);
+            return Err(refuse(&entry, why));
+        }
         if listed.file.kind == Kind::Data {
             if store.object("data", &entry.digest)?.is_none() {
                 part.bundles.push(verified.fetch(listed).await?);
@@ -312,7 +323,12 @@ fn together<'a>(trust: &Trust, parts: impl Iterator<Item = &'a Part>, checks: &C
     Ok(())
 }
 
-fn next_generation(store: &Store, before: Option<&Generation>, parts: &BTreeMap<&str, Part>) -> Result<Generation> {
+fn next_generation(
+    store: &Store,
+    before: Option<&Generation>,
+    parts: &BTreeMap<&str, Part>,
+    checks: &Checks,
+) -> Result<Generation> {
     let mut next = Generation::default();
     (next.number, next.created_ms) = (store.highest()? + 1, now_ms());
     for part in parts.values() {
@@ -325,7 +341,9 @@ fn next_generation(store: &Store, before: Option<&Generation>, parts: &BTreeMap<
         for entry in next.in_force(today).into_iter().cloned().collect::<Vec<_>>() {
             let replaced = old.iter().find(|old| old.id == entry.id && old.digest != entry.digest).copied();
             let still = before.previous.iter().find(|old| old.id == entry.id && old.digest != entry.digest);
-            if let Some(previous) = replaced.or(still) {
+            // Only what may still do what it does: otherwise the gate would not open for the sake of an old version.
+            let opens = |old: &&Entry| before.module(old).is_some_and(|module| open([module.clone()], checks).is_ok());
+            if let Some(previous) = replaced.or(still).filter(opens) {
                 next.previous.push(previous.clone());
             }
         }

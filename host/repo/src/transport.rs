@@ -25,6 +25,8 @@ pub struct Bounds {
     pub data: u64,
     /// Bytes of one file of cases.
     pub cases: u64,
+    /// Bytes of all metadata of one repository, and of all files that are taken of it.
+    pub altogether: u64,
     /// How long one file may take.
     pub request: Duration,
     /// How long one repository may take altogether.
@@ -37,6 +39,7 @@ impl Default for Bounds {
             metadata: 4 << 20,
             data: 64 << 20,
             cases: 4 << 20,
+            altogether: 256 << 20,
             request: Duration::from_secs(30),
             total: Duration::from_secs(300),
         }
@@ -109,7 +112,13 @@ impl Watched {
             }
         };
         if file.starts_with("metadata/") {
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).metadata.insert(file.to_owned(), bytes.clone());
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.metadata.insert(file.to_owned(), bytes.clone());
+            let all: u64 = seen.metadata.values().map(|bytes| bytes.len() as u64).sum();
+            if all > self.bounds.altogether {
+                let why = format!("with it, the metadata is larger than {} bytes", self.bounds.altogether);
+                return Err(TransportError::new_with_cause(TransportErrorKind::Other, url, why));
+            }
         }
         Ok(bytes.into())
     }

@@ -13,7 +13,7 @@ use tough::schema::{
     DelegatedRole, Delegations, Hashes, PathPattern, PathSet, RoleKeys, RoleType, Root, Signed, Target, Targets,
 };
 
-use super::{Publisher, SPEC_VERSION, one, write};
+use super::{Publisher, SPEC_VERSION, after, one, version_of, write};
 use crate::charter::{Charter, delegated};
 use crate::clock::{self, day_at, lifetime};
 use crate::digest::{hex, sha256};
@@ -298,8 +298,7 @@ impl Publisher {
     fn draft_root(&self) -> Result<Signed<Root>> {
         let published = self.published_root()?;
         let mut root = self.known_root()?;
-        let version = published.map_or(1, |signed| signed.signed.version.get() + 1);
-        root.signed.version = version.try_into().place("root")?;
+        root.signed.version = after(published.as_ref().map(version_of))?;
         root.signed.expires = clock::in_days(self.now_ms, lifetime::ROOT);
         root.signatures.clear();
         Ok(root)
@@ -328,16 +327,16 @@ impl Publisher {
     /// The name that the next release of this has.
     fn next(&self, namespace: &str, name: &str, kind: Kind) -> Result<FileName> {
         let file = FileName { namespace: namespace.into(), name: name.into(), release: 1, kind };
-        if FileName::parse(&file.to_string()).is_none() {
-            return Err(at(
-                file.id(),
-                "no name that a repository can carry; take lower-case letters, digits and hyphens",
-            ));
-        }
         let charter = self.charter()?;
         let known = charter.files.iter().filter(|listed| listed.file.id() == file.id() && listed.file.kind == kind);
         let release = known.map(|listed| listed.file.release).max().unwrap_or(0) + 1;
-        Ok(FileName { release, ..file })
+        let file = FileName { release, ..file };
+        match FileName::parse(&file.to_string()) {
+            Some(file) => Ok(file),
+            None => {
+                Err(at(file.id(), "no name that a repository can carry; take lower-case letters, digits and hyphens"))
+            }
+        }
     }
 
     fn add_files(&self, file: &FileName, release: &Release, contents: &[(&FileName, &[u8])]) -> Result<()> {

@@ -15,6 +15,7 @@ mod view;
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 pub use edit::Addition;
@@ -194,13 +195,13 @@ impl Publisher {
     /// What a role will say: what is staged, or a next version of what is published. Signatures of what it said are gone.
     fn draft(&self, role: &str, life_days: i64) -> Result<Signed<Targets>> {
         let (staged, published) = (self.staged(role)?, self.published(role)?);
-        let version = published.as_ref().map_or(1, |signed| signed.signed.version.get() + 1);
+        let version = after(published.as_ref().map(version_of))?;
         let expires = clock::in_days(self.now_ms, life_days);
         let mut targets = match staged.or(published) {
             Some(signed) => signed.signed,
             None => Targets { delegations: None, ..Targets::new(SPEC_VERSION.into(), one(), expires) },
         };
-        targets.version = version.try_into().place(role)?;
+        targets.version = version;
         targets.expires = expires;
         Ok(Signed { signed: targets, signatures: Vec::new() })
     }
@@ -215,8 +216,8 @@ impl Publisher {
     }
 }
 
-pub(crate) fn one() -> std::num::NonZeroU64 {
-    std::num::NonZeroU64::MIN
+pub(crate) fn one() -> NonZeroU64 {
+    NonZeroU64::MIN
 }
 
 pub(crate) fn signers_of_root(root: &Root, role: RoleType) -> Option<Signers> {
@@ -263,6 +264,14 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         fs::rename(&part, path)
     };
     whole().inspect_err(|_| drop(fs::remove_file(&part))).place(path.display())
+}
+
+/// The version that follows; 1 after none.
+pub(crate) fn after(version: Option<u64>) -> Result<NonZeroU64> {
+    let next = version.unwrap_or(0).checked_add(1).and_then(NonZeroU64::new);
+    next.ok_or_else(|| {
+        at("metadata", "its version is the highest that there is; somebody forged it, so begin the role anew")
+    })
 }
 
 /// A version of a role, whatever its kind.

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use sha2::{Digest, Sha256};
 use tough::schema::{Hashes, Metafile, RoleType, Root, Signed, Snapshot, Targets, Timestamp};
 
-use super::{Publisher, SPEC_VERSION, Signers, one, read, signers_of, signers_of_root, to_json, version_of, write};
+use super::{
+    Publisher, SPEC_VERSION, Signers, after, one, read, signers_of, signers_of_root, to_json, version_of, write,
+};
 use crate::charter;
 use crate::clock::{self, lifetime};
 use crate::error::{Place, Refusal, Result, at};
@@ -162,13 +164,13 @@ impl Publisher {
     }
 
     fn next_snapshot(&self, root: &Signed<Root>, meta: HashMap<String, Metafile>, keys: &Keyring) -> Result<u64> {
-        let version = self.snapshot()?.map_or(1, |snapshot| version_of(&snapshot) + 1);
+        let version = after(self.snapshot()?.as_ref().map(version_of))?;
         let expires = clock::in_days(self.now_ms, lifetime::SNAPSHOT);
-        let mut snapshot = Snapshot::new(SPEC_VERSION.into(), version.try_into().place("snapshot")?, expires);
+        let mut snapshot = Snapshot::new(SPEC_VERSION.into(), version, expires);
         snapshot.meta = meta;
         let mut snapshot = Signed { signed: snapshot, signatures: Vec::new() };
         sign_online(&mut snapshot, root, RoleType::Snapshot, keys)?;
-        let bytes = to_json(&snapshot)?;
+        let (bytes, version) = (to_json(&snapshot)?, version.get());
         // The timestamp is signed before anything is written: without its key nothing changes.
         sign_online(&mut self.timestamp_for(version, &bytes)?, root, RoleType::Timestamp, keys)?;
         write(&self.metadata(&self.file_of("snapshot", version)), &bytes)?;
@@ -183,9 +185,9 @@ impl Publisher {
     }
 
     fn timestamp_for(&self, snapshot: u64, bytes: &[u8]) -> Result<Signed<Timestamp>> {
-        let version = self.timestamp()?.map_or(1, |timestamp| version_of(&timestamp) + 1);
+        let version = after(self.timestamp()?.as_ref().map(version_of))?;
         let expires = clock::in_days(self.now_ms, lifetime::TIMESTAMP);
-        let mut timestamp = Timestamp::new(SPEC_VERSION.into(), version.try_into().place("timestamp")?, expires);
+        let mut timestamp = Timestamp::new(SPEC_VERSION.into(), version, expires);
         timestamp.meta.insert("snapshot.json".into(), metafile(snapshot, bytes)?);
         Ok(Signed { signed: timestamp, signatures: Vec::new() })
     }

@@ -174,7 +174,7 @@ impl Publisher {
         let mut facts = BTreeSet::new();
         for (by, role) in delegations(&state.targets) {
             let Some(signers) = signers_of(by, &role.name) else { continue };
-            let keys: Vec<String> = signers.keys.iter().map(|(id, _)| hex(id)[..12].to_owned()).collect();
+            let keys: Vec<String> = signers.keys.iter().map(|(id, _)| short(&hex(id)).to_owned()).collect();
             let patterns = patterns_of(role).join(" ");
             facts.insert(format!("role {}: {patterns}, {} of [{}]", role.name, signers.threshold, keys.join(" ")));
         }
@@ -185,7 +185,7 @@ impl Publisher {
                 "file {}: {}{from}{until}, sha256 {}",
                 listed.file,
                 listed.release.version,
-                &listed.sha256[..12]
+                short(&listed.sha256)
             ));
         }
         Ok(facts)
@@ -222,6 +222,11 @@ impl Publisher {
             None => self.signers(role),
         }
     }
+}
+
+/// As much of a digest as people compare.
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
 }
 
 fn patterns_of(role: &tough::schema::DelegatedRole) -> Vec<String> {
