@@ -16,6 +16,7 @@ use crate::overrides::now_ms;
 use crate::plan::Plan;
 use crate::policy_set::{Loaded, PolicySet, Resolved};
 use crate::provider::Facts;
+use crate::record::Origin;
 use crate::sandbox::{Allocation, Compiler, Limits, Sandbox};
 use crate::stats::Health;
 
@@ -167,7 +168,8 @@ impl GateBuilder {
             .map(|(index, module)| (index as u16, Arc::clone(&module.manifest)))
             .collect();
         let mut notices = Vec::new();
-        let mut load = |module: Module| self.load(module, &sandbox, &vocabulary, &norms, &mut notices);
+        let now = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let mut load = |module: Module| self.load(module, &sandbox, &vocabulary, &norms, now, &mut notices);
         let policies = modules.into_iter().map(&mut load).collect::<Result<Vec<_>, _>>()?;
         let stand_ins = last_good.into_iter().map(&mut load).collect::<Result<Vec<_>, _>>()?;
         let mut semantics = sandbox.semantics();
@@ -175,7 +177,8 @@ impl GateBuilder {
             semantics.push_str(&format!(" provider={}", facts.digest()));
         }
         let observed_until = self.config.observed_until()?;
-        let set = PolicySet::new(policies, stand_ins, observed_until, &vocabulary, &semantics)?;
+        let origin = Origin { semantics, config: self.config.to_toml()?, resolved_ms: now };
+        let set = PolicySet::new(policies, stand_ins, observed_until, &vocabulary, origin)?;
         let health = Health::of(&set, self.config.breaker);
         Ok(Generation {
             label: self.label.clone(),
@@ -197,12 +200,12 @@ impl GateBuilder {
         sandbox: &Sandbox,
         vocabulary: &Vocabulary,
         norms: &[(u16, Arc<Manifest>)],
+        now: i64,
         notices: &mut Vec<Notice>,
     ) -> Result<Loaded, BuildError> {
         let manifest = Arc::clone(&module.manifest);
         let granted = self.config.granted_to(&module, self.trusting)?;
         let compiled = sandbox.compile(&module, self.artifacts.as_ref(), self.compiler.as_deref(), self.trusting)?;
-        let now = self.as_of.map_or_else(now_ms, Day::start_ms);
         let (base, ignored) = self.config.parameters_of(&manifest, now)?;
         notices.extend(ignored.into_iter().map(|(regulator, looser)| notices::ignored_overlay(&regulator, &looser)));
         // What each sector norm says of this module's parameters: tighter values, by parameter, and looser ones.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use normgate_contract::{Day, Vocabulary};
 
+use crate::batch::Reader;
 use crate::config::BreakerConfig;
 use crate::outcome::Notice;
 use crate::policy_set::PolicySet;
@@ -38,6 +39,11 @@ impl Generation {
     /// Its name, if it was given one ([`crate::GateBuilder::label`]).
     pub fn label(&self) -> Option<&str> {
         self.label.as_deref()
+    }
+
+    /// A reader of requests that knows the columns which its norms define themselves.
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.vocabulary))
     }
 
     /// The policy set that judges in it.
