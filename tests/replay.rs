@@ -18,7 +18,7 @@ fn requests() -> Vec<Batch> {
     let cases = texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
     let cases =
         cases.filter_map(|line| serde_json::from_str::<Value>(&line).ok()?.get("request").map(Value::to_string));
-    let generated = (0..200).map(|seed| generated_request(seed, 12));
+    let generated = (0..40).map(|seed| generated_request(seed, 12));
     cases.chain(generated).filter_map(|line| Batch::from_json(line.as_bytes()).ok()).collect()
 }
 
@@ -80,7 +80,7 @@ fn columns_that_nobody_reads_change_nothing() {
             assert_eq!(again.to_json_of(&id, Detail::default()), outcome.to_json(Detail::default()));
             assert_eq!(again.circumstances, outcome.circumstances);
         }
-        assert!(less > 100, "the requests have columns that nobody reads");
+        assert!(less >= 40, "generated requests have columns that nobody reads");
     }
 }
 
@@ -90,11 +90,12 @@ fn what_disturbed_a_list_disturbs_it_again() {
         "spin.wasm",
         &module("(loop (br 0))", 0, 1, 300_000),
         normgate::contract::Vocabulary::shipped(),
-    );
+    )
+    .unwrap();
     let build = || {
         let config =
             Config::parse("[breaker]\nfailures = 1\nbackoff_ms = 60000\n[on_failure]\nhostile = \"hold\"\n").unwrap();
-        Gate::builder().policies([spin.clone().unwrap()]).config(config).trusting()
+        Gate::builder().policies([spin.clone()]).config(config).trusting()
     };
     let (gate, elsewhere) = (build().build().unwrap(), build().generation().unwrap());
     let request = br#"{"ctx":{"now_ms":1793532600000,"local_min":600},"candidates":[{"id":"a"}]}"#;

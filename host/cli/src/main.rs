@@ -12,10 +12,12 @@ mod demo;
 mod eval;
 mod explain;
 mod inspect;
+mod ledger;
 mod new;
 mod r#override;
 mod project;
 mod readiness;
+mod replay;
 mod requests;
 mod source;
 mod test;
@@ -58,6 +60,11 @@ enum Command {
     Check(check::Args),
     /// Break-glass: put one module into shadow for a while, on the record
     Override(r#override::Args),
+    /// Check, search, prove and purge what a gate recorded
+    #[command(subcommand)]
+    Ledger(ledger::Command),
+    /// Judge recorded lists again, and show what comes out otherwise
+    Replay(replay::Args),
     /// Judge the scenes that this program carries, for a person to read
     Demo(demo::Args),
     /// Compile a module from standard input to standard output; what `eval -p` runs in a child process
@@ -89,6 +96,8 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Override(args) => r#override::run(&args),
+        Command::Ledger(command) => ledger::run(&command),
+        Command::Replay(args) => replay::run(&args),
         Command::CompileModule => compile::run(),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {
