@@ -1,5 +1,6 @@
 //! Judging recorded lists again, with the modules that judged them: the same bytes, or the first difference.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread;
@@ -44,21 +45,29 @@ pub struct Difference {
     pub again: String,
 }
 
-/// The modules at hand, and the generations that were built of them.
+/// A policy set as it was, and what reads requests for it.
+struct Judge {
+    generation: Generation,
+    reader: Reader,
+}
+
+/// A list that waits to be judged again.
+type Waiting = (Recorded, Arc<Judge>);
+
+/// The modules at hand, and the policy sets that were built of them.
 pub struct Replay<'m> {
     modules: &'m [Module],
     /// Starts building a gate, with whatever compiles its modules.
     builder: Box<dyn Fn() -> GateBuilder + 'm>,
     threads: usize,
-    described: HashMap<String, SetDescription>,
-    generations: HashMap<(String, Option<String>), Arc<(Generation, Reader)>>,
+    /// By digest and label.
+    judges: HashMap<(String, Option<String>), Arc<Judge>>,
 }
 
 impl<'m> Replay<'m> {
     /// Judges again with these modules, whichever of them a list needs, on so many threads.
     pub fn new(modules: &'m [Module], builder: impl Fn() -> GateBuilder + 'm, threads: usize) -> Self {
-        let (described, generations) = (HashMap::new(), HashMap::new());
-        Self { modules, builder: Box::new(builder), threads: threads.max(1), described, generations }
+        Self { modules, builder: Box::new(builder), threads: threads.max(1), judges: HashMap::new() }
     }
 
     /// Judges every list again that fits. `progress` hears how many were.
@@ -72,29 +81,8 @@ impl<'m> Replay<'m> {
         mut progress: impl FnMut(u64),
     ) -> Result<Replayed, LedgerError> {
         let mut out = Replayed::default();
-        let mut chunk: Vec<(Recorded, Arc<(Generation, Reader)>)> = Vec::new();
-        let described = std::cell::RefCell::new(std::mem::take(&mut self.described));
-        let threads = self.threads;
-        let mut judge = |chunk: &mut Vec<(Recorded, Arc<(Generation, Reader)>)>, out: &mut Replayed| {
-            out.judged += chunk.len() as u64;
-            let share = chunk.len().div_ceil(threads).max(1);
-            let found: Result<Vec<Vec<Difference>>, LedgerError> = thread::scope(|scope| {
-                let work = |part: &[(Recorded, Arc<(Generation, Reader)>)]| {
-                    let judged = part.iter().map(|(recorded, generation)| again(recorded, generation));
-                    judged.collect::<Result<Vec<_>, _>>().map(|found| found.into_iter().flatten().collect())
-                };
-                let running: Vec<_> = chunk.chunks(share).map(|part| scope.spawn(move || work(part))).collect();
-                let ended = running.into_iter().map(|thread| {
-                    let message = "a judging thread ended".to_owned();
-                    thread.join().unwrap_or(Err(LedgerError::Stopped { message }))
-                });
-                ended.collect()
-            });
-            out.different.extend(found?.into_iter().flatten());
-            chunk.clear();
-            progress(out.judged);
-            Ok(())
-        };
+        let mut waiting: Vec<Waiting> = Vec::new();
+        let described: RefCell<HashMap<String, SetDescription>> = RefCell::default();
         history.lists(
             query,
             |description| {
@@ -105,37 +93,60 @@ impl<'m> Replay<'m> {
                 match (recorded.decision.level, &recorded.personal, &recorded.outcome) {
                     (Level::Commit, ..) => out.commitments += 1,
                     (Level::Full, Some(_), Some(_)) => {
-                        let (set, label) = (&recorded.decision.policy_set, &recorded.decision.generation);
-                        let key = (set.clone(), label.clone());
-                        let generation = match self.generations.get(&key) {
-                            Some(known) => Arc::clone(known),
-                            None => {
-                                let described = described.borrow();
-                                let description = described.get(set).ok_or_else(|| {
-                                    LedgerError::altered(
-                                        format!("record {}", recorded.record),
-                                        "its policy set is not described",
-                                    )
-                                })?;
-                                let generation = build(self.modules, (self.builder)(), description, label.as_deref())?;
-                                let reader = generation.reader();
-                                let made = Arc::new((generation, reader));
-                                self.generations.insert(key, Arc::clone(&made));
-                                made
-                            }
-                        };
-                        chunk.push((recorded, generation));
-                        if chunk.len() >= CHUNK {
-                            judge(&mut chunk, &mut out)?;
-                        }
+                        let judge = self.judge(&recorded, &described.borrow())?;
+                        waiting.push((recorded, judge));
                     }
                     _ => out.unreadable += 1,
+                }
+                if waiting.len() >= CHUNK {
+                    self.judge_again(&mut waiting, &mut out)?;
+                    progress(out.judged);
                 }
                 Ok(())
             },
         )?;
-        judge(&mut chunk, &mut out)?;
+        self.judge_again(&mut waiting, &mut out)?;
+        progress(out.judged);
         Ok(out)
+    }
+
+    /// The policy set that judged a list; built when it is met for the first time.
+    fn judge(
+        &mut self,
+        recorded: &Recorded,
+        described: &HashMap<String, SetDescription>,
+    ) -> Result<Arc<Judge>, LedgerError> {
+        let (set, label) = (&recorded.decision.policy_set, &recorded.decision.generation);
+        let key = (set.clone(), label.clone());
+        if let Some(known) = self.judges.get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let description = described.get(set).ok_or_else(|| {
+            LedgerError::altered(format!("record {}", recorded.record), "its policy set is not described before it")
+        })?;
+        let generation = build(self.modules, (self.builder)(), description, label.as_deref())?;
+        let judge = Arc::new(Judge { reader: generation.reader(), generation });
+        self.judges.insert(key, Arc::clone(&judge));
+        Ok(judge)
+    }
+
+    /// Judges what waits, on all threads; what comes out otherwise is added in order.
+    fn judge_again(&self, waiting: &mut Vec<Waiting>, out: &mut Replayed) -> Result<(), LedgerError> {
+        let share = waiting.len().div_ceil(self.threads).max(1);
+        let judge = |part: &[Waiting]| -> Result<Vec<Difference>, LedgerError> {
+            part.iter().filter_map(|(recorded, judge)| again(recorded, judge).transpose()).collect()
+        };
+        let found: Vec<_> = thread::scope(|scope| {
+            let running: Vec<_> = waiting.chunks(share).map(|part| scope.spawn(move || judge(part))).collect();
+            let ended = || LedgerError::Stopped { message: "a judging thread ended".into() };
+            running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(ended()))).collect()
+        });
+        for differences in found {
+            out.different.extend(differences?);
+        }
+        out.judged += waiting.len() as u64;
+        waiting.clear();
+        Ok(())
     }
 }
 
@@ -183,12 +194,11 @@ struct DecisionId {
 }
 
 /// Judges one list again; the difference, if there is one.
-fn again(recorded: &Recorded, made: &(Generation, Reader)) -> Result<Option<Difference>, LedgerError> {
+fn again(recorded: &Recorded, Judge { generation, reader }: &Judge) -> Result<Option<Difference>, LedgerError> {
     let place = || format!("record {}", recorded.record);
     let (Some(request), Some(before)) = (recorded.request(), &recorded.outcome) else { return Ok(None) };
     let DecisionId { decision_id } =
         serde_json::from_str(before).map_err(|error| LedgerError::altered(place(), error.to_string()))?;
-    let (generation, reader) = made;
     let batch = reader.read_canonical(&request).map_err(|error| LedgerError::altered(place(), error.to_string()))?;
     let outcome = generation.replay(&batch, &recorded.decision.circumstances);
     let after = outcome.to_json_of(&decision_id, Detail::default());

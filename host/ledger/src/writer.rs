@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -442,15 +442,10 @@ impl Writer {
             if lists.len() >= MAX_COMMIT {
                 break;
             }
+            // Whether nothing came in time or nobody is left, this commit is complete.
             next = match until {
-                None => match commands.try_recv() {
-                    Ok(command) => Some(command),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-                },
-                Some(until) => match commands.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                    Ok(command) => Some(command),
-                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-                },
+                None => commands.try_recv().ok(),
+                Some(until) => commands.recv_timeout(until.saturating_duration_since(Instant::now())).ok(),
             };
         }
         (lists, None)
