@@ -4,9 +4,9 @@
 //! many lists are judged again, and judging with a ledger is measured against judging without one, in this one run. It ends
 //! with one line of figures, and with success if nothing went unnoticed, got lost or came out otherwise.
 
-#[path = "../../../support/feed.rs"]
+#[path = "../../support/feed.rs"]
 mod feed;
-#[path = "../../../support/numbers.rs"]
+#[path = "../../support/numbers.rs"]
 #[allow(dead_code, reason = "each user of the generator takes its part")]
 mod numbers;
 
