@@ -6,6 +6,7 @@ use std::sync::Arc;
 use normgate_contract::{Day, Vocabulary};
 use tracing::{info, warn};
 
+use crate::batch::Reader;
 use crate::config::{BreakerConfig, is_required};
 use crate::diff::{Diff, ShadowDiff};
 use crate::notices;
@@ -46,6 +47,11 @@ impl Generation {
     /// Its name, if it was given one ([`crate::GateBuilder::label`]).
     pub fn label(&self) -> Option<&str> {
         self.label.as_deref()
+    }
+
+    /// A reader of requests that knows the columns which its norms define themselves.
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.vocabulary))
     }
 
     /// The policy set that judges in it.
