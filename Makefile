@@ -9,11 +9,16 @@ REQUESTS ?= 100000
 ONLY ?=
 WEAK ?=
 
+# Of `make faults`: how large each part is.
+FLIPS ?= 1000
+KILLS ?= 200
+LISTS ?= 100000
+
 # Of `make bench`: whether other engines are measured too.
 PEERS ?= 1
 BENCH_TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 
-.PHONY: help demo test lint bench instructions hostile trial docs package target
+.PHONY: help demo story test lint bench instructions hostile faults trial docs package target
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -21,6 +26,9 @@ help: ## List the commands
 demo: target ## Judge the scenes that the project carries, for a person to read
 	@cargo build --quiet --locked --workspace --bin normgate
 	@$(or $(CARGO_TARGET_DIR),target)/debug/normgate demo
+
+story: target ## Tell a rule's way from its author to a platform under load, and back, by what happens
+	cargo test --quiet --locked --workspace --test story -- --nocapture
 
 test: target ## Run every test
 	cargo test --locked --workspace
@@ -34,7 +42,9 @@ lint: target ## Check formatting, lints and documentation
 bench: target ## Measure what the sandbox costs, against native code and other engines (PEERS=0: without these)
 	cargo bench --locked -p normgate-tests --bench judging
 ifneq ($(PEERS),0)
-	cargo run --locked --profile bench --manifest-path tests/peers/Cargo.toml --target-dir $(BENCH_TARGET)
+	cargo build --locked --release --target $(TARGET) --manifest-path tests/peers/plugin/Cargo.toml --target-dir $(BENCH_TARGET)
+	cargo run --locked --profile bench --manifest-path tests/peers/Cargo.toml --target-dir $(BENCH_TARGET) -- \
+		$(BENCH_TARGET)/$(TARGET)/release/normgate_peers_plugin.wasm
 endif
 
 instructions: target ## Count instructions of a fixed workload and compare them with the recorded ones
@@ -44,6 +54,10 @@ hostile: target ## Judge beside 10,000 hostile modules and count what must not h
 	@cargo build --quiet --locked --workspace --bin hostile $(if $(WEAK),--features normgate-campaign/weakened)
 	@$(or $(CARGO_TARGET_DIR),target)/debug/hostile seed=$(SEED) modules=$(MODULES) requests=$(REQUESTS) \
 		$(if $(ONLY),only=$(ONLY))
+
+faults: target ## Alter, kill and measure a ledger: every flip noticed, nothing acknowledged lost, every list judged again the same
+	@cargo build --quiet --release --locked --workspace --bin faults
+	@$(or $(CARGO_TARGET_DIR),target)/release/faults seed=$(SEED) flips=$(FLIPS) kills=$(KILLS) lists=$(LISTS)
 
 trial: target ## Judge real data sets: make trial DATA=folder
 	@test -n "$(DATA)" || { echo "name the folder of data sets: make trial DATA=folder"; exit 2; }

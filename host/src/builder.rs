@@ -18,6 +18,7 @@ use crate::overrides::now_ms;
 use crate::plan::Plan;
 use crate::policy_set::{Loaded, PolicySet, Resolved};
 use crate::provider::Facts;
+use crate::record::Origin;
 use crate::sandbox::{Allocation, Compiler, Limits, Sandbox};
 use crate::stats::Health;
 
@@ -214,7 +215,8 @@ impl GateBuilder {
             semantics.push_str(&format!(" provider={}", facts.digest()));
         }
         let observed_until = self.config.observed_until()?;
-        let set = PolicySet::new(policies, stand_ins, observed_until, &vocabulary, &semantics)?;
+        let origin = Origin { semantics, config: self.config.to_toml()?, resolved_ms: now };
+        let set = PolicySet::new(policies, stand_ins, observed_until, &vocabulary, origin)?;
         let diff = Arc::new(Diff::new(&set, &vocabulary));
         let health = Health::of(&set, self.config.breaker);
         Ok(Generation {

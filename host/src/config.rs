@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use normgate_contract::{Day, Manifest, Modality, OnFailure, Owner, Parameter, Rule, Value, Vocabulary};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::BuildError;
 use crate::grant::{Grant, Granted};
 use crate::module::{LoadError, Module};
 
 /// Whether a rule acts or only reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Its effects are applied.
@@ -62,7 +62,7 @@ fn percentage<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D
 }
 
 /// How the set as a whole acts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SetMode {
     /// Every rule by its own mode.
@@ -72,7 +72,7 @@ pub enum SetMode {
 }
 
 /// `[breaker]`: when a module that keeps failing is left out, and when it is tried again. Engineering defaults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BreakerConfig {
     /// Failures in a row that open the breaker.
@@ -90,7 +90,7 @@ impl Default for BreakerConfig {
 }
 
 /// The operator's configuration.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// How the set as a whole acts; absent = `enforce`.
@@ -151,6 +151,11 @@ impl Config {
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             wrong(format!("line {line}"), error.message().replace('\n', "; "))
         })
+    }
+
+    /// The configuration as `normgate.toml` would say it: what is parsed from that is this one again.
+    pub(crate) fn to_toml(&self) -> Result<String, BuildError> {
+        toml::to_string(self).or_else(|error| wrong("configuration".into(), error.to_string()))
     }
 
     /// The day on which observing ends, if the set is to be observed. Observing without an end would be a quiet way to switch

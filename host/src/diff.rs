@@ -5,6 +5,7 @@
 //! that gives way to another one of its module only where that acts; a rule of the slate stage, for which the list would be
 //! another; and what a newer version of a module would no longer say. A trial judges again, and knows them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use normgate_contract::{Block, Vocabulary};
 use serde::Serialize;
 
-use crate::generation::Generation;
 use crate::order;
 use crate::outcome::{Outcome, ShadowItem, Target};
 use crate::policy_set::{PolicySet, RuleRef};
@@ -81,7 +81,8 @@ impl Diff {
         let surface = outcome.batch.request_term("request.ctx.surface");
         let surface = surface.and_then(|name| self.surfaces.iter().position(|known| known == name));
         let surface = surface.unwrap_or(self.surfaces.len());
-        let list = List::of(outcome);
+        let of_rows = outcome.shadow.iter().any(|item| item.judgement != Judgement::ALLOW);
+        let list = if of_rows { List::of(outcome) } else { List::default() };
         let mut items: Vec<&ShadowItem> = outcome.shadow.iter().collect();
         items.sort_by_key(|item| item.rule);
         for own in items.chunk_by(|a, b| a.rule == b.rule) {
@@ -103,7 +104,8 @@ fn row(surfaces: usize) -> Box<[Counts]> {
     std::iter::repeat_with(Counts::default).take(surfaces + 1).collect()
 }
 
-/// A list as it was decided.
+/// A list as it was decided; left empty where nothing was said of rows.
+#[derive(Default)]
 struct List {
     judgements: Vec<Judgement>,
     /// The place of each row that may be shown.
@@ -127,21 +129,23 @@ impl List {
         if items.iter().all(|item| item.judgement == Judgement::ALLOW) {
             return change;
         }
-        let mut judgements = self.judgements.clone();
+        let mut touched: BTreeMap<u32, Judgement> = BTreeMap::new();
         for item in items {
             if let Target::Candidate(row) = item.target {
-                let known = &mut judgements[row as usize];
-                *known = known.join(item.judgement);
+                let then = touched.entry(row).or_insert(self.judgements[row as usize]);
+                *then = then.join(item.judgement);
             }
         }
-        let changed = self.judgements.iter().zip(&judgements).filter(|(now, then)| verdict(**now) != verdict(**then));
-        for (now, then) in changed {
-            change.verdicts += 1;
+        for (row, then) in &touched {
+            let now = self.judgements[*row as usize];
+            change.verdicts += u64::from(verdict(now) != verdict(*then));
             change.withheld += u64::from(now.block.is_none() && then.block.is_some());
         }
         if change.verdicts == 0 {
             return change;
         }
+        let mut judgements = self.judgements.clone();
+        touched.into_iter().for_each(|(row, then)| judgements[row as usize] = then);
         let (order, shown) = order::sorted(&outcome.batch, &judgements);
         change.exposure = (0..outcome.shown).map(exposure).sum();
         for (place, row) in order.into_iter().enumerate() {
@@ -196,8 +200,7 @@ pub struct ShadowChange {
 }
 
 impl ShadowDiff {
-    pub(crate) fn of(generation: &Generation) -> Self {
-        let (set, diff) = (&generation.set, &generation.diff);
+    pub(crate) fn of(set: &PolicySet, diff: &Diff, generation: Option<&str>) -> Self {
         let mut changes = Vec::new();
         for index in 0..=diff.surfaces.len() {
             let mut push = |rule: Option<RuleRef>, counts: &[Counts]| {
@@ -226,8 +229,7 @@ impl ShadowDiff {
                 }
             }
         }
-        let (policy_set, label) = (set.digest().to_owned(), generation.label().map(str::to_owned));
-        Self { policy_set, generation: label, changes }
+        Self { policy_set: set.digest().to_owned(), generation: generation.map(str::to_owned), changes }
     }
 }
 

@@ -60,12 +60,12 @@ impl Gate {
 
     /// What the gate has been doing since it was built, and the modules that judge now since they came.
     pub fn stats(&self) -> Stats {
-        Stats::of(&self.current.load(), &self.totals)
+        self.current.load().stats(&self.totals)
     }
 
     /// What would change if the rules in shadow acted, since the generation that judges now began.
     pub fn shadow_diff(&self) -> ShadowDiff {
-        ShadowDiff::of(&self.current.load())
+        self.current.load().shadow_diff()
     }
 
     /// The last requests; none where none are recorded.

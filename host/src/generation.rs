@@ -6,15 +6,16 @@ use std::sync::Arc;
 use normgate_contract::{Day, Vocabulary};
 use tracing::{info, warn};
 
+use crate::batch::Reader;
 use crate::config::{BreakerConfig, is_required};
-use crate::diff::Diff;
+use crate::diff::{Diff, ShadowDiff};
 use crate::notices;
 use crate::outcome::Notice;
 use crate::overrides::now_ms;
 use crate::policy_set::PolicySet;
 use crate::provider::Facts;
 use crate::sandbox::Sandbox;
-use crate::stats::Health;
+use crate::stats::{Health, Stats, Totals};
 
 /// What judges from one swap to the next. Made by [`crate::GateBuilder::generation`]; the last request that it judges frees it.
 pub struct Generation {
@@ -48,6 +49,11 @@ impl Generation {
         self.label.as_deref()
     }
 
+    /// A reader of requests that knows the columns which its norms define themselves.
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.vocabulary))
+    }
+
     /// The policy set that judges in it.
     pub fn policy_set(&self) -> &PolicySet {
         &self.set
@@ -69,6 +75,20 @@ impl Generation {
         for Notice { code, policy, message } in &self.notices {
             warn!(generation = self.label(), policy, "{code}: {message}");
         }
+    }
+
+    /// What it has been doing.
+    pub(crate) fn stats(&self, totals: &Totals) -> Stats {
+        Stats {
+            generation: self.label().map(str::to_owned),
+            notices: self.notices.clone(),
+            ..Stats::of(&self.set, &self.health, totals)
+        }
+    }
+
+    /// What would change if its rules in shadow acted.
+    pub(crate) fn shadow_diff(&self) -> ShadowDiff {
+        ShadowDiff::of(&self.set, &self.diff, self.label())
     }
 
     /// Takes over what is known of modules that the generation before has too, byte for byte: counters, and a breaker that

@@ -4,7 +4,7 @@
 //! never has to ask.
 
 use normgate_contract::{Effect, Manifest, TagAction};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::verdict::Action;
 
@@ -26,7 +26,7 @@ const WITHHELD: [&str; 9] = [
 const WITHHELD_VETOES: [&str; 3] = ["competitor_throttle", "exclusive_penalty", "price_parity"];
 
 /// From what a grant starts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Base {
     /// At most demote; no columns about competitors, authors or affiliates; no veto on Art 15 features.
@@ -37,7 +37,7 @@ pub enum Base {
 }
 
 /// `[authorities.<name>]`: what the modules of one authority may see and cause. A key that is left out is as `base` has it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
     /// From what the grant starts.

@@ -1,6 +1,6 @@
 //! Judging one request in one generation: what is in force, every module asked in both stages, what they say merged.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,14 @@ use crate::bindings::exports::normgate::policy::judging;
 use crate::canary;
 use crate::config::Mode;
 use crate::generation::Generation;
-use crate::merge::{Merge, Part};
+use crate::merge::{Merge, Part, stage_name};
 use crate::notices;
 use crate::order;
 use crate::outcome::{Draw, Notice, Outcome, Scope, Verdict};
 use crate::overrides::{Override, now_ms};
 use crate::plan::Scratch;
 use crate::policy_set::{LOOSENING, Loaded, Resolved, RuleRef, begun, in_force};
+use crate::record::{Circumstances, Disturbance};
 use crate::sandbox::{Allowance, FailureKind};
 use crate::stats::Health;
 
@@ -26,6 +27,23 @@ impl Generation {
     /// Judges one request. It cannot fail as a whole: what went wrong is data in the outcome. What modules do is counted in
     /// `health`, one for each policy of the set.
     pub(crate) fn judge(&self, request: &Batch, overrides: &[Override], health: &[Arc<Health>]) -> Outcome {
+        let clock_ms = now_ms();
+        let overrides = overrides.iter().filter(|entry| entry.in_force(clock_ms)).cloned().collect();
+        self.judge_under(
+            request,
+            Circumstances { clock_ms, as_of: self.as_of, overrides, disturbed: Vec::new() },
+            health,
+        )
+    }
+
+    /// Judges a request as it was judged under recorded circumstances: by that clock or day, with the calls that were disturbed
+    /// then failing in the same way, and with no breaker. Nothing is counted.
+    pub fn replay(&self, request: &Batch, circumstances: &Circumstances) -> Outcome {
+        self.judge_under(request, circumstances.clone(), &Health::of(&self.set, self.breaker))
+    }
+
+    /// Calls that are disturbed in `circumstances` fail as they did then; what is disturbed now is added there.
+    fn judge_under(&self, request: &Batch, circumstances: Circumstances, health: &[Arc<Health>]) -> Outcome {
         // 1. The facts as the operator stated them, and what is in force.
         let (batch, mut notices) = match &self.facts {
             Some(facts) => facts.apply(request),
@@ -33,8 +51,8 @@ impl Generation {
         };
         let batch = &batch;
         let scope = scope(batch);
-        let at_ms = self.now_ms();
-        let turn = Turn::new(self, batch, scope, at_ms, overrides, health, &mut notices);
+        let (at_ms, by_clock) = (circumstances.at_ms(), circumstances.as_of.is_none());
+        let turn = Turn::new(self, batch, scope, circumstances, health, &mut notices);
         let observed = self.set.observed_until.is_some_and(|day| at_ms < day.start_ms());
         let emergency = emergency(batch);
         let mut merge = Merge::new(&self.set, batch, &emergency, observed);
@@ -58,7 +76,7 @@ impl Generation {
         let merged = merge.finish();
         let (order, shown) = order::sorted(batch, &merged.judgements);
         notices.extend((scope == Scope::Out).then(|| notices::scope_contradiction(batch)).flatten());
-        notices.extend(self.as_of.is_none().then(|| notices::clock(batch, at_ms)).flatten());
+        notices.extend(by_clock.then(|| notices::clock(batch, at_ms)).flatten());
         notices.extend(self.set.observed_until.filter(|_| observed).map(notices::observed));
         notices.extend(notices::emergencies(&self.set, batch, &emergency, &merged.spared));
         notices.extend(self.notices.iter().cloned());
@@ -74,6 +92,7 @@ impl Generation {
             set: Arc::clone(&self.set),
             generation: self.label.clone(),
             batch: batch.clone(),
+            circumstances: turn.circumstances.into_inner(),
             scope,
             shown,
             verdicts,
@@ -150,8 +169,13 @@ impl Generation {
         merge: &mut Merge<'_>,
     ) -> Result<(), (FailureKind, String)> {
         let (policy, health) = (&self.set.policies[index], &turn.health[index]);
+        if let Some(known) = turn.disturbed(policy, stage) {
+            turn.budget.set(turn.budget.get().saturating_sub(known.fuel));
+            return Err((known.kind, known.message));
+        }
         health.breaker.admit(Instant::now).map_err(|kind| {
-            (kind, "not asked: it failed too often in a row, and is tried again after a while".to_owned())
+            let message = "not asked: it failed too often in a row, and is tried again after a while".to_owned();
+            turn.disturb(policy, stage, 0, (kind, message))
         })?;
         let resolved = policy.under(&turn.adopted);
         let budget = turn.budget.get();
@@ -187,7 +211,10 @@ impl Generation {
                         "breaker open: the module is left out for now"
                     );
                 }
-                Err(failure)
+                Err(match failure.0 {
+                    FailureKind::Deadline | FailureKind::Overload => turn.disturb(policy, stage, used, failure),
+                    _ => failure,
+                })
             }
         }
     }
@@ -251,7 +278,9 @@ struct Turn<'t> {
     /// Whether each module is a sector norm that the provider adopted, and in force.
     adopted: Vec<bool>,
     /// Work that is left.
-    budget: std::cell::Cell<u64>,
+    budget: Cell<u64>,
+    /// What the outcome rests on besides: known beforehand, and calls that are disturbed as they are.
+    circumstances: RefCell<Circumstances>,
 }
 
 impl<'t> Turn<'t> {
@@ -259,20 +288,19 @@ impl<'t> Turn<'t> {
         generation: &Generation,
         batch: &Batch,
         scope: Scope,
-        at_ms: i64,
-        overrides: &[Override],
+        circumstances: Circumstances,
         health: &'t [Arc<Health>],
         notices: &mut Vec<Notice>,
     ) -> Self {
         let set = &generation.set;
-        let now = if overrides.is_empty() { 0 } else { now_ms() };
+        let at_ms = circumstances.at_ms();
         let mut draws = Vec::new();
         let parts = set.policies.iter().enumerate().map(|(index, policy)| {
             let manifest = &policy.module.manifest;
             let plan = &policy.resolved[0].plan;
             let asked = (scope == Scope::In || manifest.law == Law::Other)
                 && (!generation.applicability || plan.applies(batch));
-            let overridden = overrides.iter().find(|entry| entry.covers(manifest, now));
+            let overridden = circumstances.overrides.iter().find(|entry| entry.covers(manifest));
             if index < set.judging {
                 notices.extend(overridden.map(|entry| entry.notice(manifest)));
             }
@@ -287,7 +315,7 @@ impl<'t> Turn<'t> {
             }
             parts.iter().any(|part| *part != Part::Silent).then_some(parts)
         });
-        let parts = parts.collect();
+        let parts: Vec<_> = parts.collect();
         let adopted = set.policies.iter().map(|policy| {
             let manifest = &policy.module.manifest;
             !manifest.overlays.is_empty()
@@ -296,8 +324,36 @@ impl<'t> Turn<'t> {
                 && in_force(manifest.effective_from, manifest.effective_until, at_ms)
                 && adopted(manifest, batch)
         });
-        let budget = std::cell::Cell::new(generation.sandbox.limits().budget);
-        Self { health, parts, draws, adopted: adopted.collect(), budget }
+        let budget = Cell::new(generation.sandbox.limits().budget);
+        Self { health, parts, draws, adopted: adopted.collect(), budget, circumstances: RefCell::new(circumstances) }
+    }
+
+    /// How a call was disturbed, if the circumstances say that it was.
+    fn disturbed(&self, policy: &Loaded, stage: Stage) -> Option<Disturbance> {
+        let known = &self.circumstances.borrow().disturbed;
+        if known.is_empty() {
+            return None;
+        }
+        let module = policy.module.digest_text();
+        known.iter().find(|entry| entry.module == module && entry.stage == stage_name(stage)).cloned()
+    }
+
+    /// Notes that a call was disturbed.
+    fn disturb(
+        &self,
+        policy: &Loaded,
+        stage: Stage,
+        fuel: u64,
+        (kind, message): (FailureKind, String),
+    ) -> (FailureKind, String) {
+        self.circumstances.borrow_mut().disturbed.push(Disturbance {
+            module: policy.module.digest_text(),
+            stage: stage_name(stage).to_owned(),
+            kind,
+            message: message.clone(),
+            fuel,
+        });
+        (kind, message)
     }
 }
 
@@ -312,8 +368,8 @@ fn parts_in(policy: &Loaded, stage: Stage, parts: &[Part]) -> Vec<Part> {
 impl Generation {
     /// The calls that `evaluate` makes for a request, in order: module, stage, and the rows that it sees.
     pub(crate) fn calls(&self, request: &Batch) -> Vec<(String, Stage, Batch)> {
-        let at_ms = self.now_ms();
-        let turn = Turn::new(self, request, scope(request), at_ms, &[], &self.health, &mut Vec::new());
+        let circumstances = Circumstances { clock_ms: now_ms(), as_of: self.as_of, ..Circumstances::default() };
+        let turn = Turn::new(self, request, scope(request), circumstances, &self.health, &mut Vec::new());
         let emergency = emergency(request);
         let mut merge = Merge::new(&self.set, request, &emergency, false);
         self.stage(Stage::Candidate, request, None, &turn, &mut merge);

@@ -52,6 +52,7 @@ mod overrides;
 mod plan;
 mod policy_set;
 mod provider;
+mod record;
 mod sandbox;
 mod stats;
 mod trial;
@@ -78,6 +79,7 @@ pub use outcome::{
 pub use overrides::{MAX_OVERRIDE_S, Override};
 pub use plan::{ArgumentValue, Arguments};
 pub use policy_set::{HOST_FAILURE, LOOSENING, PolicySet, RuleRef};
+pub use record::{Circumstances, Disturbance, PolicyDescription, SetDescription};
 pub use sandbox::{Allocation, Compiler, FailureKind, Limits, precompile};
 pub use stats::{ModuleStats, Stats};
 pub use trial::{Bounds, Ruling, Tally, Trial};

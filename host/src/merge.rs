@@ -322,11 +322,7 @@ impl<'m> Merge<'m> {
         applied: &'static str,
         (kind, message): (FailureKind, String),
     ) {
-        let stage = match stage {
-            Stage::Candidate => "candidate",
-            Stage::Slate => "slate",
-        };
-        self.failures.push(Failure { policy, stage, kind, message, applied });
+        self.failures.push(Failure { policy, stage: stage_name(stage), kind, message, applied });
     }
 
     /// Records a finding of the host itself about the operator.
@@ -464,6 +460,14 @@ fn target(level: Level, row: u32) -> Target {
         (_, REQUEST_ROW) | (Level::Request, _) => Target::Request,
         (Level::Row, row) => Target::Candidate(row),
         (Level::Tag, row) => Target::Tag(row),
+    }
+}
+
+/// A stage's name on the wire.
+pub(crate) fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Candidate => "candidate",
+        Stage::Slate => "slate",
     }
 }
 

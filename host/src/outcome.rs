@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::batch::Batch;
 use crate::plan::Arguments;
 use crate::policy_set::{PolicySet, RuleRef};
+use crate::record::Circumstances;
 use crate::sandbox::FailureKind;
 use crate::verdict::{Action, Judgement};
 
@@ -171,6 +172,8 @@ pub struct Outcome {
     pub(crate) set: Arc<PolicySet>,
     pub(crate) generation: Option<Arc<str>>,
     pub(crate) batch: Batch,
+    /// What it rests on besides the request and the policy set.
+    pub circumstances: Circumstances,
     /// Whether the Provisions cover the request.
     pub scope: Scope,
     /// How many of the verdicts, from the first, may be shown.

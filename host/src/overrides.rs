@@ -77,8 +77,12 @@ impl Override {
         Ok(overrides)
     }
 
-    pub(crate) fn covers(&self, manifest: &Manifest, now_ms: i64) -> bool {
-        self.module == manifest.module && (self.at_ms..self.until_ms).contains(&now_ms)
+    pub(crate) fn in_force(&self, now_ms: i64) -> bool {
+        (self.at_ms..self.until_ms).contains(&now_ms)
+    }
+
+    pub(crate) fn covers(&self, manifest: &Manifest) -> bool {
+        self.module == manifest.module
     }
 
     pub(crate) fn notice(&self, manifest: &Manifest) -> Notice {

@@ -211,6 +211,11 @@ impl Plan {
         self.frames.iter().flat_map(|frame| &frame.columns).any(|plan| plan.index == Some(column))
     }
 
+    /// The columns that the module is handed, of the request too, by index in the gate's vocabulary.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = usize> {
+        self.request.iter().chain(self.frames.iter().flat_map(|frame| &frame.columns)).filter_map(|plan| plan.index)
+    }
+
     /// Hands a module its columns, borrowed from the batch where the codes agree.
     pub(crate) fn lower<'b>(&'b self, batch: &'b Batch, scratch: &'b mut Scratch) -> Lowered<'b> {
         // What has to be translated is made first, so that everything can be lent afterwards.

@@ -12,6 +12,8 @@ use crate::error::BuildError;
 use crate::grant::Granted;
 use crate::module::{LoadError, Module, hex};
 use crate::plan::{EffectPlan, Plan};
+use crate::provider;
+use crate::record::Origin;
 use crate::sandbox::Compiled;
 
 /// A rule of the set. `rule` is [`HOST_FAILURE`] or [`LOOSENING`] for what the host itself says.
@@ -27,6 +29,24 @@ pub struct RuleRef {
 pub const HOST_FAILURE: u16 = u16::MAX;
 /// The rule index of `art05.loosening`: a sector norm that would loosen a parameter of the law.
 pub const LOOSENING: u16 = u16::MAX - 1;
+
+/// What the host itself goes by: scope, order, emergencies, applicability, adoption, and what notices are about.
+const HOST_COLUMNS: [&str; 14] = [
+    "candidates.exempt",
+    "candidates.exempt_ticket",
+    "candidates.id",
+    "candidates.kind",
+    "candidates.matched_tags",
+    "candidates.rank_pos",
+    "candidates.retrieval_basis",
+    "candidates.score",
+    "request.ctx.algo_type",
+    "request.ctx.local_min",
+    "request.ctx.now_ms",
+    "request.ctx.surface",
+    "request.ctx.territory",
+    "tags.tag_id",
+];
 
 /// A module in the set.
 pub(crate) struct Loaded {
@@ -71,6 +91,10 @@ pub struct PolicySet {
     pub(crate) slate_columns: Vec<bool>,
     /// The first day on which what is decided is applied; until then it is only reported.
     pub(crate) observed_until: Option<Day>,
+    /// Frame-qualified names of the columns that judging looks at, sorted.
+    columns_read: Vec<String>,
+    /// How it came to be.
+    pub(crate) origin: Origin,
     digest: String,
 }
 
@@ -87,7 +111,7 @@ impl PolicySet {
         stand_ins: Vec<Loaded>,
         observed_until: Option<Day>,
         vocabulary: &Vocabulary,
-        semantics: &str,
+        origin: Origin,
     ) -> Result<Self, BuildError> {
         for (index, policy) in policies.iter().enumerate() {
             let manifest = &policy.module.manifest;
@@ -113,7 +137,7 @@ impl PolicySet {
         for policy in &mut policies {
             policy.rank = rules(policy).iter().map(|id| ids.binary_search(id).unwrap_or(0) as u32).collect();
         }
-        let digest = digest(&policies, observed_until, semantics);
+        let digest = digest(&policies, observed_until, &origin.semantics);
         let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
         by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
         let mut obligation_rank = vec![0; by_name.len()];
@@ -126,7 +150,18 @@ impl PolicySet {
         };
         let slate_columns =
             (0..vocabulary.columns.len()).map(|column| slate_plans().any(|plan| plan.reads(column))).collect();
-        Ok(Self { policies, judging, obligation_rank, slate_columns, observed_until, digest })
+        let lent = policies.iter().flat_map(|policy| &policy.resolved).flat_map(|resolved| resolved.plan.columns());
+        let mut columns_read: Vec<String> = lent.map(|column| vocabulary.columns[column].name.clone()).collect();
+        columns_read.extend(HOST_COLUMNS.iter().chain(&provider::columns()).map(|name| (*name).to_owned()));
+        columns_read.sort_unstable();
+        columns_read.dedup();
+        Ok(Self { policies, judging, obligation_rank, slate_columns, observed_until, columns_read, origin, digest })
+    }
+
+    /// Frame-qualified names of the columns that judging looks at, sorted: those that modules are handed, and those that the
+    /// host itself goes by. A request without its other columns is judged the same.
+    pub fn columns_read(&self) -> &[String] {
+        &self.columns_read
     }
 
     /// `sha256:<hex>` over policies, component digests, modes, failure policies, resolved parameters and semantics.

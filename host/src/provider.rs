@@ -36,6 +36,11 @@ const FACTS: [(&str, Stricter); 8] = [
     ("request.provider.dispatch_rules_published", Stricter::Smaller),
 ];
 
+/// The columns that may be configured, and are read for that.
+pub(crate) fn columns() -> [&'static str; FACTS.len()] {
+    FACTS.map(|(name, _)| name)
+}
+
 /// The configured facts.
 pub(crate) struct Facts {
     /// As the columns of a request.

@@ -49,7 +49,7 @@ pub struct Detail {
 #[derive(Serialize)]
 struct Answer<'o> {
     id: Option<&'o str>,
-    decision_id: String,
+    decision_id: &'o str,
     policy_set: &'o str,
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<&'o str>,
@@ -205,6 +205,12 @@ impl Outcome {
 
     /// The answer as one JSON line, without the line break.
     pub fn to_json(&self, detail: Detail) -> String {
+        self.to_json_of(&self.decision_id(), detail)
+    }
+
+    /// The same under a decision id that is known already: one that was computed before, or a recorded one, which a request
+    /// without its unread columns no longer yields.
+    pub fn to_json_of(&self, decision_id: &str, detail: Detail) -> String {
         let rule = |rule: RuleRef| self.set.rule_id(rule);
         let policies: Vec<String> =
             (0..self.set.policies.len()).map(|index| self.set.policy_reference(index as u16)).collect();
@@ -236,7 +242,7 @@ impl Outcome {
         };
         let answer = Answer {
             id: self.batch.id(),
-            decision_id: self.decision_id(),
+            decision_id,
             policy_set: self.set.digest(),
             generation: self.generation(),
             scope: self.scope,

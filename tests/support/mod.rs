@@ -3,6 +3,7 @@
 
 pub(crate) mod component;
 pub(crate) mod docs;
+pub(crate) mod feed;
 pub(crate) mod native;
 mod numbers;
 

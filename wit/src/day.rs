@@ -15,6 +15,19 @@ impl Day {
         let days = self.0.since(jiff::civil::date(1970, 1, 1)).map_or(0, |span| i64::from(span.get_days()));
         days * 86_400_000 - 8 * 3_600_000
     }
+
+    /// The day that an instant lies in, in milliseconds since 1970 (UTC). Instants beyond the calendar lie in its first or last day.
+    pub fn containing(at_ms: i64) -> Self {
+        let days = at_ms.saturating_add(8 * 3_600_000).div_euclid(86_400_000);
+        let last = if days < 0 { jiff::civil::Date::MIN } else { jiff::civil::Date::MAX };
+        let span = jiff::Span::new().try_days(days);
+        Self(span.and_then(|span| jiff::civil::date(1970, 1, 1).checked_add(span)).unwrap_or(last))
+    }
+
+    /// The day after it.
+    pub fn next(self) -> Self {
+        Self(self.0.tomorrow().unwrap_or(self.0))
+    }
 }
 
 impl FromStr for Day {
@@ -52,5 +65,8 @@ mod tests {
         let day: Day = "2026-01-01".parse().expect("a day");
         assert_eq!(day.start_ms(), 1_767_225_600_000 - 8 * 3_600_000);
         assert!("2026-02-30".parse::<Day>().is_err());
+        assert_eq!((Day::containing(day.start_ms()), Day::containing(day.next().start_ms() - 1)), (day, day));
+        assert_eq!(Day::containing(day.start_ms() - 1).next(), day);
+        assert_eq!(Day::containing(i64::MAX).to_string(), "9999-12-31");
     }
 }

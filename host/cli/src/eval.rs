@@ -3,12 +3,14 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args as ClapArgs, ValueEnum};
 use normgate::{Detail, Language};
 use serde_json::json;
 
+use crate::ledger::Recording;
 use crate::requests::{Requests, complain};
 use crate::source::Source;
 
@@ -46,6 +48,9 @@ pub(crate) struct Args {
     /// end, as JSON, and show it as a table on standard error
     #[arg(long, value_name = "FILE")]
     diff: Option<PathBuf>,
+
+    #[command(flatten)]
+    recording: Recording,
 }
 
 /// A language of sentences.
@@ -69,6 +74,7 @@ impl From<Lang> for Language {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let gate = args.source.build()?;
     let detail = Detail { explain: args.explain.map(Language::from), evidence: args.evidence };
+    let ledger = args.recording.open()?;
     let mut requests = Requests::open(&args.input, gate.reader().strict(args.strict))?;
     let mut output = BufWriter::with_capacity(1 << 20, io::stdout().lock());
     let flush_each = io::stdout().is_terminal() || args.input.as_os_str() == "-";
@@ -80,7 +86,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             Ok(batch) => {
                 tally.judged += 1;
                 tally.ignored += u64::from(batch.ignored_fields());
-                writeln!(output, "{}", gate.evaluate(&batch).to_json(detail))?;
+                let outcome = Arc::new(gate.evaluate(&batch));
+                if let Some(ledger) = &ledger {
+                    ledger.record(&batch, &outcome)?;
+                }
+                writeln!(output, "{}", outcome.to_json(detail))?;
             }
             Err(error) => {
                 tally.refused += 1;
@@ -99,6 +109,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     output.flush()?;
+    if let Some(ledger) = ledger {
+        ledger.close()?;
+    }
     if show_progress && requests.number >= 1_000 {
         eprintln!("\r{} judged, {} refused", tally.judged, tally.refused);
     }

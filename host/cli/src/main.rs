@@ -13,11 +13,13 @@ mod eval;
 mod explain;
 mod inspect;
 mod key;
+mod ledger;
 mod mirror;
 mod new;
 mod r#override;
 mod project;
 mod readiness;
+mod replay;
 mod repo;
 mod requests;
 mod source;
@@ -72,6 +74,11 @@ enum Command {
     Push(mirror::PushArgs),
     /// Copy a module from an OCI registry, by digest
     Pull(mirror::PullArgs),
+    /// Check, search, prove and purge what a gate recorded
+    #[command(subcommand)]
+    Ledger(ledger::Command),
+    /// Judge recorded lists again, and show what comes out otherwise
+    Replay(replay::Args),
     /// Judge the scenes that this program carries, for a person to read
     Demo(demo::Args),
     /// Compile a module from standard input to standard output; what `eval -p` runs in a child process
@@ -108,6 +115,8 @@ fn main() -> ExitCode {
         Command::Sync(args) => sync::run(&args),
         Command::Push(args) => mirror::push(&args),
         Command::Pull(args) => mirror::pull(&args),
+        Command::Ledger(command) => ledger::run(&command),
+        Command::Replay(args) => replay::run(&args),
         Command::CompileModule => compile::run(),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {

@@ -64,6 +64,10 @@ impl Reader {
         self
     }
 
+    pub(super) fn start(&self) -> Reading<'_> {
+        Reading { reader: self, draft: Draft::new(Arc::clone(&self.vocabulary)), path: Vec::new(), clause: None }
+    }
+
     /// Reads one request.
     ///
     /// # Errors
@@ -72,8 +76,7 @@ impl Reader {
         let refuse = |message: String| InputError { id: None, path: String::new(), message };
         let text = std::str::from_utf8(line)
             .map_err(|error| refuse(format!("byte {} is not UTF-8", error.valid_up_to() + 1)))?;
-        let mut reading =
-            Reading { reader: self, draft: Draft::new(Arc::clone(&self.vocabulary)), path: Vec::new(), clause: None };
+        let mut reading = self.start();
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let done = Object { reading: &mut reading, object: 0, row: 0, top: true }
             .deserialize(&mut deserializer)
@@ -86,9 +89,9 @@ impl Reader {
 }
 
 /// What is known while a line is read.
-struct Reading<'r> {
+pub(super) struct Reading<'r> {
     reader: &'r Reader,
-    draft: Draft,
+    pub(super) draft: Draft,
     /// Path of the value that failed, innermost first.
     path: Vec<Segment>,
     /// What is wrong with it, when the vocabulary said so and not the JSON reader.
@@ -101,7 +104,7 @@ enum Segment {
 }
 
 impl Reading<'_> {
-    fn error(self, error: &serde_json::Error) -> InputError {
+    pub(super) fn error(self, error: &serde_json::Error) -> InputError {
         let mut path = String::new();
         for segment in self.path.iter().rev() {
             match segment {
@@ -298,10 +301,10 @@ impl<'de> DeserializeSeed<'de> for RowSeed<'_, '_> {
 }
 
 /// One value of a column.
-struct Value<'a, 'r> {
-    reading: &'a mut Reading<'r>,
-    column: usize,
-    row: usize,
+pub(super) struct Value<'a, 'r> {
+    pub(super) reading: &'a mut Reading<'r>,
+    pub(super) column: usize,
+    pub(super) row: usize,
 }
 
 impl Value<'_, '_> {

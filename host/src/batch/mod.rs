@@ -1,5 +1,6 @@
 //! The batch: one request as columns, checked against the vocabulary, bound to no policy set.
 
+mod canonical;
 mod column;
 mod json;
 mod strings;
@@ -245,41 +246,6 @@ impl Batch {
         out.extend_from_slice(b",\"source\":");
         quote(usize::from(signal.source).checked_sub(2).and_then(|index| sources.get(index)).map_or("", |s| s), out);
         out.push(b'}');
-    }
-
-    /// The request in one canonical form: every known value by column name, row by row, whatever the input looked like.
-    /// `decision_id` is computed from it.
-    pub fn canonical(&self) -> Vec<u8> {
-        let mut out = b"id=".to_vec();
-        match &self.id {
-            Some(id) => quote(id, &mut out),
-            None => out.extend_from_slice(b"null"),
-        }
-        out.push(b'\n');
-        for (frame, (name, _)) in self.vocabulary.frames.iter().enumerate().skip(1) {
-            out.extend_from_slice(format!("{name}={}\n", self.rows[frame]).as_bytes());
-        }
-        let mut order: Vec<usize> = (0..self.columns.len()).filter(|index| self.columns[*index].is_some()).collect();
-        order.sort_by_key(|index| &self.vocabulary.columns[*index].name);
-        for index in order {
-            let spec = &self.vocabulary.columns[index];
-            let begin = out.len();
-            out.extend_from_slice(spec.name.as_bytes());
-            out.extend_from_slice(b"=[");
-            let mut known = false;
-            for row in 0..self.rows[spec.frame] as usize {
-                if row > 0 {
-                    out.push(b',');
-                }
-                known |= self.write(index, row, &mut out);
-            }
-            out.extend_from_slice(b"]\n");
-            // A column of which nothing is known is as if it had not been sent.
-            if !known {
-                out.truncate(begin);
-            }
-        }
-        out
     }
 }
 

@@ -1,6 +1,7 @@
 //! The other engines, each fed and asked as its own users do it.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -231,4 +232,12 @@ pub(crate) fn rhai(list: &List) -> Judge {
             .unwrap();
         verdicts.into_iter().map(|verdict| verdict.as_int().unwrap() as u8).collect()
     })
+}
+
+/// Extism runs a plug-in in a sandbox, as we do; the list goes in as JSON, which the plug-in reads.
+pub(crate) fn extism(list: &List, plugin: &Path) -> Judge {
+    let manifest = extism::Manifest::new([extism::Wasm::file(plugin)]);
+    let mut plugin = extism::Plugin::new(manifest, [], false).unwrap();
+    let input = json!({"user": list.user, "candidates": list.candidates}).to_string();
+    Box::new(move || plugin.call::<&str, Vec<u8>>("judge", &input).unwrap())
 }

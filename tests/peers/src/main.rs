@@ -11,10 +11,13 @@ mod list;
 #[expect(dead_code, reason = "shared with the benches of the main workspace, which use all of it")]
 mod measure;
 
+use std::path::Path;
+
 use list::List;
 use measure::{Effort, Samples, Summary, us};
 
 fn main() {
+    let plugin = std::env::args().nth(1).expect("the first argument is Extism's plug-in; `make bench` builds it");
     let list = List::new(500);
     let mut ours = list::ours(&list);
     let expected = ours();
@@ -25,6 +28,7 @@ fn main() {
         ("cel", engines::cel(&list)),
         ("lua", engines::lua(&list)),
         ("rhai", engines::rhai(&list)),
+        ("extism", engines::extism(&list, Path::new(&plugin))),
     ];
     for (name, judge) in &mut peers {
         let verdicts = judge();

@@ -1,0 +1,355 @@
+//! `normgate ledger`: check, search, prove and purge what a gate recorded. And the options under which `eval` records.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use normgate::contract::Day;
+use normgate_ledger::{
+    Access, Durability, History, Ledger, LedgerError, Purge, Query, Recorded, Redaction, Settings, Verifier, WhenFull,
+    check,
+};
+
+/// How long decisions are kept unless said otherwise: six months, at their longest.
+const RETENTION_DAYS: u32 = 184;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Hold every byte of a ledger against something that says what it should be
+    Verify {
+        /// The ledger
+        ledger: PathBuf,
+        /// A checkpoint that was kept elsewhere: history before it must be what it was
+        #[arg(long, value_name = "NOTE")]
+        checkpoint: Option<PathBuf>,
+        /// The ledger's public key, kept elsewhere
+        #[arg(long, value_name = "KEY")]
+        key: Option<PathBuf>,
+    },
+    /// Show one decision
+    Show {
+        /// The ledger
+        ledger: PathBuf,
+        /// Decision id
+        id: String,
+        #[command(flatten)]
+        view: View,
+    },
+    /// List decisions by user, item and time
+    Find {
+        /// The ledger
+        ledger: PathBuf,
+        /// User, as `user.ref` in the request has it
+        #[arg(long, value_name = "REF")]
+        user: Option<String>,
+        /// Candidate that was in the list
+        #[arg(long, value_name = "ID")]
+        item: Option<String>,
+        #[command(flatten)]
+        range: Range,
+        #[command(flatten)]
+        view: View,
+    },
+    /// Write everything of a time as JSON lines
+    Export {
+        /// The ledger
+        ledger: PathBuf,
+        #[command(flatten)]
+        range: Range,
+        #[command(flatten)]
+        view: View,
+    },
+    /// Write the proof that a decision is in the log, for anybody to check without the ledger
+    Prove {
+        /// The ledger
+        ledger: PathBuf,
+        /// Decision id
+        #[arg(required_unless_present = "since")]
+        id: Option<String>,
+        /// Prove instead that this older checkpoint is a beginning of the log
+        #[arg(long, value_name = "NOTE", conflicts_with = "id")]
+        since: Option<PathBuf>,
+    },
+    /// Check a proof with nothing but the proof and the ledger's public key
+    CheckProof {
+        /// The proof
+        proof: PathBuf,
+        /// The ledger's public key (`ledger.pub`), from whom you trust; without it, the key that the proof itself carries
+        #[arg(long, value_name = "KEY")]
+        key: Option<PathBuf>,
+    },
+    /// Sign the head of the log, and print the signed note
+    Checkpoint {
+        /// The ledger
+        ledger: PathBuf,
+    },
+    /// Destroy the keys of past days, so that what they sealed can be proven and not read
+    Purge {
+        /// The ledger
+        ledger: PathBuf,
+        /// The last day that goes; 184 days before yesterday when it is left out
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        until: Option<Day>,
+        /// Destroy personal columns only: decisions stay readable, and can no longer be judged again
+        #[arg(long)]
+        personal: bool,
+    },
+}
+
+/// A range of time.
+#[derive(ClapArgs)]
+pub(crate) struct Range {
+    /// From the beginning of this day in Asia/Shanghai
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) from: Option<Day>,
+    /// Up to the end of this day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) to: Option<Day>,
+}
+
+impl Range {
+    pub(crate) fn query(&self) -> Query {
+        Query {
+            from_ms: self.from.map(Day::start_ms),
+            to_ms: self.to.map(|day| day.next().start_ms()),
+            ..Query::default()
+        }
+    }
+
+    pub(crate) fn words(&self) -> String {
+        let day = |day: Option<Day>| day.map_or(String::new(), |day| day.to_string());
+        format!("{}..{}", day(self.from), day(self.to))
+    }
+}
+
+/// What is shown of a record.
+#[derive(ClapArgs)]
+pub(crate) struct View {
+    /// Show personal columns too
+    #[arg(long)]
+    personal: bool,
+}
+
+/// Options of recording.
+#[derive(ClapArgs)]
+pub(crate) struct Recording {
+    /// Record every judged list in this folder, which is started when it is missing
+    #[arg(long, value_name = "DIR")]
+    ledger: Option<PathBuf>,
+    /// When a list is answered: once its record is on the disk, or at once
+    #[arg(long, requires = "ledger", default_value = "behind")]
+    durability: DurabilityArg,
+    /// What is done when too many lists wait to be written
+    #[arg(long, requires = "ledger", default_value = "wait")]
+    when_full: WhenFullArg,
+    /// Of a million lists that nobody may have to account for, how many are kept in full all the same
+    #[arg(long, requires = "ledger", value_name = "PPM", default_value_t = Settings::default().sample_ppm)]
+    sample_ppm: u32,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum DurabilityArg {
+    BeforeAnswer,
+    Behind,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum WhenFullArg {
+    Wait,
+    Refuse,
+}
+
+impl Recording {
+    pub(crate) fn open(&self) -> Result<Option<Ledger>> {
+        let Some(path) = &self.ledger else { return Ok(None) };
+        let settings = Settings {
+            durability: match self.durability {
+                DurabilityArg::BeforeAnswer => Durability::BeforeAnswer,
+                DurabilityArg::Behind => Settings::default().durability,
+            },
+            when_full: match self.when_full {
+                WhenFullArg::Wait => WhenFull::Wait,
+                WhenFullArg::Refuse => WhenFull::Refuse,
+            },
+            sample_ppm: self.sample_ppm,
+            ..Settings::default()
+        };
+        Ok(Some(Ledger::open(path, settings)?))
+    }
+}
+
+pub(crate) fn run(command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::Verify { ledger, checkpoint, key } => verify(ledger, checkpoint.as_deref(), key.as_deref()),
+        Command::Show { ledger, id, view } => {
+            let query = Query { decision: Some(id.clone()), ..Query::default() };
+            match show(ledger, &query, "show", id, view)? {
+                0 => bail!("no decision {id} is in {}, or its key is gone", ledger.display()),
+                _ => Ok(ExitCode::SUCCESS),
+            }
+        }
+        Command::Find { ledger, user, item, range, view } => {
+            let query = Query { user: user.clone(), item: item.clone(), ..range.query() };
+            let whose = if user.is_some() { "a user, " } else { "" };
+            let asked = format!("{whose}item {}, {}", item.as_deref().unwrap_or("any"), range.words());
+            let found = show(ledger, &query, "find", &asked, view)?;
+            eprintln!("normgate: {found} decisions");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Export { ledger, range, view } => {
+            let found = show(ledger, &range.query(), "export", &range.words(), view)?;
+            eprintln!("normgate: {found} decisions");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Prove { ledger, id, since } => prove(ledger, id.as_deref(), since.as_deref()),
+        Command::CheckProof { proof, key } => {
+            let text = read(proof)?;
+            let key = key.as_deref().map(verifier).transpose()?;
+            if key.is_none() {
+                eprintln!(
+                    "normgate: no --key: the proof is checked with the key that it carries itself, which proves no origin"
+                );
+            }
+            match check(&text, key.as_ref()) {
+                Ok(checked) => println!("{checked}"),
+                Err(error) => {
+                    eprintln!("normgate: {}: {error}", proof.display());
+                    return Ok(ExitCode::from(1));
+                }
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Checkpoint { ledger } => {
+            let history = History::open(ledger)?;
+            match Ledger::open(ledger, Settings::default()) {
+                Ok(ledger) => print!("{}", ledger.checkpoint()?),
+                // A running writer signs at the end of every segment; what it signed last is what there is.
+                Err(LedgerError::Held { .. }) => match history.checkpoint()? {
+                    Some(note) => print!("{note}"),
+                    None => bail!("{}: its writer has signed no checkpoint yet", ledger.display()),
+                },
+                Err(error) => return Err(error.into()),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Purge { ledger, until, personal } => {
+            History::open(ledger)?;
+            let until = until.unwrap_or_else(retained_from);
+            let what = if *personal { Purge::Personal } else { Purge::All };
+            let writer = Ledger::open(ledger, Settings::default())?;
+            writer.purge(until, what, &caller())?;
+            writer.close()?;
+            println!("{}: purged up to {until}; the purge is on the record", ledger.display());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>) -> Result<ExitCode> {
+    let known = checkpoint.map(read).transpose()?;
+    let key = key.map(verifier).transpose()?;
+    let found = History::open(ledger)?.verify(known.as_deref(), key.as_ref())?;
+    for finding in &found.findings {
+        println!("ALTERED  {finding}");
+    }
+    for note in &found.notes {
+        println!("note     {note}");
+    }
+    println!(
+        "{}: {} records in {} frames, {} lists in full and {} as commitments, {} checkpoints agree, {} findings",
+        ledger.display(),
+        found.records,
+        found.frames,
+        found.full,
+        found.commit,
+        found.checkpoints,
+        found.findings.len()
+    );
+    Ok(if found.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Prints what fits as JSON lines, after putting the look-up on the record; how many it was.
+fn show(ledger: &Path, query: &Query, command: &str, asked: &str, view: &View) -> Result<u64> {
+    let history = History::open(ledger)?;
+    let redaction = if view.personal { Redaction::Nothing } else { Redaction::Personal };
+    let mut found: Vec<Recorded> = Vec::new();
+    let mut count = 0;
+    // Counted first: the record of a look-up says how much was shown, and stands before any of it is.
+    history.lists(
+        query,
+        |_| Ok(()),
+        |recorded| {
+            count += 1;
+            if found.len() < 1_000 {
+                found.push(recorded);
+            }
+            Ok(())
+        },
+    )?;
+    note_access(&history, command, asked, count, view.personal)?;
+    let mut output = BufWriter::new(std::io::stdout().lock());
+    if count == found.len() as u64 {
+        for recorded in &found {
+            writeln!(output, "{}", recorded.to_json(redaction))?;
+        }
+    } else {
+        drop(found);
+        history.lists(
+            query,
+            |_| Ok(()),
+            |recorded| {
+                let written = writeln!(output, "{}", recorded.to_json(redaction));
+                written.map_err(|source| LedgerError::Io { place: "standard output".into(), source })
+            },
+        )?;
+    }
+    output.flush()?;
+    Ok(count)
+}
+
+fn prove(ledger: &Path, id: Option<&str>, since: Option<&Path>) -> Result<ExitCode> {
+    let history = History::open(ledger)?;
+    let proof = match (id, since) {
+        (Some(id), _) => {
+            note_access(&history, "prove", id, 1, false)?;
+            history.prove(id)?
+        }
+        (None, Some(since)) => history.prove_since(&read(since)?)?,
+        (None, None) => bail!("say which decision, or give an older checkpoint with --since"),
+    };
+    println!("{proof}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Puts a look-up on the record.
+pub(crate) fn note_access(history: &History, command: &str, asked: &str, records: u64, personal: bool) -> Result<()> {
+    let (command, asked) = (command.to_owned(), asked.to_owned());
+    Ok(history.note_access(&Access { ms: now_ms(), by: caller(), command, asked, records, personal })?)
+}
+
+/// The last day that need not be kept any more: retention is counted from the end of the last day that is over.
+fn retained_from() -> Day {
+    Day::containing(now_ms() - i64::from(RETENTION_DAYS + 1) * 86_400_000)
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as i64
+}
+
+/// Who runs the command, as the system knows them.
+fn caller() -> String {
+    std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into())
+}
+
+fn verifier(path: &Path) -> Result<Verifier> {
+    Verifier::parse(&read(path)?).with_context(|| path.display().to_string())
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| path.display().to_string())
+}

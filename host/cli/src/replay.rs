@@ -1,0 +1,87 @@
+//! `normgate replay`: recorded lists judged again.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread;
+
+use anyhow::{Result, bail};
+use clap::Args as ClapArgs;
+use normgate::{Gate, embedded};
+use normgate_ledger::{History, Query, Replay};
+
+use crate::compile;
+use crate::ledger::{Range, note_access};
+use crate::source::{artifacts, read_modules};
+
+/// Judge recorded lists again with the modules that judged them, and show the first difference of each list that comes out
+/// otherwise. Configuration, day, overrides, and calls that were disturbed then are taken from the record.
+///
+/// Examples: normgate replay --ledger DIR; normgate replay --ledger DIR 0f3a… -p last-year/
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// The ledger
+    #[arg(long, value_name = "DIR")]
+    ledger: PathBuf,
+
+    /// One decision; all of them when it is left out
+    id: Option<String>,
+
+    #[command(flatten)]
+    range: Range,
+
+    /// Module file or folder to look for recorded modules in, beside those that this program carries; may be given again
+    #[arg(short = 'p', long = "policy", value_name = "MODULE.wasm|DIR")]
+    policies: Vec<PathBuf>,
+
+    /// Threads to judge on; as many as there are cores when it is left out
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let mut modules = embedded::arp();
+    for path in &args.policies {
+        modules.extend(read_modules(path)?);
+    }
+    let builder = || {
+        let builder = Gate::builder().trusting().compiler(compile::in_child);
+        match artifacts() {
+            Some(artifacts) => builder.artifacts(artifacts),
+            None => builder,
+        }
+    };
+    let history = History::open(&args.ledger)?;
+    let threads = args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let query = Query { decision: args.id.clone(), ..args.range.query() };
+    let asked = args.id.clone().unwrap_or_else(|| args.range.words());
+    note_access(&history, "replay", &asked, 0, false)?;
+    let show_progress = io::stderr().is_terminal();
+    let replayed = Replay::new(&modules, builder, threads).run(&history, &query, |judged| {
+        if show_progress {
+            eprint!("\r{judged} lists judged again");
+        }
+    })?;
+    if show_progress {
+        eprintln!();
+    }
+    for difference in &replayed.different {
+        println!(
+            "record {}, decision {}: {}\n    recorded  {}\n    again     {}",
+            difference.record, difference.decision_id, difference.place, difference.recorded, difference.again
+        );
+    }
+    println!(
+        "{} lists judged again, {} different; {} are commitments, {} have no key any more",
+        replayed.judged,
+        replayed.different.len(),
+        replayed.commitments,
+        replayed.unreadable
+    );
+    if let Some(id) = &args.id
+        && replayed.judged + replayed.commitments + replayed.unreadable == 0
+    {
+        bail!("no decision {id} is in {}, or its key is gone", args.ledger.display());
+    }
+    Ok(if replayed.different.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}

@@ -1,0 +1,190 @@
+//! A ledger as a person keeps it: recorded, checked, searched, proven, judged again, purged; and what kill -9 and a full disk leave.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use normgate_ledger::{History, Query};
+use serde_json::Value;
+
+fn normgate(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_normgate")).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The output of a command that succeeds.
+fn said(args: &[&str]) -> String {
+    let output = normgate(args);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {}{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// An empty folder of this test.
+fn temporary(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ledger").join(name);
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).unwrap();
+    dir
+}
+
+fn request(number: usize) -> String {
+    format!(
+        r#"{{"id":"r{number}","ctx":{{"now_ms":1767225600000,"local_min":600,"can_render_labels":true}},"user":{{"ref":"u{number}","personalization":"on"}},"candidates":[{{"id":"c{number}","aigc":{{"meta_label":"1"}}}}]}}"#
+    )
+}
+
+fn requests(dir: &Path, count: usize) -> String {
+    let file = dir.join("requests.jsonl");
+    fs::write(&file, (0..count).map(|number| request(number) + "\n").collect::<String>()).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn from_recording_to_purging() {
+    let dir = temporary("whole");
+    let input = requests(&dir, 5);
+    let ledger = dir.join("ledger");
+    let ledger = ledger.to_str().unwrap();
+    let plain = said(&["eval", "-i", &input, "--only", "art09,art17"]);
+    let recorded = said(&["eval", "-i", &input, "--only", "art09,art17", "--ledger", ledger]);
+    assert_eq!(recorded, plain, "recording changes no answer");
+    let ids: Vec<String> = (recorded.lines())
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["decision_id"].as_str().unwrap().to_owned())
+        .collect();
+
+    assert!(said(&["ledger", "verify", ledger]).contains("5 lists in full and 0 as commitments"));
+    let shown: Value = serde_json::from_str(&said(&["ledger", "show", ledger, &ids[3]])).unwrap();
+    assert_eq!((&shown["outcome"]["id"], &shown["level"]), (&"r3".into(), &"full".into()));
+    assert!(!shown["columns"].as_str().unwrap().contains("user."));
+    assert!(said(&["ledger", "show", ledger, &ids[3], "--personal"]).contains("request.user.personalization"));
+    assert_eq!(said(&["ledger", "find", ledger, "--user", "u4"]).lines().count(), 1);
+    assert_eq!(said(&["ledger", "find", ledger, "--item", "c2", "--from", "2026-01-01"]).lines().count(), 1);
+    assert_eq!(said(&["ledger", "export", ledger, "--to", "2020-01-01"]), "");
+    assert_eq!(said(&["ledger", "export", ledger]).lines().count(), 5);
+    assert!(said(&["replay", "--ledger", ledger]).starts_with("5 lists judged again, 0 different"));
+    assert!(said(&["replay", "--ledger", ledger, &ids[0]]).starts_with("1 lists judged again, 0 different"));
+    let none = normgate(&["ledger", "show", ledger, "0123"]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(text(&none.stderr).contains("no decision 0123"));
+
+    let proof = dir.join("proof.json");
+    fs::write(&proof, said(&["ledger", "prove", ledger, &ids[1]])).unwrap();
+    let (proof, key) = (proof.to_str().unwrap(), format!("{ledger}/ledger.pub"));
+    assert!(said(&["ledger", "check-proof", proof, "--key", &key]).contains("is among the"));
+    let older = dir.join("older.note");
+    fs::write(&older, said(&["ledger", "checkpoint", ledger])).unwrap();
+    said(&["eval", "-i", &input, "--only", "art09", "--ledger", ledger, "--durability", "before_answer"]);
+    let older = older.to_str().unwrap();
+    fs::write(proof, said(&["ledger", "prove", ledger, "--since", older])).unwrap();
+    assert!(said(&["ledger", "check-proof", proof, "--key", &key]).contains("are those that were signed before"));
+    assert!(said(&["ledger", "verify", ledger, "--checkpoint", older, "--key", &key]).contains("0 findings"));
+
+    said(&["ledger", "purge", ledger]);
+    assert!(said(&["ledger", "verify", ledger]).contains("purged everything up to"));
+    let refused = normgate(&["ledger", "purge", ledger, "--until", "2999-01-01"]);
+    assert!(text(&refused.stderr).contains("is not over"), "{}", text(&refused.stderr));
+    // Whoever looked something up stands in the log.
+    let log = fs::read_to_string(Path::new(ledger).join("access.jsonl")).unwrap();
+    for command in ["show", "find", "export", "replay", "prove"] {
+        assert!(log.contains(&format!("\"command\":\"{command}\"")), "{log}");
+    }
+    assert!(!log.contains("u4"), "a user is not named");
+
+    let segment = Path::new(ledger).join("segments/000000000000.seg");
+    let mut bytes = fs::read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    fs::write(&segment, bytes).unwrap();
+    let altered = normgate(&["ledger", "verify", ledger]);
+    assert_eq!(altered.status.code(), Some(1));
+    assert!(text(&altered.stdout).starts_with("ALTERED  "), "{}", text(&altered.stdout));
+}
+
+#[test]
+fn what_was_answered_outlives_kill_9() {
+    let ledger = temporary("killed").join("ledger");
+    let mut answered: Vec<String> = Vec::new();
+    for round in [3, 11, 1] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_normgate"))
+            .args(["eval", "--only", "art09", "--durability", "before_answer", "--ledger"])
+            .arg(&ledger)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let first = answered.len();
+        // It is fed until it dies, so that it dies at work.
+        let feeding = std::thread::spawn(move || {
+            for number in first.. {
+                if writeln!(stdin, "{}", request(number)).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let id = |line: &str| {
+            serde_json::from_str::<Value>(line).map(|answer| answer["decision_id"].as_str().unwrap().to_owned())
+        };
+        answered.extend(lines.by_ref().take(round).map(|line| id(&line.unwrap()).unwrap()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What it had answered when it died; its last line may be cut off.
+        answered.extend(lines.map_while(Result::ok).filter_map(|line| id(&line).ok()));
+        feeding.join().unwrap();
+    }
+    said(&[
+        "eval",
+        "-i",
+        &requests(ledger.parent().unwrap(), 1),
+        "--only",
+        "art09",
+        "--ledger",
+        ledger.to_str().unwrap(),
+    ]);
+    let history = History::open(&ledger).unwrap();
+    let verified = history.verify(None, None).unwrap();
+    assert_eq!(verified.findings, Vec::<String>::new());
+    assert_eq!(verified.notes.iter().filter(|note| note.contains("no answered list is missing")).count(), 3);
+    let mut kept = std::collections::HashSet::new();
+    let collect = |recorded: normgate_ledger::Recorded| {
+        let outcome: Value = serde_json::from_str(recorded.outcome.as_ref().unwrap()).unwrap();
+        kept.insert(outcome["decision_id"].as_str().unwrap().to_owned());
+        Ok(())
+    };
+    history.lists(&Query::default(), |_| Ok(()), collect).unwrap();
+    let lost: Vec<&String> = answered.iter().filter(|id| !kept.contains(*id)).collect();
+    assert!(answered.len() >= 15 && lost.is_empty(), "{} of {} are lost", lost.len(), answered.len());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_said_and_what_was_written_stays() {
+    let dir = temporary("full-disk");
+    let ledger = dir.join("ledger");
+    let input = requests(&dir, 2_000);
+    // A limit on the size of files is as good as a full disk; half a kilobyte is a unit of it.
+    let output = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 24; exec \"$0\" eval --only art09 --durability before_answer -i \"$1\" --ledger \"$2\""])
+        .args([env!("CARGO_BIN_EXE_normgate"), &input])
+        .arg(&ledger)
+        .stdout(Stdio::null())
+        .output()
+        .unwrap();
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("not recorded") && errors.contains("File too large"), "{errors}");
+    let verified = History::open(&ledger).unwrap().verify(None, None).unwrap();
+    assert_eq!(verified.findings, Vec::<String>::new());
+    assert!(verified.full > 0);
+    // With room again, the ledger goes on, and says what happened.
+    said(&["eval", "-i", &requests(&dir, 1), "--only", "art09", "--ledger", ledger.to_str().unwrap()]);
+    let again = History::open(&ledger).unwrap().verify(None, None).unwrap();
+    assert_eq!((again.findings.len(), again.full), (0, verified.full + 1));
+}

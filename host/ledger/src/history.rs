@@ -1,0 +1,296 @@
+//! Reading a ledger: records by time, decision, user and item, opened with the keys that are still there.
+
+use std::path::Path;
+
+use normgate::SetDescription;
+use normgate::contract::Day;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::access::{self, Access};
+use crate::error::LedgerError;
+use crate::frame::Head;
+use crate::home::Home;
+use crate::keys::{Class, EpochKeys, hex};
+use crate::record::{Decision, Entry, Event, Level, Record};
+use crate::segment::{self, Next, SegmentHead, SegmentReader};
+use crate::writer::keys_of;
+
+/// A ledger that is open for reading; a writer may have it open too.
+pub struct History {
+    pub(crate) home: Home,
+}
+
+/// What is looked for. What is left out fits everything.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Not before this instant, milliseconds since 1970 UTC.
+    pub from_ms: Option<i64>,
+    /// Before this instant.
+    pub to_ms: Option<i64>,
+    /// A decision id.
+    pub decision: Option<String>,
+    /// A user, as `request.user.ref` has it.
+    pub user: Option<String>,
+    /// The id of a candidate.
+    pub item: Option<String>,
+}
+
+/// A record of a list, opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its number.
+    pub record: u64,
+    /// When, milliseconds since 1970 UTC.
+    pub ms: i64,
+    /// Whose keys sealed it.
+    pub epoch: Day,
+    /// What is said in the open.
+    pub decision: Decision,
+    /// The answer, byte for byte; none where its key is gone.
+    pub outcome: Option<String>,
+    /// Columns that are about nobody, in canonical form; empty for a commitment.
+    pub open: Vec<u8>,
+    /// Personal columns, in canonical form; none where their key is gone, empty for a commitment.
+    pub personal: Option<Vec<u8>>,
+}
+
+/// A record as it is shown or exported: one JSON line.
+#[derive(Serialize)]
+struct Shown<'r> {
+    record: u64,
+    ms: i64,
+    #[serde(flatten)]
+    decision: &'r Decision,
+    /// The columns that were kept, in canonical form.
+    columns: Option<String>,
+    outcome: Option<Value>,
+}
+
+/// How much of a record is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redaction {
+    /// No personal columns, no pseudonym of the user, and tags of the user by number only.
+    Personal,
+    /// Everything.
+    Nothing,
+}
+
+impl Recorded {
+    /// The request as far as judging read it, for [`normgate::Reader::read_canonical`]; none where it was not kept, or its key
+    /// is gone.
+    pub fn request(&self) -> Option<Vec<u8>> {
+        match (self.decision.level, &self.personal) {
+            (Level::Full, Some(personal)) => Some([&self.open[..], personal].concat()),
+            _ => None,
+        }
+    }
+
+    /// The record as one JSON line.
+    pub fn to_json(&self, redaction: Redaction) -> String {
+        let mut decision = self.decision.clone();
+        let mut outcome = self.outcome.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let mut columns = self.open.clone();
+        match redaction {
+            Redaction::Nothing => columns.extend(self.personal.iter().flatten()),
+            Redaction::Personal => {
+                decision.user = None;
+                outcome.iter_mut().for_each(without_tags);
+            }
+        }
+        let columns = (decision.level == Level::Full).then(|| String::from_utf8_lossy(&columns).into_owned());
+        let shown = Shown { record: self.record, ms: self.ms, decision: &decision, columns, outcome };
+        serde_json::to_string(&shown).unwrap_or_default()
+    }
+}
+
+/// Replaces the ids of the user's tags by their number, wherever they stand.
+fn without_tags(outcome: &mut Value) {
+    let tags =
+        outcome["tags"].as_array().into_iter().flatten().filter_map(|tag| tag["tag_id"].as_str().map(str::to_owned));
+    let names: Vec<(String, String)> = tags
+        .enumerate()
+        .flat_map(|(index, id)| [(format!("tag:{id}"), format!("tag:#{index}")), (id, format!("#{index}"))])
+        .collect();
+    fn replace(value: &mut Value, names: &[(String, String)]) {
+        match value {
+            Value::String(text) => {
+                if let Some((_, number)) = names.iter().find(|(name, _)| name == text) {
+                    text.clone_from(number);
+                }
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| replace(value, names)),
+            Value::Object(fields) => fields.values_mut().for_each(|value| replace(value, names)),
+            _ => {}
+        }
+    }
+    // Candidates may be called as a tag is; only what can name a tag is replaced.
+    for place in ["tags", "vetoes", "obligations", "promote", "violations", "shadow"] {
+        replace(&mut outcome[place], &names);
+    }
+}
+
+/// One record with where it lies.
+pub(crate) struct Found<'f> {
+    pub(crate) segment: &'f SegmentHead,
+    pub(crate) head: &'f Head,
+    /// All records of its frame, encoded.
+    pub(crate) frame: &'f [Vec<u8>],
+    pub(crate) index: usize,
+    pub(crate) record: Record,
+}
+
+impl History {
+    /// Opens a ledger for reading.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        Ok(Self { home: Home::open(path)? })
+    }
+
+    /// The public key of the ledger, for whoever checks its proofs.
+    ///
+    /// # Errors
+    /// When its file is missing or altered.
+    pub fn verifier(&self) -> Result<crate::Verifier, LedgerError> {
+        let text = self.home.read(crate::writer::PUBLIC)?.unwrap_or_default();
+        crate::Verifier::parse(&String::from_utf8_lossy(&text)).map_err(|_| {
+            LedgerError::altered(self.home.of(crate::writer::PUBLIC), "it is not the public key of a ledger")
+        })
+    }
+
+    /// The newest signed note, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn checkpoint(&self) -> Result<Option<String>, LedgerError> {
+        let names = self.home.names(crate::home::CHECKPOINTS)?;
+        let Some(name) = names.iter().rev().find(|name| name.ends_with(".note")) else { return Ok(None) };
+        let note = self.home.read(&format!("{}/{name}", crate::home::CHECKPOINTS))?;
+        Ok(note.map(|note| String::from_utf8_lossy(&note).into_owned()))
+    }
+
+    /// Puts a look-up on the record, before anything is shown.
+    ///
+    /// # Errors
+    /// When it cannot be written; then nothing must be shown.
+    pub fn note_access(&self, access: &Access) -> Result<(), LedgerError> {
+        access::append(&self.home, access)
+    }
+
+    /// Hands every record of a list that fits, in order, to `f`, and every description of a policy set before the lists
+    /// that it decided, to `set`. Frames outside of the time are passed over unread.
+    ///
+    /// # Errors
+    /// When a file cannot be read or was altered, or what `f` says.
+    pub fn lists(
+        &self,
+        query: &Query,
+        mut set: impl FnMut(SetDescription) -> Result<(), LedgerError>,
+        mut f: impl FnMut(Recorded) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        self.records(query, |found, keys| match &found.record.entry {
+            Entry { event: Event::Set(description), .. } => set((**description).clone()),
+            Entry { event: Event::Decision(decision), record, ms } => {
+                let open = |class: Class, sealed: &[u8]| {
+                    keys.of(class).map(|key| key.open(*record, sealed)).map(|opened| {
+                        opened.ok_or_else(|| {
+                            LedgerError::altered(format!("record {record}"), "its sealed part does not open")
+                        })
+                    })
+                };
+                let personal = match found.record.personal.as_slice() {
+                    [] => Some(Vec::new()),
+                    sealed => open(Class::Personal, sealed).transpose()?,
+                };
+                let outcome = open(Class::Decision, &found.record.outcome).transpose()?;
+                if let (Level::Full, Some(personal), Some(key)) = (decision.level, &personal, &keys.decision) {
+                    let input = hex(&key.tag("input", &[&found.record.open[..], personal].concat()));
+                    if input != decision.input {
+                        return Err(LedgerError::altered(
+                            format!("record {record}"),
+                            "its input is not the one that was judged",
+                        ));
+                    }
+                }
+                let recorded = Recorded {
+                    record: *record,
+                    ms: *ms,
+                    epoch: found.segment.epoch,
+                    decision: (**decision).clone(),
+                    outcome: outcome.map(|text| String::from_utf8_lossy(&text).into_owned()),
+                    open: found.record.open,
+                    personal,
+                };
+                if fits(query, &recorded) { f(recorded) } else { Ok(()) }
+            }
+            _ => Ok(()),
+        })
+    }
+
+    /// Hands every record that fits by what it says in the open to `f`, with the keys of its segment. What is told by keys that
+    /// are gone does not fit.
+    pub(crate) fn records(
+        &self,
+        query: &Query,
+        mut f: impl FnMut(Found<'_>, &EpochKeys) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        for (number, purged) in segment::list(&self.home)? {
+            if purged {
+                continue;
+            }
+            let mut reader = SegmentReader::open(&self.home, number, purged)?;
+            let segment = reader.head.clone();
+            let keys = keys_of(&self.home, &segment)?;
+            let tag = |what: &str, text: &Option<String>| {
+                text.as_ref().map(|text| keys.decision.as_ref().map(|key| hex(&key.tag(what, text.as_bytes()))))
+            };
+            let (wanted_id, wanted_user) = (tag("decision", &query.decision), tag("user", &query.user));
+            loop {
+                // A set is described once a segment, maybe before the time that is asked for.
+                let wanted = |head: &Head| {
+                    let from = query.from_ms.is_none_or(|from| head.to_ms >= from);
+                    head.sets > 0 || (from && query.to_ms.is_none_or(|to| head.from_ms < to))
+                };
+                let place = reader.place();
+                let (head, frame) = match reader.next(wanted)? {
+                    Next::Frame(head, Some(frame)) => (head, frame),
+                    Next::Frame(_, None) => continue,
+                    Next::End | Next::Broken { torn: true, .. } => break,
+                    Next::Broken { what, .. } => return Err(LedgerError::altered(place, what)),
+                };
+                for (index, bytes) in frame.iter().enumerate() {
+                    let record = Record::decode(bytes).map_err(|what| {
+                        LedgerError::altered(format!("record {}", head.first_record + index as u64), what)
+                    })?;
+                    if let Event::Decision(decision) = &record.entry.event {
+                        let time = record.entry.ms;
+                        let in_time =
+                            query.from_ms.is_none_or(|from| time >= from) && query.to_ms.is_none_or(|to| time < to);
+                        let is = |wanted: &Option<Option<String>>, said: Option<&String>| {
+                            wanted.as_ref().is_none_or(|wanted| wanted.is_some() && wanted.as_ref() == said)
+                        };
+                        if !in_time || !is(&wanted_id, Some(&decision.id)) || !is(&wanted_user, decision.user.as_ref())
+                        {
+                            continue;
+                        }
+                    }
+                    f(Found { segment: &segment, head: &head, frame: &frame, index, record }, &keys)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a record fits by what its outcome says.
+fn fits(query: &Query, recorded: &Recorded) -> bool {
+    let Some(item) = &query.item else { return true };
+    let outcome: Option<Value> = recorded.outcome.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    outcome.is_some_and(|outcome| {
+        outcome["verdicts"]
+            .as_array()
+            .is_some_and(|verdicts| verdicts.iter().any(|verdict| verdict["id"] == item.as_str()))
+    })
+}

@@ -1,0 +1,156 @@
+//! The folder of a ledger: opened once, everything in it by relative name, closed to others; one writer at a time.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
+
+use crate::error::LedgerError;
+
+const LOCK: &str = "lock";
+/// The folders inside.
+pub(crate) const SEGMENTS: &str = "segments";
+pub(crate) const KEYS: &str = "keys";
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
+
+/// The folder of a ledger.
+#[derive(Debug)]
+pub(crate) struct Home {
+    dir: Dir,
+    place: String,
+}
+
+impl Home {
+    /// Opens the folder of a ledger that is there.
+    pub(crate) fn open(path: &Path) -> Result<Self, LedgerError> {
+        let place = path.display().to_string();
+        let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(LedgerError::io(&place))?;
+        if !dir.is_dir(SEGMENTS) || !dir.is_dir(KEYS) {
+            return Err(LedgerError::Absent(format!(
+                "{place}: this is no ledger; `normgate eval --ledger` starts one"
+            )));
+        }
+        Ok(Self { dir, place })
+    }
+
+    /// Opens the folder, and makes it, for its owner alone, when it is missing.
+    pub(crate) fn create(path: &Path) -> Result<Self, LedgerError> {
+        let place = path.display().to_string();
+        let made = |source| LedgerError::Io { place: place.clone(), source };
+        std::fs::create_dir_all(path).map_err(made)?;
+        let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(made)?;
+        for name in [SEGMENTS, KEYS, CHECKPOINTS] {
+            match dir.create_dir(name) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(made(error)),
+                _ => {}
+            }
+        }
+        #[cfg(unix)]
+        {
+            use cap_std::fs::{Permissions, PermissionsExt};
+            dir.set_permissions(KEYS, Permissions::from_mode(0o700)).map_err(made)?;
+        }
+        Ok(Self { dir, place })
+    }
+
+    /// The folder, for messages.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Locks the folder for writing; the lock ends with the file.
+    pub(crate) fn lock(&self) -> Result<File, LedgerError> {
+        let file = self.options(LOCK, OpenOptions::new().create(true).write(true))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(LedgerError::Held { place: self.place.clone() }),
+            Err(TryLockError::Error(source)) => Err(self.io(LOCK)(source)),
+        }
+    }
+
+    /// A file for reading.
+    pub(crate) fn file(&self, name: &str) -> Result<File, LedgerError> {
+        self.options(name, OpenOptions::new().read(true))
+    }
+
+    /// A file that is not there yet, for writing.
+    pub(crate) fn new_file(&self, name: &str) -> Result<File, LedgerError> {
+        self.options(name, OpenOptions::new().write(true).create_new(true))
+    }
+
+    /// A file that only grows.
+    pub(crate) fn growing(&self, name: &str) -> Result<File, LedgerError> {
+        self.options(name, OpenOptions::new().read(true).append(true).create(true))
+    }
+
+    /// What a file holds; none when it is not there.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, LedgerError> {
+        let mut bytes = Vec::new();
+        match self.file(name) {
+            Ok(mut file) => file.read_to_end(&mut bytes).map_err(self.io(name)).map(|_| Some(bytes)),
+            Err(LedgerError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a file whole or not at all, and has it on the disk.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), LedgerError> {
+        let part = format!("{name}.part");
+        let mut file = self.options(&part, OpenOptions::new().write(true).create(true).truncate(true))?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(self.io(&part))?;
+        self.dir.rename(&part, &self.dir, name).map_err(self.io(name))?;
+        self.sync(name)
+    }
+
+    /// Removes a file, after writing over what it holds.
+    pub(crate) fn destroy(&self, name: &str) -> Result<(), LedgerError> {
+        let mut file = self.options(name, OpenOptions::new().write(true))?;
+        let length = file.metadata().map_err(self.io(name))?.len();
+        let zeros = vec![0; usize::try_from(length.min(4_096)).unwrap_or(0)];
+        file.write_all(&zeros).and_then(|()| file.sync_all()).map_err(self.io(name))?;
+        self.remove(name)
+    }
+
+    /// Removes a file.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), LedgerError> {
+        self.dir.remove_file(name).map_err(self.io(name))?;
+        self.sync(name)
+    }
+
+    /// Has the folder that a file lies in on the disk, so that the file's name is not lost.
+    pub(crate) fn sync(&self, name: &str) -> Result<(), LedgerError> {
+        let folder = name.rsplit_once('/').map_or(".", |(folder, _)| folder);
+        // Opened as a file: what `open_dir` gives is a place, which cannot be synced.
+        let synced = self.dir.open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(self.io(folder))
+    }
+
+    /// The names in a folder, sorted.
+    pub(crate) fn names(&self, folder: &str) -> Result<Vec<String>, LedgerError> {
+        let entries = self.dir.read_dir(folder).map_err(self.io(folder))?;
+        let mut names = Vec::new();
+        for entry in entries {
+            names.push(entry.map_err(self.io(folder))?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Adds the file to what the system says.
+    pub(crate) fn io(&self, name: &str) -> impl FnOnce(io::Error) -> LedgerError {
+        LedgerError::io(self.of(name))
+    }
+
+    /// A file's place, for messages.
+    pub(crate) fn of(&self, name: &str) -> String {
+        format!("{}/{name}", self.place)
+    }
+
+    fn options(&self, name: &str, options: &mut OpenOptions) -> Result<File, LedgerError> {
+        #[cfg(unix)]
+        cap_std::fs::OpenOptionsExt::mode(options, 0o600);
+        self.dir.open_with(name, options).map(cap_std::fs::File::into_std).map_err(self.io(name))
+    }
+}

@@ -1,0 +1,32 @@
+//! Which lists are kept in full: all of which somebody may have to give account, and a sample of the others.
+
+use normgate::contract::{Block, Modality, TagAction};
+use normgate::{Action, Batch, Outcome, RuleRef};
+
+use crate::keys::Key;
+use crate::record::Why;
+
+/// Why a list is kept in full; nothing when it is not. The sample is keyed, so that nobody can tell beforehand which lists will
+/// be looked at.
+pub(crate) fn reasons(request: &Batch, outcome: &Outcome, decision_id: &str, key: &Key, sample_ppm: u32) -> Vec<Why> {
+    let must = |rule: RuleRef| outcome.policy_set().rule(rule).is_some_and(|rule| rule.modality == Modality::Must);
+    let on_rows = (outcome.verdicts.iter())
+        .flat_map(|verdict| outcome.reasons(verdict))
+        .any(|reason| reason.effect > Action::Allow && must(reason.rule));
+    let on_tags = (outcome.tags.iter().flat_map(|tag| &tag.reasons))
+        .any(|(rule, action, _)| *action != TagAction::Keep && must(*rule));
+    let held = (outcome.verdicts[outcome.shown..].iter()).any(|verdict| Outcome::hold(verdict) != Block::None);
+    let sampled = u32::from_le_bytes(first(key.tag("sample", decision_id.as_bytes()))) % 1_000_000 < sample_ppm;
+    let found = [
+        (Why::Must, on_rows || on_tags),
+        (Why::Held, held),
+        (Why::MajorImpact, request.any_yes("candidates.major_impact")),
+        (Why::Failure, !outcome.failures.is_empty()),
+        (Why::Sample, sampled),
+    ];
+    found.into_iter().filter(|(_, holds)| *holds).map(|(why, _)| why).collect()
+}
+
+fn first(tag: [u8; 16]) -> [u8; 4] {
+    [tag[0], tag[1], tag[2], tag[3]]
+}

@@ -1,0 +1,47 @@
+//! Keeps what a gate decided, so that it can be shown, checked and judged again.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use normgate::{Batch, Gate};
+//! use normgate_ledger::{Ledger, Settings};
+//!
+//! let gate = Gate::builder().policies(normgate::embedded::arp()).build()?;
+//! let ledger = Ledger::open("ledger".as_ref(), Settings::default())?;
+//! let batch = Batch::from_json(br#"{"id":"r1","ctx":{"now_ms":1767225600000,"local_min":600}}"#)?;
+//! let outcome = Arc::new(gate.evaluate(&batch));
+//! ledger.record(&batch, &outcome)?;
+//! ledger.close()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Layout
+//! Writing: [`Ledger`] (`writer`) → which lists are kept in full (`level`) → `record` → `frame` → `segment`, with `keys` for what
+//! is sealed, `merkle` and `note` for what is signed. Reading: [`History`] → records, opened; `verify`, `proof` and `replay`
+//! stand on it. Everything lies in one folder (`home`); who looked something up stands in `access`.
+
+mod access;
+mod error;
+mod frame;
+mod history;
+mod home;
+mod keys;
+mod level;
+mod merkle;
+mod note;
+mod proof;
+mod record;
+mod replay;
+mod segment;
+mod verify;
+mod writer;
+
+pub use access::Access;
+pub use error::LedgerError;
+pub use history::{History, Query, Recorded, Redaction};
+pub use keys::Class;
+pub use note::{Checkpoint, Verifier};
+pub use proof::{Checked, check};
+pub use record::{AccessHead, Decision, Entry, Event, Gap, Level, Purge, Why};
+pub use replay::{Difference, Replay, Replayed};
+pub use verify::Verification;
+pub use writer::{Counts, Durability, Ledger, Settings, WhenFull};

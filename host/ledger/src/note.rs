@@ -1,0 +1,127 @@
+//! Checkpoints: the head of the log as a signed note (C2SP signed-note and tlog-checkpoint), which anybody can check with
+//! the ledger's public key.
+
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use crate::error::LedgerError;
+use crate::keys::{Signer, hex};
+use crate::merkle::Hash;
+
+/// The type of Ed25519 among signatures of notes.
+const ED25519_TYPE: u8 = 1;
+
+/// The head of a log: how many frames it has, and the root over them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Name of the log.
+    pub origin: String,
+    /// Number of frames.
+    pub size: u64,
+    /// Root of the tree over them.
+    pub root: Hash,
+}
+
+/// Who signs: the log's name and public key, written `<name>+<hash>+<key>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verifier {
+    name: String,
+    public: Vec<u8>,
+}
+
+impl Verifier {
+    /// The verifier of a signer; the log is named after its key.
+    pub(crate) fn of(signer: &Signer) -> Self {
+        let public = signer.public().to_vec();
+        Self { name: format!("normgate-ledger/{}", hex(&Sha256::digest(&public)[..6])), public }
+    }
+
+    /// Reads the written form.
+    ///
+    /// # Errors
+    /// When the text is no key of a signed note.
+    pub fn parse(text: &str) -> Result<Self, LedgerError> {
+        let read = || {
+            let (name, rest) = text.trim_end_matches('\n').split_once('+')?;
+            let (hash, key) = rest.split_once('+')?;
+            let key = STANDARD.decode(key).ok()?;
+            let (kind, public) = key.split_first()?;
+            let verifier = Self { name: name.to_owned(), public: public.to_vec() };
+            (*kind == ED25519_TYPE && public.len() == 32 && hex(&verifier.hash()) == hash).then_some(verifier)
+        };
+        read().ok_or_else(|| {
+            LedgerError::altered("public key", "it is not of the form <name>+<hash>+<key> of a signed note")
+        })
+    }
+
+    /// The written form.
+    pub fn text(&self) -> String {
+        format!("{}+{}+{}", self.name, hex(&self.hash()), STANDARD.encode(self.typed()))
+    }
+
+    /// The log's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn typed(&self) -> Vec<u8> {
+        [&[ED25519_TYPE], &self.public[..]].concat()
+    }
+
+    fn hash(&self) -> [u8; 4] {
+        let hash = Sha256::new().chain_update(&self.name).chain_update(b"\n").chain_update(self.typed()).finalize();
+        [hash[0], hash[1], hash[2], hash[3]]
+    }
+}
+
+impl Checkpoint {
+    fn text(&self) -> String {
+        format!("{}\n{}\n{}\n", self.origin, self.size, STANDARD.encode(self.root))
+    }
+
+    /// The checkpoint as a signed note.
+    pub(crate) fn sign(&self, signer: &Signer, verifier: &Verifier) -> String {
+        let text = self.text();
+        let signature = [&verifier.hash()[..], &signer.sign(text.as_bytes())].concat();
+        format!("{text}\n\u{2014} {} {}\n", verifier.name, STANDARD.encode(signature))
+    }
+
+    /// Reads a signed note, whoever else signed it too.
+    ///
+    /// # Errors
+    /// When it is no checkpoint, or not signed by the log.
+    pub fn open(note: &str, verifier: &Verifier) -> Result<Self, LedgerError> {
+        let wrong = |message: &str| LedgerError::altered("checkpoint", message);
+        let (text, signatures) = note.split_once("\n\n").ok_or_else(|| wrong("it is not a signed note"))?;
+        let text = format!("{text}\n");
+        let signed = signatures.strip_suffix('\n').is_some_and(|signatures| {
+            let mut lines = signatures.split('\n').map(|line| {
+                let (name, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
+                Some((name, STANDARD.decode(signature).ok()?))
+            });
+            // Every line must be a signature; ours must be there and right.
+            let all: Option<Vec<_>> = lines.by_ref().collect();
+            all.is_some_and(|all| {
+                all.iter()
+                    .filter(|(name, signature)| *name == verifier.name && signature.starts_with(&verifier.hash()))
+                    .any(|(_, signature)| {
+                        UnparsedPublicKey::new(&ED25519, &verifier.public)
+                            .verify(text.as_bytes(), &signature[4..])
+                            .is_ok()
+                    })
+            })
+        });
+        if !signed {
+            return Err(wrong("it is not signed by this ledger's key"));
+        }
+        let read = || {
+            let mut lines = text.split('\n');
+            let (origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
+            let root = STANDARD.decode(root).ok()?.try_into().ok()?;
+            Some(Self { origin: origin.to_owned(), size: size.parse().ok()?, root })
+        };
+        read().filter(|read| read.text() == text).ok_or_else(|| wrong("it does not say a size and a root"))
+    }
+}

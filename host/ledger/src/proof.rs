@@ -1,0 +1,224 @@
+//! Proofs that a third party checks with the proof alone: that a record is in the log, and that an older log is the beginning
+//! of a newer one.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::error::LedgerError;
+use crate::frame::{HEAD_BYTES, Head};
+use crate::history::{History, Query};
+use crate::keys::{hex, unhex};
+use crate::merkle::{Hash, consistency, inclusion, is_consistent, is_included, leaf};
+use crate::note::{Checkpoint, Verifier};
+use crate::record::{Event, Record};
+use crate::segment::{self, Next, SegmentReader};
+
+/// A proof as it is written: one JSON object.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "proof", rename_all = "snake_case", deny_unknown_fields)]
+enum Proof {
+    /// A record is in the log.
+    Inclusion {
+        /// The ledger's public key.
+        key: String,
+        /// The signed head of the log.
+        checkpoint: String,
+        /// The record as it was written, sealed parts and all; base64.
+        record: String,
+        /// Its place in its frame, and the way from it to the frame's root.
+        index: u64,
+        record_path: Vec<String>,
+        /// The head of the frame, base64, and the way from it to the log's root.
+        frame: String,
+        frame_path: Vec<String>,
+    },
+    /// An older log is the beginning of a newer one.
+    Consistency {
+        /// The ledger's public key.
+        key: String,
+        /// The older signed head.
+        older: String,
+        /// The newer signed head.
+        newer: String,
+        /// The way from one to the other.
+        path: Vec<String>,
+    },
+}
+
+/// What a proof shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// This record is in the log.
+    Included {
+        /// Number of the record.
+        record: u64,
+        /// When it was written, milliseconds since 1970 UTC.
+        ms: i64,
+        /// Hash of its leaf.
+        leaf: String,
+        /// The policy set that decided, where the record is of a list.
+        policy_set: Option<String>,
+        /// The log.
+        origin: String,
+        /// Frames of the log that was signed.
+        size: u64,
+    },
+    /// The older log is the beginning of the newer one.
+    Consistent {
+        /// The log.
+        origin: String,
+        /// Frames of the older.
+        older: u64,
+        /// Frames of the newer.
+        newer: u64,
+    },
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Included { record, ms, leaf, policy_set, origin, size } => {
+                let judged = policy_set.as_ref().map_or(String::new(), |set| format!(", judged by {set}"));
+                write!(
+                    f,
+                    "record {record} of {origin}, written at {ms} ms{judged}, leaf {leaf}, is among the {size} frames signed"
+                )
+            }
+            Self::Consistent { origin, older, newer } => {
+                write!(f, "the first {older} of the {newer} frames of {origin} are those that were signed before")
+            }
+        }
+    }
+}
+
+impl History {
+    /// The proof that a decision is in the log, as JSON.
+    ///
+    /// # Errors
+    /// When there is no such decision, no checkpoint covers it yet, or a file cannot be read.
+    pub fn prove(&self, decision_id: &str) -> Result<String, LedgerError> {
+        let query = Query { decision: Some(decision_id.to_owned()), ..Query::default() };
+        let mut found = None;
+        self.records(&query, |record, _| {
+            if found.is_none() && matches!(record.record.entry.event, Event::Decision(_)) {
+                let leaves: Vec<Hash> = record.frame.iter().map(|bytes| leaf(bytes)).collect();
+                let path = inclusion(record.index, &leaves);
+                found = Some((record.head.clone(), record.index as u64, record.frame[record.index].clone(), path));
+            }
+            Ok(())
+        })?;
+        let absent = || format!("no decision {decision_id} is in {}, or its key is gone", self.home.place());
+        let (head, index, record, record_path) = found.ok_or_else(|| LedgerError::Absent(absent()))?;
+        let (verifier, note) = (self.verifier()?, self.checkpoint()?.unwrap_or_default());
+        let size = Checkpoint::open(&note, &verifier).map_or(0, |checkpoint| checkpoint.size);
+        if size <= head.frame {
+            let place = self.home.place();
+            return Err(LedgerError::Absent(format!(
+                "{place}: no checkpoint covers the decision yet; sign one with `normgate ledger checkpoint {place}`"
+            )));
+        }
+        let heads = self.heads(size)?;
+        let leaves: Vec<Hash> = heads.iter().map(|head| leaf(&head.encode())).collect();
+        let at = usize::try_from(head.frame).unwrap_or(usize::MAX);
+        written(&Proof::Inclusion {
+            key: verifier.text(),
+            checkpoint: note,
+            record: STANDARD.encode(record),
+            index,
+            record_path: texts(&record_path),
+            frame: STANDARD.encode(head.encode()),
+            frame_path: texts(&inclusion(at, &leaves)),
+        })
+    }
+
+    /// The proof that the log which an older signed note is of is the beginning of the log now, as JSON.
+    ///
+    /// # Errors
+    /// When the older note is none of this ledger, or a file cannot be read.
+    pub fn prove_since(&self, older: &str) -> Result<String, LedgerError> {
+        let (verifier, newer) = (self.verifier()?, self.checkpoint()?.unwrap_or_default());
+        let (old, new) = (Checkpoint::open(older, &verifier)?, Checkpoint::open(&newer, &verifier)?);
+        let size = usize::try_from(old.size).ok().filter(|size| *size > 0 && old.size <= new.size);
+        let size = size.ok_or_else(|| {
+            LedgerError::Absent(format!("the older checkpoint has {} frames and the newest {}", old.size, new.size))
+        })?;
+        let leaves: Vec<Hash> = self.heads(new.size)?.iter().map(|head| leaf(&head.encode())).collect();
+        let (key, older) = (verifier.text(), older.to_owned());
+        written(&Proof::Consistency { key, older, newer, path: texts(&consistency(size, &leaves)) })
+    }
+
+    /// The heads of the first frames of the log.
+    fn heads(&self, size: u64) -> Result<Vec<Head>, LedgerError> {
+        let mut heads = Vec::new();
+        for (number, purged) in segment::list(&self.home)? {
+            let mut reader = SegmentReader::open(&self.home, number, purged)?;
+            while (heads.len() as u64) < size
+                && let Next::Frame(head, _) = reader.next(|_| false)?
+            {
+                heads.push(head);
+            }
+        }
+        if (heads.len() as u64) < size {
+            let message = format!("it was signed over {size} frames, and {} are there", heads.len());
+            return Err(LedgerError::altered(self.home.place(), message));
+        }
+        Ok(heads)
+    }
+}
+
+fn written(proof: &Proof) -> Result<String, LedgerError> {
+    serde_json::to_string(proof).map_err(|error| LedgerError::altered("proof", error.to_string()))
+}
+
+fn texts(path: &[Hash]) -> Vec<String> {
+    path.iter().map(|node| hex(node)).collect()
+}
+
+fn nodes(path: &[String]) -> Option<Vec<Hash>> {
+    path.iter().map(|node| unhex(node)?.try_into().ok()).collect()
+}
+
+/// Checks a proof by itself, under the key that is given, or else the one that it carries.
+///
+/// # Errors
+/// When it is no proof, is not signed by that key, or does not show what it says.
+pub fn check(text: &str, key: Option<&Verifier>) -> Result<Checked, LedgerError> {
+    let wrong = |message: &str| LedgerError::altered("proof", message);
+    let trusted = |own: &str| key.cloned().map_or_else(|| Verifier::parse(own), Ok);
+    match serde_json::from_str(text).map_err(|error| wrong(&format!("it is none: {error}")))? {
+        Proof::Inclusion { key, checkpoint, record, index, record_path, frame, frame_path } => {
+            let checkpoint = Checkpoint::open(&checkpoint, &trusted(&key)?)?;
+            let bytes = STANDARD.decode(record).map_err(|_| wrong("its record is not base64"))?;
+            let head: Option<[u8; HEAD_BYTES]> = STANDARD.decode(frame).ok().and_then(|bytes| bytes.try_into().ok());
+            let head = head.as_ref().and_then(Head::decode).ok_or_else(|| wrong("its frame is none"))?;
+            let paths = nodes(&record_path).zip(nodes(&frame_path));
+            let (record_path, frame_path) = paths.ok_or_else(|| wrong("its paths are none"))?;
+            let hash = leaf(&bytes);
+            if !is_included(index, head.records.into(), hash, &record_path, &head.root) {
+                return Err(wrong("the record is not in the frame"));
+            }
+            if !is_included(head.frame, checkpoint.size, leaf(&head.encode()), &frame_path, &checkpoint.root) {
+                return Err(wrong("the frame is not in the log that was signed"));
+            }
+            let entry = Record::decode(&bytes).map_err(|message| wrong(&message))?.entry;
+            let policy_set = match &entry.event {
+                Event::Decision(decision) => Some(decision.policy_set.clone()),
+                _ => None,
+            };
+            let Checkpoint { origin, size, .. } = checkpoint;
+            Ok(Checked::Included { record: entry.record, ms: entry.ms, leaf: hex(&hash), policy_set, origin, size })
+        }
+        Proof::Consistency { key, older, newer, path } => {
+            let verifier = trusted(&key)?;
+            let (old, new) = (Checkpoint::open(&older, &verifier)?, Checkpoint::open(&newer, &verifier)?);
+            let path = nodes(&path).ok_or_else(|| wrong("its path is none"))?;
+            if old.origin != new.origin || !is_consistent((old.size, &old.root), (new.size, &new.root), &path) {
+                return Err(wrong("the older log is not the beginning of the newer one: history was rewritten"));
+            }
+            Ok(Checked::Consistent { origin: new.origin, older: old.size, newer: new.size })
+        }
+    }
+}

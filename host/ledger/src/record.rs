@@ -1,0 +1,195 @@
+//! A record: what is said of it in the open, the columns that are about nobody, and two sealed parts. It is hashed as it
+//! stands, so that what was destroyed with its key cannot be guessed from the hash.
+
+use normgate::contract::Day;
+use normgate::{Circumstances, SetDescription};
+use serde::{Deserialize, Serialize};
+
+use crate::frame::take;
+
+/// How much of a list is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// The outcome, and the input as far as judging read it: it can be judged again.
+    Full,
+    /// The outcome, and a keyed hash of the input.
+    Commit,
+}
+
+/// Why a list is kept in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// A rule that the law requires did something to a row or a tag.
+    Must,
+    /// A row is held for a person or for its label.
+    Held,
+    /// A row is of major impact on somebody's rights.
+    MajorImpact,
+    /// A module failed.
+    Failure,
+    /// It is of the sample.
+    Sample,
+}
+
+/// What a record says in the open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its number, from 0.
+    pub record: u64,
+    /// When, milliseconds since 1970 UTC.
+    pub ms: i64,
+    /// What it records.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What a record is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// One ranked list was judged.
+    Decision(Box<Decision>),
+    /// A policy set that decided what follows in this segment.
+    Set(Box<SetDescription>),
+    /// A writer began a segment.
+    Opened {
+        /// SHA-256 of the segment's own head.
+        segment: String,
+        /// What is missing before it, if anything may be.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gap: Option<Gap>,
+        /// The log of look-ups as it was.
+        access: AccessHead,
+    },
+    /// The writer ended in order.
+    Closed {
+        /// The log of look-ups as it was.
+        access: AccessHead,
+    },
+    /// The clock went back.
+    ClockBack {
+        /// From when, milliseconds since 1970 UTC.
+        from_ms: i64,
+    },
+    /// Lists were judged and could not be written.
+    Lost {
+        /// How many.
+        lists: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Keys were destroyed.
+    Purged {
+        /// Everything up to this day, and it too.
+        until: Day,
+        /// `personal`, or `all`.
+        what: Purge,
+        /// Who asked, as the system knows the caller.
+        by: String,
+    },
+}
+
+/// What may be missing after a crash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// When the last record before it was written; none when there is none.
+    pub since_ms: Option<i64>,
+    /// Bytes of an unfinished frame.
+    pub torn: u64,
+    /// Whether lists that were answered may be missing: the writer before this one answered before the disk did.
+    pub answered: bool,
+}
+
+/// How far the log of look-ups goes, and the hash that its last line ends with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessHead {
+    /// Lines.
+    pub lines: u64,
+    /// Hash of the last, in hexadecimal; empty when there is none.
+    pub head: String,
+}
+
+/// What a purge destroys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purge {
+    /// Personal columns: the decision stays readable, and can no longer be judged again.
+    Personal,
+    /// Everything: the segments go, and the heads of their frames stay as proof.
+    All,
+}
+
+/// What the record of a list says in the open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Pseudonym of the decision id, keyed by the epoch.
+    pub id: String,
+    /// How much is kept.
+    pub level: Level,
+    /// Why it is kept in full.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<Why>,
+    /// Digest of the policy set.
+    pub policy_set: String,
+    /// Label of the generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<String>,
+    /// Pseudonym of the user, keyed by the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Keyed hash of the input as far as judging read it.
+    pub input: String,
+    /// What the outcome rests on besides.
+    pub circumstances: Circumstances,
+}
+
+/// A record as it is written: hashed, framed, and proven by these bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) entry: Entry,
+    /// Columns that are about nobody, in canonical form; empty unless the level is full.
+    pub(crate) open: Vec<u8>,
+    /// Personal columns, sealed; empty unless the level is full.
+    pub(crate) personal: Vec<u8>,
+    /// The decision id and the outcome's JSON, sealed; empty but for decisions.
+    pub(crate) outcome: Vec<u8>,
+}
+
+impl Record {
+    /// A record of something other than a list.
+    pub(crate) fn of(entry: Entry) -> Self {
+        Self { entry, open: Vec::new(), personal: Vec::new(), outcome: Vec::new() }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        // Writing to memory cannot fail.
+        let entry = serde_json::to_vec(&self.entry).unwrap_or_default();
+        let mut out = Vec::with_capacity(16 + entry.len() + self.open.len() + self.personal.len() + self.outcome.len());
+        for part in [&entry, &self.open, &self.personal, &self.outcome] {
+            out.extend_from_slice(&(part.len() as u32).to_le_bytes());
+            out.extend_from_slice(part);
+        }
+        out
+    }
+
+    /// Reads a record back; a clause on what is wrong otherwise.
+    pub(crate) fn decode(mut bytes: &[u8]) -> Result<Self, String> {
+        let mut part = || {
+            let length = take(&mut bytes).map(u32::from_le_bytes)?;
+            let (part, rest) = bytes.split_at_checked(length as usize)?;
+            bytes = rest;
+            Some(part.to_vec())
+        };
+        let parts = (part(), part(), part(), part());
+        let (Some(entry), Some(open), Some(personal), Some(outcome)) = parts else {
+            return Err("it is cut off".into());
+        };
+        if !bytes.is_empty() {
+            return Err("something follows its last part".into());
+        }
+        let entry = serde_json::from_slice(&entry).map_err(|error| error.to_string())?;
+        Ok(Self { entry, open, personal, outcome })
+    }
+}

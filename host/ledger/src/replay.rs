@@ -1,0 +1,229 @@
+//! Judging recorded lists again, with the modules that judged them: the same bytes, or the first difference.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread;
+
+use normgate::contract::Day;
+use normgate::{Config, Detail, GateBuilder, Generation, Module, Reader, SetDescription};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::LedgerError;
+use crate::history::{History, Query, Recorded};
+use crate::record::Level;
+
+/// Lists that are read before they are judged again, on all threads.
+const CHUNK: usize = 1_024;
+
+/// What judging again came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Lists that were judged again.
+    pub judged: u64,
+    /// Lists that came out otherwise, in order.
+    pub different: Vec<Difference>,
+    /// Lists of which only a commitment is kept.
+    pub commitments: u64,
+    /// Lists whose keys are gone.
+    pub unreadable: u64,
+}
+
+/// How a list came out otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Number of the record.
+    pub record: u64,
+    /// Its decision id.
+    pub decision_id: String,
+    /// Where the answers part: a path in the JSON.
+    pub place: String,
+    /// What was recorded there.
+    pub recorded: String,
+    /// What came out.
+    pub again: String,
+}
+
+/// A policy set as it was, and what reads requests for it.
+struct Judge {
+    generation: Generation,
+    reader: Reader,
+}
+
+/// A list that waits to be judged again.
+type Waiting = (Recorded, Arc<Judge>);
+
+/// The modules at hand, and the policy sets that were built of them.
+pub struct Replay<'m> {
+    modules: &'m [Module],
+    /// Starts building a gate, with whatever compiles its modules.
+    builder: Box<dyn Fn() -> GateBuilder + 'm>,
+    threads: usize,
+    /// By digest and label.
+    judges: HashMap<(String, Option<String>), Arc<Judge>>,
+}
+
+impl<'m> Replay<'m> {
+    /// Judges again with these modules, whichever of them a list needs, on so many threads.
+    pub fn new(modules: &'m [Module], builder: impl Fn() -> GateBuilder + 'm, threads: usize) -> Self {
+        Self { modules, builder: Box::new(builder), threads: threads.max(1), judges: HashMap::new() }
+    }
+
+    /// Judges every list again that fits. `progress` hears how many were.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read, a module is missing, or a policy set cannot be built as it was.
+    pub fn run(
+        &mut self,
+        history: &History,
+        query: &Query,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Replayed, LedgerError> {
+        let mut out = Replayed::default();
+        let mut waiting: Vec<Waiting> = Vec::new();
+        let described: RefCell<HashMap<String, SetDescription>> = RefCell::default();
+        history.lists(
+            query,
+            |description| {
+                described.borrow_mut().insert(description.policy_set.clone(), description);
+                Ok(())
+            },
+            |recorded| {
+                match (recorded.decision.level, &recorded.personal, &recorded.outcome) {
+                    (Level::Commit, ..) => out.commitments += 1,
+                    (Level::Full, Some(_), Some(_)) => {
+                        let judge = self.judge(&recorded, &described.borrow())?;
+                        waiting.push((recorded, judge));
+                    }
+                    _ => out.unreadable += 1,
+                }
+                if waiting.len() >= CHUNK {
+                    self.judge_again(&mut waiting, &mut out)?;
+                    progress(out.judged);
+                }
+                Ok(())
+            },
+        )?;
+        self.judge_again(&mut waiting, &mut out)?;
+        progress(out.judged);
+        Ok(out)
+    }
+
+    /// The policy set that judged a list; built when it is met for the first time.
+    fn judge(
+        &mut self,
+        recorded: &Recorded,
+        described: &HashMap<String, SetDescription>,
+    ) -> Result<Arc<Judge>, LedgerError> {
+        let (set, label) = (&recorded.decision.policy_set, &recorded.decision.generation);
+        let key = (set.clone(), label.clone());
+        if let Some(known) = self.judges.get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let description = described.get(set).ok_or_else(|| {
+            LedgerError::altered(format!("record {}", recorded.record), "its policy set is not described before it")
+        })?;
+        let generation = build(self.modules, (self.builder)(), description, label.as_deref())?;
+        let judge = Arc::new(Judge { reader: generation.reader(), generation });
+        self.judges.insert(key, Arc::clone(&judge));
+        Ok(judge)
+    }
+
+    /// Judges what waits, on all threads; what comes out otherwise is added in order.
+    fn judge_again(&self, waiting: &mut Vec<Waiting>, out: &mut Replayed) -> Result<(), LedgerError> {
+        let share = waiting.len().div_ceil(self.threads).max(1);
+        let judge = |part: &[Waiting]| -> Result<Vec<Difference>, LedgerError> {
+            part.iter().filter_map(|(recorded, judge)| again(recorded, judge).transpose()).collect()
+        };
+        let found: Vec<_> = thread::scope(|scope| {
+            let running: Vec<_> = waiting.chunks(share).map(|part| scope.spawn(move || judge(part))).collect();
+            let ended = || LedgerError::Stopped { message: "a judging thread ended".into() };
+            running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(ended()))).collect()
+        });
+        for differences in found {
+            out.different.extend(differences?);
+        }
+        out.judged += waiting.len() as u64;
+        waiting.clear();
+        Ok(())
+    }
+}
+
+/// Builds a described set again, of the modules that are at hand.
+fn build(
+    modules: &[Module],
+    builder: GateBuilder,
+    description: &SetDescription,
+    label: Option<&str>,
+) -> Result<Generation, LedgerError> {
+    let set = &description.policy_set;
+    let (mut judging, mut stand_ins) = (Vec::new(), Vec::new());
+    for policy in &description.policies {
+        let module = modules.iter().find(|module| module.digest_text() == policy.digest).ok_or_else(|| {
+            LedgerError::Absent(format!(
+                "policy set {set}: {}@{} ({}) is not among the modules at hand; give its file or folder with -p",
+                policy.id, policy.version, policy.digest
+            ))
+        })?;
+        (if policy.stands_in { &mut stand_ins } else { &mut judging }).push(module.clone());
+    }
+    let unbuilt = |message: String| LedgerError::Absent(format!("policy set {set} cannot be built again: {message}"));
+    let config = Config::parse(&description.config).map_err(|error| unbuilt(error.to_string()))?;
+    let mut builder = builder.policies(judging).last_good(stand_ins).config(config);
+    builder = builder.as_of(Day::containing(description.resolved_ms));
+    if let Some(label) = label {
+        builder = builder.label(label);
+    }
+    let generation = builder.generation().map_err(|error| unbuilt(error.to_string()))?;
+    let built = generation.policy_set().describe();
+    if built.policy_set == *set {
+        return Ok(generation);
+    }
+    Err(unbuilt(match built.semantics == description.semantics {
+        true => "its modules, parameters and grants make another digest here".to_owned(),
+        false => {
+            format!("it judged under `{}`, and this program judges under `{}`", description.semantics, built.semantics)
+        }
+    }))
+}
+
+#[derive(Deserialize)]
+struct DecisionId {
+    decision_id: String,
+}
+
+/// Judges one list again; the difference, if there is one.
+fn again(recorded: &Recorded, Judge { generation, reader }: &Judge) -> Result<Option<Difference>, LedgerError> {
+    let place = || format!("record {}", recorded.record);
+    let (Some(request), Some(before)) = (recorded.request(), &recorded.outcome) else { return Ok(None) };
+    let DecisionId { decision_id } =
+        serde_json::from_str(before).map_err(|error| LedgerError::altered(place(), error.to_string()))?;
+    let batch = reader.read_canonical(&request).map_err(|error| LedgerError::altered(place(), error.to_string()))?;
+    let outcome = generation.replay(&batch, &recorded.decision.circumstances);
+    let after = outcome.to_json_of(&decision_id, Detail::default());
+    if after == *before {
+        return Ok(None);
+    }
+    let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+    let (path, old, new) = first_difference(&parse(before), &parse(&after), String::new())
+        .unwrap_or_else(|| ("the order of fields".into(), String::new(), String::new()));
+    Ok(Some(Difference { record: recorded.record, decision_id, place: path, recorded: old, again: new }))
+}
+
+/// The first place where two answers part, with what each has there.
+fn first_difference(before: &Value, after: &Value, place: String) -> Option<(String, String, String)> {
+    let absent = Value::Null;
+    match (before, after) {
+        (Value::Object(a), Value::Object(b)) => a.keys().chain(b.keys()).find_map(|key| {
+            let place = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
+            first_difference(a.get(key).unwrap_or(&absent), b.get(key).unwrap_or(&absent), place)
+        }),
+        (Value::Array(a), Value::Array(b)) => (0..a.len().max(b.len())).find_map(|index| {
+            let of = |list: &[Value]| list.get(index).cloned().unwrap_or_default();
+            first_difference(&of(a), &of(b), format!("{place}[{index}]"))
+        }),
+        _ if before == after => None,
+        _ => Some((place, before.to_string(), after.to_string())),
+    }
+}

@@ -1,0 +1,247 @@
+//! Segment files: a head, then frame after frame. A purged segment is the same without what the frames held.
+//!
+//! A segment is written by one writer, from its opening to its end, and never again: what a crash tore stays where it is, and
+//! the next segment says how much of its predecessor counts.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+
+use normgate::contract::Day;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::LedgerError;
+use crate::frame::{self, HEAD_BYTES, Head, fill};
+use crate::home::{Home, SEGMENTS};
+use crate::keys::{Class, hex, unhex};
+use crate::merkle::Edge;
+
+const MAGIC: &[u8; 8] = b"NGSEG-1\n";
+/// Longest head of a segment, in bytes.
+const MAX_HEAD_BYTES: usize = 64 << 10;
+
+/// What a segment says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SegmentHead {
+    /// Its number, from 0.
+    pub(crate) segment: u64,
+    /// The day that its records are of, whose keys sealed them.
+    pub(crate) epoch: Day,
+    /// Names of these keys.
+    pub(crate) personal_key: String,
+    pub(crate) decision_key: String,
+    /// Whether lists are answered before they are on the disk.
+    pub(crate) behind: bool,
+    /// Frames and records before it.
+    pub(crate) frames: u64,
+    pub(crate) records: u64,
+    /// Right edge of the log before it.
+    pub(crate) edge: Vec<String>,
+    /// The segment before it as it was found.
+    pub(crate) before: Option<Before>,
+}
+
+/// How much of a segment counts, as the next one found it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Before {
+    /// Bytes of whole frames, with the head.
+    pub(crate) length: u64,
+    /// Bytes after them, that a crash left of an unfinished frame.
+    pub(crate) torn: u64,
+    /// SHA-256 of these.
+    pub(crate) torn_sha256: String,
+}
+
+impl SegmentHead {
+    pub(crate) fn log(&self) -> Option<Edge> {
+        let nodes = self.edge.iter().map(|node| unhex(node)?.try_into().ok()).collect::<Option<_>>()?;
+        Some(Edge { size: self.frames, nodes })
+    }
+
+    pub(crate) fn key(&self, class: Class) -> &str {
+        match class {
+            Class::Personal => &self.personal_key,
+            Class::Decision => &self.decision_key,
+        }
+    }
+
+    fn text(&self) -> Vec<u8> {
+        // Writing to memory cannot fail.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// As it begins a file.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let text = self.text();
+        let mut out = MAGIC.to_vec();
+        out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        out.extend_from_slice(&text);
+        out.extend_from_slice(&crc32c::crc32c(&out).to_le_bytes());
+        out
+    }
+
+    /// By which its first record names it.
+    pub(crate) fn digest(&self) -> String {
+        hex(&Sha256::digest(self.text()))
+    }
+
+    /// The head that a file begins with, and its length; a clause on what is wrong otherwise.
+    fn read(input: &mut impl Read) -> io::Result<Result<(Self, u64), String>> {
+        let mut start = [0; 12];
+        let got = fill(input, &mut start)?;
+        let length = u32::from_le_bytes([start[8], start[9], start[10], start[11]]) as usize;
+        if got < start.len() || !start.starts_with(MAGIC) || length > MAX_HEAD_BYTES {
+            return Ok(Err("it does not begin as a segment does".into()));
+        }
+        let mut rest = vec![0; length + 4];
+        let got = fill(input, &mut rest)?;
+        let (text, checksum) = rest.split_at(length);
+        if got < rest.len() || crc32c::crc32c_append(crc32c::crc32c(&start), text).to_le_bytes() != checksum {
+            return Ok(Err("its head does not agree with its checksum".into()));
+        }
+        let head = serde_json::from_slice(text).map_err(|error| error.to_string());
+        Ok(head.map(|head| (head, (start.len() + rest.len()) as u64)))
+    }
+}
+
+/// The file of a segment, or of what is left of a purged one.
+pub(crate) fn file(segment: u64, purged: bool) -> String {
+    format!("{SEGMENTS}/{segment:012}.{}", if purged { "purged" } else { "seg" })
+}
+
+/// The segments of a ledger in order, each with whether it is purged. One that is there in both forms is being purged.
+pub(crate) fn list(home: &Home) -> Result<Vec<(u64, bool)>, LedgerError> {
+    let mut segments: Vec<(u64, bool)> = Vec::new();
+    for name in home.names(SEGMENTS)?.iter().filter(|name| !name.ends_with(".part")) {
+        let strange = || LedgerError::altered(home.of(&format!("{SEGMENTS}/{name}")), "no segment is called so");
+        let (number, form) = name.split_once('.').ok_or_else(strange)?;
+        let number: u64 = number.parse().map_err(|_| strange())?;
+        let purged = form == "purged";
+        if file(number, purged) != format!("{SEGMENTS}/{name}") {
+            return Err(strange());
+        }
+        // By name, `purged` comes before `seg`.
+        if segments.last().is_none_or(|(last, _)| *last != number) {
+            segments.push((number, purged));
+        }
+    }
+    Ok(segments)
+}
+
+/// A segment being read.
+pub(crate) struct SegmentReader {
+    pub(crate) head: SegmentHead,
+    pub(crate) purged: bool,
+    name: String,
+    input: BufReader<File>,
+    /// Bytes up to the end of the last whole frame.
+    pub(crate) length: u64,
+    total: u64,
+}
+
+/// What comes next in a segment.
+pub(crate) enum Next {
+    /// A frame; its records are encoded, and none were asked for or are left.
+    Frame(Head, Option<Vec<Vec<u8>>>),
+    /// The end.
+    End,
+    /// Something that is no whole frame.
+    Broken {
+        /// What.
+        what: String,
+        /// Whether it may be what a crash left: the file ends inside of it.
+        torn: bool,
+    },
+}
+
+impl SegmentReader {
+    /// Opens a segment.
+    pub(crate) fn open(home: &Home, segment: u64, purged: bool) -> Result<Self, LedgerError> {
+        let name = file(segment, purged);
+        let file = home.file(&name)?;
+        let total = file.metadata().map_err(home.io(&name))?.len();
+        let mut input = BufReader::with_capacity(1 << 20, file);
+        let (head, length) = SegmentHead::read(&mut input)
+            .map_err(home.io(&name))?
+            .map_err(|message| LedgerError::altered(home.of(&name), message))?;
+        if head.segment != segment {
+            return Err(LedgerError::altered(home.of(&name), format!("it is segment {}", head.segment)));
+        }
+        Ok(Self { head, purged, name: home.of(&name), input, length, total })
+    }
+
+    /// Where the next frame begins, for messages.
+    pub(crate) fn place(&self) -> String {
+        format!("{} byte {}", self.name, self.length)
+    }
+
+    /// The next frame; its records only where they are wanted.
+    pub(crate) fn next(&mut self, wanted: impl FnOnce(&Head) -> bool) -> Result<Next, LedgerError> {
+        let io = LedgerError::io(self.place());
+        let left = self.total.saturating_sub(self.length);
+        let head = match Head::read(&mut self.input) {
+            Ok(None) => return Ok(Next::End),
+            Ok(Some(head)) => head,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Ok(Next::Broken { what: error.to_string(), torn: self.only_zeros_or_cut(left)? });
+            }
+            Err(error) => return Err(io(error)),
+        };
+        let (begin, stored) = ((HEAD_BYTES + 4) as u64, u64::from(head.stored));
+        if self.purged {
+            self.length += begin;
+            return Ok(Next::Frame(head, None));
+        }
+        if begin + stored > left {
+            return Ok(Next::Broken { what: "the file ends inside of a frame".into(), torn: true });
+        }
+        let records = if wanted(&head) {
+            let mut bytes = vec![0; head.stored as usize];
+            self.input.read_exact(&mut bytes).map_err(io)?;
+            match frame::decode(&head, &bytes) {
+                Ok(records) => Some(records),
+                Err(what) => {
+                    // A power failure may leave the last frame at its full length with blocks that were never written.
+                    let unwritten =
+                        bytes.chunks(512).any(|block| block.len() == 512 && block.iter().all(|byte| *byte == 0));
+                    return Ok(Next::Broken { what: what.into(), torn: unwritten && begin + stored == left });
+                }
+            }
+        } else {
+            self.input.seek_relative(head.stored.into()).map_err(io)?;
+            None
+        };
+        self.length += begin + stored;
+        Ok(Next::Frame(head, records))
+    }
+
+    /// Whether a head that does not check may be what a crash left: it is cut off, or was never written.
+    fn only_zeros_or_cut(&mut self, left: u64) -> Result<bool, LedgerError> {
+        Ok(left < (HEAD_BYTES + 4) as u64 || self.tail()?.iter().all(|byte| *byte == 0))
+    }
+
+    /// Everything after the last whole frame.
+    pub(crate) fn tail(&mut self) -> Result<Vec<u8>, LedgerError> {
+        let mut bytes = Vec::new();
+        let place = self.place();
+        let read = self.input.seek(SeekFrom::Start(self.length)).and_then(|_| self.input.read_to_end(&mut bytes));
+        read.map(|_| bytes).map_err(LedgerError::io(place))
+    }
+}
+
+/// Leaves of a segment only what the log is made of: its head and those of its frames. A torn tail goes too.
+pub(crate) fn strip(home: &Home, segment: u64) -> Result<(), LedgerError> {
+    let mut reader = SegmentReader::open(home, segment, false)?;
+    let mut bytes = reader.head.encode();
+    loop {
+        match reader.next(|_| false)? {
+            Next::Frame(head, _) => bytes.write_all(&head.with_checksum()).map_err(home.io("memory"))?,
+            Next::End | Next::Broken { torn: true, .. } => break,
+            Next::Broken { what, .. } => return Err(LedgerError::altered(reader.place(), what)),
+        }
+    }
+    home.write(&file(segment, true), &bytes)?;
+    home.remove(&file(segment, false))
+}

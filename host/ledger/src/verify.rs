@@ -1,0 +1,358 @@
+//! Checking a whole ledger: every byte of every file is held against something else that says what it should be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use normgate::contract::Day;
+
+use crate::access;
+use crate::error::LedgerError;
+use crate::history::History;
+use crate::home::{CHECKPOINTS, KEYS, SEGMENTS};
+use crate::keys::{self, Class, Signer, sha256};
+use crate::merkle::{Edge, Hash, leaf};
+use crate::note::{Checkpoint, Verifier};
+use crate::record::{AccessHead, Event, Gap, Level, Purge, Record};
+use crate::segment::{self, Next, SegmentHead, SegmentReader};
+use crate::writer::{PUBLIC, keys_of};
+
+/// What checking a ledger found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// What is not as it was written, one sentence each. Empty = nothing was altered.
+    pub findings: Vec<String>,
+    /// What is as it was written, and worth knowing: gaps, torn frames of a crash, a clock that went back, keys that are gone.
+    pub notes: Vec<String>,
+    /// Frames of the log.
+    pub frames: u64,
+    /// Records, purged ones included.
+    pub records: u64,
+    /// Lists by level; those of purged segments are not counted.
+    pub full: u64,
+    /// Lists by level.
+    pub commit: u64,
+    /// Checkpoints that agree with the frames.
+    pub checkpoints: u64,
+}
+
+/// What the walk through the segments collects.
+#[derive(Default)]
+struct Walk {
+    out: Verification,
+    log: Edge,
+    /// Roots that a checkpoint claims, by size, with the file.
+    claimed: BTreeMap<u64, Vec<(String, Hash)>>,
+    /// What was said of the log of look-ups, in order.
+    access: Vec<AccessHead>,
+    purges: Vec<(Day, Purge)>,
+    /// Keys that some segment was sealed with.
+    sealed: BTreeSet<(Day, Class, String)>,
+}
+
+impl History {
+    /// Holds every file against the others: frames against their checksums and roots, records against keys, the log against
+    /// every checkpoint and against the one that is given, which may have been kept elsewhere, under the key that is given,
+    /// or else the ledger's own.
+    ///
+    /// # Errors
+    /// When a file cannot be read at all. What is altered is a finding.
+    pub fn verify(&self, known: Option<&str>, key: Option<&Verifier>) -> Result<Verification, LedgerError> {
+        let mut walk = Walk::default();
+        let verifier = self.check_keys(key, &mut walk)?;
+        if let Some(verifier) = &verifier {
+            self.read_checkpoints(known, verifier, &mut walk)?;
+        }
+        match segment::list(&self.home) {
+            Ok(segments) => self.walk(&segments, &mut walk)?,
+            Err(error) => walk.out.findings.push(error.to_string()),
+        }
+        self.check_access(&mut walk);
+        self.check_epochs(&mut walk)?;
+        for (size, claims) in std::mem::take(&mut walk.claimed) {
+            for (place, _) in claims {
+                let frames = walk.log.size;
+                walk.out.findings.push(format!(
+                    "{place}: it was signed over {size} frames, and {frames} are there: the end of the ledger is missing"
+                ));
+            }
+        }
+        walk.out.frames = walk.log.size;
+        Ok(walk.out)
+    }
+
+    /// The signing key, its public half, and names that are none of the ledger's.
+    fn check_keys(&self, key: Option<&Verifier>, walk: &mut Walk) -> Result<Option<Verifier>, LedgerError> {
+        let out = &mut walk.out;
+        let own = match Signer::read(&self.home) {
+            Ok(Some(signer)) => Some(Verifier::of(&signer)),
+            Ok(None) => {
+                out.notes.push(format!("{}: the signing key is not here; nothing can be added", self.home.of(KEYS)));
+                None
+            }
+            Err(error) => {
+                out.findings.push(error.to_string());
+                None
+            }
+        };
+        let public = self.home.read(PUBLIC)?;
+        let said = public.and_then(|text| {
+            Verifier::parse(&String::from_utf8_lossy(&text))
+                .ok()
+                .filter(|v| format!("{}\n", v.text()).as_bytes() == text)
+        });
+        if said.is_none() {
+            out.findings.push(format!("{}: it is not the public key of a ledger", self.home.of(PUBLIC)));
+        }
+        if let (Some(own), Some(said)) = (&own, &said)
+            && own != said
+        {
+            out.findings.push(format!("{}: it does not belong to keys/signing.key", self.home.of(PUBLIC)));
+        }
+        let trusted = key.cloned().or(said).or(own);
+        for name in self.home.names(".")? {
+            let known = [PUBLIC, access::FILE, "lock", SEGMENTS, KEYS, CHECKPOINTS].contains(&name.as_str());
+            if !known {
+                out.findings.push(format!("{}: it is none of the ledger's files", self.home.of(&name)));
+            }
+        }
+        if self.home.read("lock")?.is_some_and(|bytes| !bytes.is_empty()) {
+            out.findings.push(format!("{}: it is not empty", self.home.of("lock")));
+        }
+        Ok(trusted)
+    }
+
+    fn read_checkpoints(&self, known: Option<&str>, verifier: &Verifier, walk: &mut Walk) -> Result<(), LedgerError> {
+        let mut notes = Vec::new();
+        for name in self.home.names(CHECKPOINTS)?.into_iter().filter(|name| !name.ends_with(".part")) {
+            let name = format!("{CHECKPOINTS}/{name}");
+            notes.push((self.home.of(&name), self.home.read(&name)?.unwrap_or_default()));
+        }
+        notes.extend(known.map(|note| ("the checkpoint that was given".to_owned(), note.as_bytes().to_vec())));
+        for (place, note) in notes {
+            let opened = std::str::from_utf8(&note).ok().map(|note| Checkpoint::open(note, verifier));
+            match opened {
+                Some(Ok(checkpoint)) if checkpoint.origin != verifier.name() => {
+                    walk.out.findings.push(format!("{place}: it is of another log, {}", checkpoint.origin));
+                }
+                Some(Ok(Checkpoint { size, root, .. })) => walk.claimed.entry(size).or_default().push((place, root)),
+                Some(Err(error)) => walk.out.findings.push(format!("{place}: {error}")),
+                None => walk.out.findings.push(format!("{place}: it is not UTF-8")),
+            }
+        }
+        Ok(())
+    }
+
+    fn walk(&self, segments: &[(u64, bool)], walk: &mut Walk) -> Result<(), LedgerError> {
+        // What the segment before was found to be, once its successor can be asked: its length and what follows it.
+        let mut before: Option<(u64, Vec<u8>, String)> = None;
+        walk.check_root();
+        for (place, (number, purged)) in segments.iter().enumerate() {
+            if *number != place as u64 {
+                walk.out.findings.push(format!("{}: segments before {number} are missing", self.home.of(SEGMENTS)));
+            }
+            if *purged && self.home.read(&segment::file(*number, false))?.is_some() {
+                walk.out.notes.push(format!("segment {number}: a purge was interrupted; purge again to finish it"));
+            }
+            let mut reader = match SegmentReader::open(&self.home, *number, *purged) {
+                Ok(reader) => reader,
+                Err(error) => {
+                    walk.out.findings.push(error.to_string());
+                    before = None;
+                    continue;
+                }
+            };
+            let head = reader.head.clone();
+            walk.check_head(&head, *purged, before.take());
+            let tail = self.walk_segment(&mut reader, walk)?;
+            before = (!purged).then(|| (reader.length, tail, reader.place()));
+        }
+        // Nobody has said yet what a crash left at the very end.
+        if let Some((_, tail, place)) = before.filter(|(_, tail, _)| !tail.is_empty()) {
+            walk.out.findings.push(format!(
+                "{place}: {} bytes at the end are no whole frame: a crash tore it, or it was altered; opening the ledger for writing \
+                 decides and records which",
+                tail.len()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Walks through one segment; gives what follows its last whole frame.
+    fn walk_segment(&self, reader: &mut SegmentReader, walk: &mut Walk) -> Result<Vec<u8>, LedgerError> {
+        let segment = reader.head.clone();
+        // A key that cannot be read is found when all of them are checked.
+        let keys = keys_of(&self.home, &segment).unwrap_or_default();
+        let mut first = true;
+        loop {
+            let place = reader.place();
+            match reader.next(|_| true)? {
+                Next::Frame(head, records) => {
+                    if head.frame != walk.log.size || head.first_record != walk.out.records {
+                        walk.out.findings.push(format!("{place}: frames are missing before frame {}", head.frame));
+                    }
+                    walk.log.push(leaf(&head.encode()));
+                    walk.out.records += u64::from(head.records);
+                    for bytes in records.into_iter().flatten() {
+                        walk.check_record(&bytes, &segment, &keys, std::mem::take(&mut first));
+                    }
+                    walk.check_root();
+                }
+                Next::End => return Ok(Vec::new()),
+                Next::Broken { what, torn } => {
+                    let tail = reader.tail()?;
+                    if !torn {
+                        walk.out.findings.push(format!("{place}: {what}"));
+                    }
+                    return Ok(tail);
+                }
+            }
+        }
+    }
+
+    fn check_access(&self, walk: &mut Walk) {
+        match access::heads(&self.home) {
+            Ok(heads) => {
+                for said in &walk.access {
+                    let index = said.lines.checked_sub(1).map(|index| index as usize);
+                    if index.is_some_and(|index| heads.get(index) != Some(said)) {
+                        walk.out.findings.push(format!(
+                            "{}: line {} is not the one that the ledger recorded",
+                            self.home.of(access::FILE),
+                            said.lines
+                        ));
+                    }
+                }
+            }
+            Err(error) => walk.out.findings.push(error.to_string()),
+        }
+    }
+
+    /// Every key that sealed something is there, unless a purge destroyed it.
+    fn check_epochs(&self, walk: &mut Walk) -> Result<(), LedgerError> {
+        let mut names: BTreeSet<String> = self.home.names(KEYS)?.into_iter().collect();
+        names.remove("signing.key");
+        for (epoch, class, id) in &walk.sealed {
+            let name = keys::file(*epoch, *class);
+            names.remove(name.trim_start_matches(&format!("{KEYS}/")));
+            let purged = walk
+                .purges
+                .iter()
+                .any(|(until, what)| epoch <= until && (*what == Purge::All || *class == Class::Personal));
+            let found = keys::EpochKeys::read(&self.home, *epoch);
+            match found.as_ref().map(|keys| keys.of(*class)) {
+                Ok(Some(key)) if key.id == *id && !purged => {}
+                Ok(Some(key)) if key.id == *id => {
+                    walk.out
+                        .notes
+                        .push(format!("{}: a purge was interrupted; purge again to finish it", self.home.of(&name)));
+                }
+                Ok(Some(_)) if purged => {}
+                Ok(None) if purged => {
+                    walk.out.notes.push(format!("{epoch} ({}): purged; provable, and not readable", class.name()));
+                }
+                Ok(Some(_)) => walk.out.findings.push(format!(
+                    "{}: it is not the key that sealed records of that day: these cannot be read with it",
+                    self.home.of(&name)
+                )),
+                Ok(None) => walk.out.findings.push(format!(
+                    "{}: the key is lost: the records that it sealed can be proven, and not read; put it back",
+                    self.home.of(&name)
+                )),
+                Err(error) => walk.out.findings.push(error.to_string()),
+            }
+        }
+        for name in names.iter().filter(|name| !name.ends_with(".part")) {
+            walk.out.notes.push(format!("{}: nothing was sealed with it", self.home.of(&format!("{KEYS}/{name}"))));
+        }
+        Ok(())
+    }
+}
+
+impl Walk {
+    /// Holds the log so far against the checkpoints of this size.
+    fn check_root(&mut self) {
+        let root = self.log.root();
+        for (place, claimed) in self.claimed.remove(&self.log.size).into_iter().flatten() {
+            if claimed == root {
+                self.out.checkpoints += 1;
+            } else {
+                self.out.findings.push(format!(
+                    "{place}: the first {} frames are not those that it was signed over: history was rewritten",
+                    self.log.size
+                ));
+            }
+        }
+    }
+
+    fn check_head(&mut self, head: &SegmentHead, purged: bool, before: Option<(u64, Vec<u8>, String)>) {
+        let number = head.segment;
+        if head.log().as_ref() != Some(&self.log) || head.records != self.out.records {
+            self.out.findings.push(format!("segment {number}: it does not follow from the segments before it"));
+        }
+        if !purged {
+            self.sealed.extend(Class::ALL.map(|class| (head.epoch, class, head.key(class).to_owned())));
+        }
+        let Some((length, tail, place)) = before else { return };
+        match &head.before {
+            Some(said)
+                if said.length == length && said.torn == tail.len() as u64 && said.torn_sha256 == sha256(&tail) =>
+            {
+                if said.torn > 0 {
+                    self.out.notes.push(format!("{place}: a crash left {} bytes of an unfinished frame", said.torn));
+                }
+            }
+            // A segment that this writer went on from has nothing said about it, and nothing after its end.
+            None if tail.is_empty() => {}
+            _ => self.out.findings.push(format!("{place}: its end is not as segment {number} found it")),
+        }
+    }
+
+    fn check_record(&mut self, bytes: &[u8], segment: &SegmentHead, keys: &keys::EpochKeys, first: bool) {
+        let record = match Record::decode(bytes) {
+            Ok(record) => record,
+            Err(what) => return self.out.findings.push(format!("a record of segment {}: {what}", segment.segment)),
+        };
+        let number = record.entry.record;
+        let named = matches!(&record.entry.event, Event::Opened { segment: digest, .. } if *digest == segment.digest());
+        if first && !named {
+            self.out.findings.push(format!("segment {}: its first record does not name its head", segment.segment));
+        }
+        match &record.entry.event {
+            Event::Decision(decision) => {
+                *(if decision.level == Level::Full { &mut self.out.full } else { &mut self.out.commit }) += 1;
+                for (class, sealed) in [(Class::Personal, &record.personal), (Class::Decision, &record.outcome)] {
+                    let opens =
+                        keys.of(class).is_none_or(|key| sealed.is_empty() || key.open(number, sealed).is_some());
+                    if !opens {
+                        self.out.findings.push(format!("record {number}: its {} part does not open", class.name()));
+                    }
+                }
+            }
+            Event::Opened { gap, access, .. } => {
+                self.access.push(access.clone());
+                if let Some(Gap { since_ms, answered, .. }) = gap {
+                    let lists = if *answered {
+                        "lists that were answered may be missing"
+                    } else {
+                        "no answered list is missing"
+                    };
+                    let since = since_ms.map_or("the beginning".to_owned(), |ms| format!("{ms} ms"));
+                    self.out.notes.push(format!("record {number}: a writer ended by a crash after {since}; {lists}"));
+                }
+            }
+            Event::Closed { access } => self.access.push(access.clone()),
+            Event::ClockBack { from_ms } => {
+                let to_ms = record.entry.ms;
+                self.out.notes.push(format!("record {number}: the clock went back from {from_ms} ms to {to_ms} ms"));
+            }
+            Event::Lost { lists, reason } => {
+                self.out.notes.push(format!("record {number}: {lists} lists were judged and not recorded: {reason}"));
+            }
+            Event::Purged { until, what, by } => {
+                self.purges.push((*until, *what));
+                let what = if *what == Purge::All { "everything" } else { "personal columns" };
+                self.out.notes.push(format!("record {number}: {by} purged {what} up to {until}"));
+            }
+            Event::Set(_) => {}
+        }
+    }
+}

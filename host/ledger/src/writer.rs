@@ -1,0 +1,744 @@
+//! The writer: a bounded queue, and a thread that seals, frames and commits what waits in it, off the judging path.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use normgate::contract::{ColumnSpec, Day};
+use normgate::{Batch, Detail, Outcome};
+use tracing::error;
+
+use crate::access;
+use crate::error::LedgerError;
+use crate::frame;
+use crate::home::{CHECKPOINTS, Home, KEYS};
+use crate::keys::{self, Class, EpochKeys, Key, Signer, hex, sha256};
+use crate::level;
+use crate::merkle::{Edge, leaf};
+use crate::note::{Checkpoint, Verifier};
+use crate::record::{AccessHead, Decision, Entry, Event, Gap, Level, Purge, Record};
+use crate::segment::{self, Before, Next, SegmentHead, SegmentReader};
+
+/// The file of the public key.
+pub(crate) const PUBLIC: &str = "ledger.pub";
+/// Most lists of one commit; what comes meanwhile is of the next.
+const MAX_COMMIT: usize = 1_024;
+/// Bytes of records after which a frame ends, so that looking one up never decompresses much.
+const FRAME_BYTES: usize = 8 << 20;
+/// How far a time may lie before the latest one without the clock having gone back: threads finish in any order.
+const CLOCK_SLACK_MS: i64 = 2_000;
+
+/// When a list counts as recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// [`Ledger::record`] returns when the record is on the disk.
+    BeforeAnswer,
+    /// It returns at once; a crash loses at most the lists of one commit interval, and the next writer records that.
+    Behind {
+        /// The interval.
+        interval: Duration,
+    },
+}
+
+/// What happens to a list when the queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Judging waits.
+    Wait,
+    /// The list is refused with [`LedgerError::Full`], and the caller decides.
+    Refuse,
+}
+
+/// How a ledger is written. All defaults are engineering choices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// When a list counts as recorded.
+    pub durability: Durability,
+    /// What happens when the queue is full.
+    pub when_full: WhenFull,
+    /// How many lists may wait.
+    pub queue: usize,
+    /// How many of a million lists that nobody may have to account for are kept in full all the same.
+    pub sample_ppm: u32,
+    /// Bytes after which a segment ends.
+    pub segment_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Behind { interval: Duration::from_millis(200) },
+            when_full: WhenFull::Wait,
+            queue: 1_024,
+            sample_ppm: 10_000,
+            segment_bytes: 64 << 20,
+        }
+    }
+}
+
+/// What a writer has done since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Lists kept in full.
+    pub full: u64,
+    /// Lists kept as commitments.
+    pub commit: u64,
+    /// Lists that could not be written.
+    pub lost: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// Microseconds that the writing thread was at work, waiting for the disk included.
+    pub busy_us: u64,
+}
+
+#[derive(Default)]
+struct Tally {
+    full: AtomicU64,
+    commit: AtomicU64,
+    lost: AtomicU64,
+    bytes: AtomicU64,
+    busy_us: AtomicU64,
+    /// Why the writer ended, if it did.
+    stopped: Mutex<Option<String>>,
+}
+
+enum Command {
+    Record(Box<Waiting>),
+    Checkpoint(SyncSender<Result<String, LedgerError>>),
+    Purge(Day, Purge, String, SyncSender<Result<(), LedgerError>>),
+}
+
+/// A list that waits to be written.
+struct Waiting {
+    request: Batch,
+    outcome: Arc<Outcome>,
+    done: Option<SyncSender<Result<(), LedgerError>>>,
+}
+
+/// A ledger that is open for writing. `Send + Sync`: every judging thread records through it.
+pub struct Ledger {
+    queue: Option<SyncSender<Command>>,
+    worker: Option<JoinHandle<Result<(), LedgerError>>>,
+    settings: Settings,
+    tally: Arc<Tally>,
+}
+
+impl Ledger {
+    /// Opens a ledger for writing, and starts one where there is none. Only one process at a time may.
+    ///
+    /// # Errors
+    /// When another process has it open, a file cannot be read or made, or the end of the ledger is not what was written.
+    pub fn open(path: &Path, settings: Settings) -> Result<Self, LedgerError> {
+        let tally = Arc::new(Tally::default());
+        let writer = Writer::open(path, settings, Arc::clone(&tally))?;
+        let (queue, commands) = sync_channel(settings.queue.max(1));
+        let place = path.display().to_string();
+        let worker = thread::Builder::new().name("normgate-ledger".into()).spawn(move || writer.run(&commands));
+        Ok(Self { queue: Some(queue), worker: Some(worker.map_err(LedgerError::io(place))?), settings, tally })
+    }
+
+    /// Records one judged list.
+    ///
+    /// # Errors
+    /// When the queue is full and the ledger refuses, when the list could not be written (with
+    /// [`Durability::BeforeAnswer`]), or when the writer has ended.
+    pub fn record(&self, request: &Batch, outcome: &Arc<Outcome>) -> Result<(), LedgerError> {
+        let (done, acknowledged) = match self.settings.durability {
+            Durability::BeforeAnswer => Some(sync_channel(1)).unzip(),
+            Durability::Behind { .. } => (None, None),
+        };
+        let waiting = Waiting { request: request.clone(), outcome: Arc::clone(outcome), done };
+        self.send(Command::Record(Box::new(waiting)))?;
+        match acknowledged {
+            Some(acknowledged) => acknowledged.recv().unwrap_or_else(|_| Err(self.stopped())),
+            None => Ok(()),
+        }
+    }
+
+    /// Commits what waits, signs the head of the log, and gives the signed note.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn checkpoint(&self) -> Result<String, LedgerError> {
+        self.ask(Command::Checkpoint)
+    }
+
+    /// Destroys keys up to a day, and it too: what they sealed can be proven from then on, and not read. The purge is on the
+    /// record before anything is gone; one that was interrupted is finished by asking again.
+    ///
+    /// # Errors
+    /// When the day is not over, or a file cannot be written or removed.
+    pub fn purge(&self, until: Day, what: Purge, by: &str) -> Result<(), LedgerError> {
+        self.ask(|done| Command::Purge(until, what, by.to_owned(), done))
+    }
+
+    /// What was done since it was opened.
+    pub fn counts(&self) -> Counts {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let Tally { full, commit, lost, bytes, busy_us, .. } = &*self.tally;
+        Counts { full: read(full), commit: read(commit), lost: read(lost), bytes: read(bytes), busy_us: read(busy_us) }
+    }
+
+    /// Commits what waits, signs a checkpoint and closes the ledger.
+    ///
+    /// # Errors
+    /// When something could not be written, also if that was noticed before.
+    pub fn close(mut self) -> Result<(), LedgerError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), LedgerError> {
+        drop(self.queue.take());
+        match self.worker.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(self.stopped()),
+            None => Ok(()),
+        }
+    }
+
+    fn ask<T>(&self, command: impl FnOnce(SyncSender<Result<T, LedgerError>>) -> Command) -> Result<T, LedgerError> {
+        let (done, answer) = sync_channel(1);
+        self.send(command(done))?;
+        answer.recv().unwrap_or_else(|_| Err(self.stopped()))
+    }
+
+    fn send(&self, command: Command) -> Result<(), LedgerError> {
+        let Some(queue) = &self.queue else { return Err(self.stopped()) };
+        match (self.settings.when_full, command) {
+            (WhenFull::Refuse, command @ Command::Record(_)) => queue.try_send(command).map_err(|error| match error {
+                TrySendError::Full(_) => LedgerError::Full { queue: self.settings.queue },
+                TrySendError::Disconnected(_) => self.stopped(),
+            }),
+            (_, command) => queue.send(command).map_err(|_| self.stopped()),
+        }
+    }
+
+    fn stopped(&self) -> LedgerError {
+        let stopped = self.tally.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        LedgerError::Stopped { message: stopped.clone().unwrap_or_else(|| "the writing thread ended".into()) }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            error!(%error, "the ledger was not closed in order");
+        }
+    }
+}
+
+/// The segment that is being written.
+struct Open {
+    file: File,
+    name: String,
+    number: u64,
+    epoch: Day,
+    personal: Key,
+    decision: Key,
+    length: u64,
+    /// Policy sets that are described in it.
+    described: HashSet<String>,
+}
+
+/// Records that are encoded and not yet written.
+#[derive(Default)]
+struct Draft {
+    records: Vec<Vec<u8>>,
+    bytes: usize,
+    from_ms: Option<i64>,
+    to_ms: Option<i64>,
+    described: Vec<String>,
+    /// Lost lists that it puts on the record.
+    lost: u64,
+    levels: Vec<Level>,
+    acknowledge: Vec<Option<SyncSender<Result<(), LedgerError>>>>,
+}
+
+impl Draft {
+    fn push(&mut self, record: &Record) {
+        let (bytes, ms) = (record.encode(), record.entry.ms);
+        self.from_ms = Some(self.from_ms.map_or(ms, |known| known.min(ms)));
+        self.to_ms = Some(self.to_ms.map_or(ms, |known| known.max(ms)));
+        self.bytes += bytes.len();
+        self.records.push(bytes);
+    }
+}
+
+/// The thread's own state.
+struct Writer {
+    home: Home,
+    /// Held while the ledger is open.
+    _lock: File,
+    settings: Settings,
+    signer: Signer,
+    verifier: Verifier,
+    log: Edge,
+    records: u64,
+    next_segment: u64,
+    before: Option<Before>,
+    gap: Option<Gap>,
+    open: Option<Open>,
+    /// The latest time so far.
+    latest_ms: i64,
+    /// Lists that could not be written, and are not yet on the record, and why.
+    lost: Option<(u64, String)>,
+    /// Why something could not be written last.
+    refused: String,
+    /// Whether nobody knows any more what is on the disk.
+    broken: bool,
+    tally: Arc<Tally>,
+}
+
+impl Writer {
+    fn open(path: &Path, settings: Settings, tally: Arc<Tally>) -> Result<Self, LedgerError> {
+        let home = Home::create(path)?;
+        let lock = home.lock()?;
+        let segments = segment::list(&home)?;
+        let signer = match Signer::read(&home)? {
+            None if !segments.is_empty() => {
+                return Err(LedgerError::Absent(format!(
+                    "{}: the ledger's signing key is lost; put it back, or start a new ledger beside this one",
+                    home.of(KEYS)
+                )));
+            }
+            Some(signer) => signer,
+            None => Signer::provide(&home)?,
+        };
+        let verifier = Verifier::of(&signer);
+        match home.read(PUBLIC)? {
+            Some(text) if text != format!("{}\n", verifier.text()).as_bytes() => {
+                return Err(LedgerError::altered(
+                    home.of(PUBLIC),
+                    "it is not the key that belongs to keys/signing.key",
+                ));
+            }
+            Some(_) => {}
+            None => home.write(PUBLIC, format!("{}\n", verifier.text()).as_bytes())?,
+        }
+        let mut writer = Self {
+            home,
+            _lock: lock,
+            settings,
+            signer,
+            verifier,
+            log: Edge::default(),
+            records: 0,
+            next_segment: 0,
+            before: None,
+            gap: None,
+            open: None,
+            latest_ms: i64::MIN,
+            lost: None,
+            refused: String::new(),
+            broken: false,
+            tally,
+        };
+        if let Some((number, purged)) = segments.last() {
+            writer.follow(*number, *purged)?;
+        }
+        writer.hold_against_checkpoint()?;
+        Ok(writer)
+    }
+
+    /// Takes up where the last segment ends, and notes what a crash may have left out.
+    fn follow(&mut self, number: u64, purged: bool) -> Result<(), LedgerError> {
+        let mut reader = SegmentReader::open(&self.home, number, purged)?;
+        let wrong = |what: &str| LedgerError::altered(reader.place(), what);
+        self.log = reader.head.log().ok_or_else(|| wrong("its head has no log"))?;
+        self.records = reader.head.records;
+        self.next_segment = number + 1;
+        let (mut since_ms, mut closed, mut torn) = (None, purged, None);
+        loop {
+            match reader.next(|_| true)? {
+                Next::Frame(head, records) => {
+                    self.log.push(leaf(&head.encode()));
+                    self.records += u64::from(head.records);
+                    self.latest_ms = self.latest_ms.max(head.to_ms);
+                    since_ms = Some(head.to_ms);
+                    let last = records.as_ref().and_then(|records| records.last()).map(|bytes| Record::decode(bytes));
+                    closed = purged
+                        || matches!(last, Some(Ok(Record { entry: Entry { event: Event::Closed { .. }, .. }, .. })));
+                }
+                Next::End => break,
+                Next::Broken { torn: true, .. } if !closed => {
+                    torn = Some(reader.tail()?);
+                    break;
+                }
+                Next::Broken { what, .. } => {
+                    let message =
+                        format!("{what}, and no crash leaves that; see `normgate ledger verify`, and restore the file");
+                    return Err(LedgerError::altered(reader.place(), message));
+                }
+            }
+        }
+        let torn = torn.unwrap_or_default();
+        let torn_bytes = torn.len() as u64;
+        self.before = Some(Before { length: reader.length, torn: torn_bytes, torn_sha256: sha256(&torn) });
+        self.gap = (!closed).then_some(Gap { since_ms, torn: torn_bytes, answered: reader.head.behind });
+        Ok(())
+    }
+
+    /// A ledger that ends before its own checkpoint has lost what was acknowledged.
+    fn hold_against_checkpoint(&self) -> Result<(), LedgerError> {
+        let names = self.home.names(CHECKPOINTS)?;
+        let Some(name) = names.iter().rev().find(|name| name.ends_with(".note")) else { return Ok(()) };
+        let name = format!("{CHECKPOINTS}/{name}");
+        let note = String::from_utf8_lossy(&self.home.read(&name)?.unwrap_or_default()).into_owned();
+        let checkpoint = Checkpoint::open(&note, &self.verifier)?;
+        if checkpoint.size > self.log.size || (checkpoint.size == self.log.size && checkpoint.root != self.log.root()) {
+            return Err(LedgerError::altered(
+                self.home.of(&name),
+                format!(
+                    "it was signed over {} frames, and the ledger has {} that are others; restore the segments",
+                    checkpoint.size, self.log.size
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    fn run(mut self, commands: &Receiver<Command>) -> Result<(), LedgerError> {
+        while let Ok(first) = commands.recv() {
+            let (lists, then) = self.gather(first, commands);
+            let begin = Instant::now();
+            let committed = self.commit(lists);
+            let done = committed.and_then(|()| match then {
+                Some(Command::Checkpoint(done)) => self.answer(&done, Self::checkpoint),
+                Some(Command::Purge(until, what, by, done)) => {
+                    self.answer(&done, |writer| writer.purge(until, what, by))
+                }
+                _ => Ok(()),
+            });
+            let busy = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.tally.busy_us.fetch_add(busy, Ordering::Relaxed);
+            // What cannot be undone or synced leaves nobody knowing what is on the disk: better to stop than to go on.
+            if let Err(error) = done {
+                error!(%error, "the ledger stopped writing");
+                *self.tally.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                return Err(error);
+            }
+        }
+        self.close()
+    }
+
+    /// The lists of the next commit, and the command that ends it, if one does.
+    fn gather(&self, first: Command, commands: &Receiver<Command>) -> (Vec<Waiting>, Option<Command>) {
+        let until = match self.settings.durability {
+            Durability::BeforeAnswer => None,
+            Durability::Behind { interval } => Some(Instant::now() + interval),
+        };
+        let (mut lists, mut next) = (Vec::new(), Some(first));
+        while let Some(command) = next.take() {
+            match command {
+                Command::Record(waiting) => lists.push(*waiting),
+                other => return (lists, Some(other)),
+            }
+            if lists.len() >= MAX_COMMIT {
+                break;
+            }
+            // Whether nothing came in time or nobody is left, this commit is complete.
+            next = match until {
+                None => commands.try_recv().ok(),
+                Some(until) => commands.recv_timeout(until.saturating_duration_since(Instant::now())).ok(),
+            };
+        }
+        (lists, None)
+    }
+
+    /// Answers a command; its failure is the caller's to see to, and does not stop the writer.
+    fn answer<T>(
+        &mut self,
+        done: &SyncSender<Result<T, LedgerError>>,
+        work: impl FnOnce(&mut Self) -> Result<T, LedgerError>,
+    ) -> Result<(), LedgerError> {
+        // Whoever asked may have gone.
+        let _ = done.send(work(self));
+        Ok(())
+    }
+
+    /// Writes lists, and acknowledges each when it is on the disk.
+    fn commit(&mut self, lists: Vec<Waiting>) -> Result<(), LedgerError> {
+        let mut draft = Draft::default();
+        for waiting in lists {
+            let ms = waiting.outcome.circumstances.clock_ms;
+            let room = self.make_room(ms, &mut draft);
+            let encoded = room.and_then(|()| self.encode(&waiting, &mut draft));
+            match encoded {
+                Ok(()) => draft.acknowledge.push(waiting.done),
+                Err(error) if self.broken => return Err(error),
+                Err(error) => self.lose(vec![waiting.done], &error),
+            }
+        }
+        self.write(draft)
+    }
+
+    /// Sees to it that a segment of the right day is open. What was drafted before is written where it belongs.
+    fn make_room(&mut self, ms: i64, draft: &mut Draft) -> Result<(), LedgerError> {
+        let day = Day::containing(ms);
+        let late = ms < self.latest_ms && self.latest_ms - ms <= CLOCK_SLACK_MS;
+        let fits = self.open.as_ref().is_some_and(|open| {
+            (open.epoch == day || late) && open.length + (draft.bytes as u64) < self.settings.segment_bytes
+        });
+        if !fits {
+            self.write(std::mem::take(draft))?;
+            if self.open.take().is_some() {
+                self.checkpoint()?;
+            }
+            self.begin(day)?;
+        } else if draft.bytes > FRAME_BYTES {
+            self.write(std::mem::take(draft))?;
+        }
+        if self.latest_ms.saturating_sub(ms) > CLOCK_SLACK_MS && self.latest_ms != i64::MIN {
+            let from_ms = self.latest_ms;
+            // The times that follow are held against this one, not against the one that was ahead.
+            self.latest_ms = ms;
+            self.note(Event::ClockBack { from_ms }, ms, draft);
+        }
+        self.latest_ms = self.latest_ms.max(ms);
+        self.note_losses(ms, draft);
+        Ok(())
+    }
+
+    /// Puts lists that were lost on the record; they stay remembered until that is written.
+    fn note_losses(&self, ms: i64, draft: &mut Draft) {
+        if let Some((lists, reason)) = self.lost.clone().filter(|_| draft.lost == 0) {
+            draft.lost = lists;
+            self.note(Event::Lost { lists, reason }, ms, draft);
+        }
+    }
+
+    /// Begins a segment: its head, and a record that names it.
+    fn begin(&mut self, epoch: Day) -> Result<(), LedgerError> {
+        let personal = keys::provide(&self.home, epoch, Class::Personal)?;
+        let decision = keys::provide(&self.home, epoch, Class::Decision)?;
+        let head = SegmentHead {
+            segment: self.next_segment,
+            epoch,
+            personal_key: personal.id.clone(),
+            decision_key: decision.id.clone(),
+            behind: matches!(self.settings.durability, Durability::Behind { .. }),
+            frames: self.log.size,
+            records: self.records,
+            edge: self.log.nodes.iter().map(|node| hex(node)).collect(),
+            before: self.before.clone(),
+        };
+        let name = segment::file(self.next_segment, false);
+        let bytes = head.encode();
+        let mut file = self.home.new_file(&name)?;
+        let mut begun = file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(self.home.io(&name));
+        if begun.is_ok() {
+            let (number, length, described) = (head.segment, bytes.len() as u64, HashSet::new());
+            self.open = Some(Open { file, name: name.clone(), number, epoch, personal, decision, length, described });
+            let mut draft = Draft::default();
+            let opened = Event::Opened { segment: head.digest(), gap: self.gap.clone(), access: self.access()? };
+            self.note(opened, now_ms(), &mut draft);
+            begun = self.write_all(draft);
+        }
+        if let Err(error) = begun {
+            // An empty or half a segment would be taken for an altered one.
+            self.open = None;
+            self.home.remove(&name)?;
+            return Err(error);
+        }
+        self.home.sync(&name)?;
+        self.next_segment += 1;
+        (self.before, self.gap) = (None, None);
+        self.tally.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes a draft of the ledger's own records, for which nobody waits.
+    fn write_all(&mut self, draft: Draft) -> Result<(), LedgerError> {
+        let before = self.log.size;
+        self.write(draft)?;
+        if self.log.size > before {
+            return Ok(());
+        }
+        Err(LedgerError::NotRecorded { message: self.refused.clone() })
+    }
+
+    fn access(&self) -> Result<AccessHead, LedgerError> {
+        Ok(access::heads(&self.home)?.pop().unwrap_or_default())
+    }
+
+    fn note(&self, event: Event, ms: i64, draft: &mut Draft) {
+        draft.push(&Record::of(Entry { record: self.records + draft.records.len() as u64, ms, event }));
+    }
+
+    fn encode(&self, waiting: &Waiting, draft: &mut Draft) -> Result<(), LedgerError> {
+        let Some(open) = &self.open else {
+            return Err(LedgerError::NotRecorded { message: "no segment is open".into() });
+        };
+        let Waiting { request, outcome, .. } = waiting;
+        let (ms, set) = (outcome.circumstances.clock_ms, outcome.policy_set());
+        if !open.described.contains(set.digest()) && !draft.described.iter().any(|known| known == set.digest()) {
+            self.note(Event::Set(Box::new(set.describe())), ms, draft);
+            draft.described.push(set.digest().to_owned());
+        }
+        let record = self.records + draft.records.len() as u64;
+        let decision_id = outcome.decision_id();
+        let why = level::reasons(request, outcome, &decision_id, &open.decision, self.settings.sample_ppm);
+        let level = if why.is_empty() { Level::Commit } else { Level::Full };
+        let read = |spec: &ColumnSpec| set.columns_read().binary_search(&spec.name).is_ok();
+        let public = request.canonical_part(|spec| read(spec) && !spec.personal);
+        let personal = request.canonical_part(|spec| read(spec) && spec.personal);
+        let entry = Entry {
+            record,
+            ms,
+            event: Event::Decision(Box::new(Decision {
+                id: hex(&open.decision.tag("decision", decision_id.as_bytes())),
+                level,
+                why,
+                policy_set: set.digest().to_owned(),
+                generation: outcome.generation().map(str::to_owned),
+                user: request
+                    .request_text("request.user.ref")
+                    .map(|user| hex(&open.decision.tag("user", user.as_bytes()))),
+                input: hex(&open.decision.tag("input", &[&public[..], &personal].concat())),
+                circumstances: outcome.circumstances.clone(),
+            })),
+        };
+        let outcome = open.decision.seal(record, outcome.to_json_of(&decision_id, Detail::default()).as_bytes())?;
+        draft.push(&match level {
+            Level::Full => Record { entry, open: public, personal: open.personal.seal(record, &personal)?, outcome },
+            Level::Commit => Record { entry, open: Vec::new(), personal: Vec::new(), outcome },
+        });
+        draft.levels.push(level);
+        Ok(())
+    }
+
+    /// Writes a draft as one frame and has it on the disk. Where that fails nothing of it is kept, and its lists are lost;
+    /// an error here is one that leaves nobody knowing what is on the disk.
+    fn write(&mut self, draft: Draft) -> Result<(), LedgerError> {
+        let (Some(from_ms), Some(to_ms), Some(open)) = (draft.from_ms, draft.to_ms, &mut self.open) else {
+            return Ok(());
+        };
+        let place = || self.home.of(&open.name);
+        let sets = draft.described.len() as u32;
+        let made = frame::encode(self.log.size, self.records, (from_ms, to_ms), sets, &draft.records);
+        let written = made.and_then(|(head, bytes)| open.file.write_all(&bytes).map(|()| (head, bytes.len() as u64)));
+        match written {
+            Ok((head, length)) => {
+                if let Err(source) = open.file.sync_data() {
+                    self.broken = true;
+                    return Err(LedgerError::Io { place: place(), source });
+                }
+                open.length += length;
+                open.described.extend(draft.described);
+                self.log.push(leaf(&head.encode()));
+                self.records += u64::from(head.records);
+                self.lost =
+                    self.lost.take().filter(|(lists, _)| *lists > draft.lost).map(|(n, why)| (n - draft.lost, why));
+                self.tally.bytes.fetch_add(length, Ordering::Relaxed);
+                for level in draft.levels {
+                    let count = if level == Level::Full { &self.tally.full } else { &self.tally.commit };
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+                // Whoever waited may have gone.
+                draft.acknowledge.into_iter().flatten().for_each(|done| drop(done.send(Ok(()))));
+                Ok(())
+            }
+            Err(source) => {
+                // Back to the last whole frame, so that the next one follows it.
+                let whole = open.file.set_len(open.length).and_then(|()| {
+                    use std::io::{Seek, SeekFrom};
+                    open.file.seek(SeekFrom::Start(open.length)).map(|_| ())
+                });
+                let error = LedgerError::Io { place: place(), source };
+                self.lose(draft.acknowledge, &error);
+                self.broken = whole.is_err();
+                whole.map_err(|_| error)
+            }
+        }
+    }
+
+    /// Says that lists are not recorded, to whoever waits, in the log of the process, and on the record as soon as there is one.
+    fn lose(&mut self, lists: Vec<Option<SyncSender<Result<(), LedgerError>>>>, error: &LedgerError) {
+        let (count, message) = (lists.len() as u64, error.to_string());
+        error!(lists = count, message, "the ledger could not be written");
+        self.refused.clone_from(&message);
+        self.tally.lost.fetch_add(count, Ordering::Relaxed);
+        for done in lists.into_iter().flatten() {
+            let _ = done.send(Err(LedgerError::NotRecorded { message: message.clone() }));
+        }
+        let (known, _) = self.lost.take().unwrap_or_default();
+        self.lost = (known + count > 0).then_some((known + count, message));
+    }
+
+    /// Signs the head of the log.
+    fn checkpoint(&mut self) -> Result<String, LedgerError> {
+        let checkpoint =
+            Checkpoint { origin: self.verifier.name().to_owned(), size: self.log.size, root: self.log.root() };
+        let note = checkpoint.sign(&self.signer, &self.verifier);
+        self.home.write(&format!("{CHECKPOINTS}/{:012}.note", self.log.size), note.as_bytes())?;
+        Ok(note)
+    }
+
+    /// Puts a purge on the record, then does it.
+    fn purge(&mut self, until: Day, what: Purge, by: String) -> Result<(), LedgerError> {
+        let now = now_ms();
+        if until >= Day::containing(now) {
+            return Err(LedgerError::Absent(format!("{until} is not over; a purge ends with yesterday at the latest")));
+        }
+        let mut draft = Draft::default();
+        self.make_room(now, &mut draft)?;
+        self.note(Event::Purged { until, what, by }, now, &mut draft);
+        self.write_all(draft)?;
+        self.checkpoint()?;
+        let current = self.open.as_ref().map(|open| open.number);
+        for name in self.home.names(KEYS)? {
+            let key = name.strip_suffix(".key").and_then(|name| name.split_once('.'));
+            let Some((Ok(epoch), class)) = key.map(|(epoch, class)| (epoch.parse::<Day>(), class)) else { continue };
+            if epoch <= until && (what == Purge::All || class == Class::Personal.name()) {
+                self.home.destroy(&format!("{KEYS}/{name}"))?;
+            }
+        }
+        if what == Purge::All {
+            for (number, _) in segment::list(&self.home)?.into_iter().filter(|(number, _)| Some(*number) != current) {
+                let whole = self.home.read(&segment::file(number, false))?.is_some();
+                if whole && SegmentReader::open(&self.home, number, false)?.head.epoch <= until {
+                    segment::strip(&self.home, number)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends in order: the last record says so, and a checkpoint covers it.
+    fn close(mut self) -> Result<(), LedgerError> {
+        if self.open.is_some() {
+            let mut draft = Draft::default();
+            self.note_losses(now_ms(), &mut draft);
+            let closed = Event::Closed { access: self.access()? };
+            self.note(closed, now_ms(), &mut draft);
+            self.write_all(draft)?;
+            self.checkpoint()?;
+        }
+        match self.tally.lost.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            lost => Err(LedgerError::NotRecorded {
+                message: format!("{lost} lists could not be written: {}", self.refused),
+            }),
+        }
+    }
+}
+
+/// Milliseconds since 1970 UTC.
+pub(crate) fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+/// The keys of an epoch, for reading what was sealed.
+pub(crate) fn keys_of(home: &Home, head: &SegmentHead) -> Result<EpochKeys, LedgerError> {
+    let mut keys = EpochKeys::read(home, head.epoch)?;
+    // A key of the same day that is not the one that sealed this segment opens nothing in it.
+    keys.personal = keys.personal.filter(|key| key.id == head.personal_key);
+    keys.decision = keys.decision.filter(|key| key.id == head.decision_key);
+    Ok(keys)
+}

@@ -1,0 +1,490 @@
+//! What is recorded is found, proven, judged again and purged; what is altered, lost or rewritten is noticed.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use normgate::{Batch, Gate, Outcome, embedded};
+use normgate_ledger::{
+    Access, Checked, Durability, History, Ledger, LedgerError, Level, Purge, Query, Recorded, Redaction, Replay,
+    Settings, Verifier, WhenFull, Why, check,
+};
+use serde_json::{Value, json};
+
+static GATE: LazyLock<Gate> = LazyLock::new(|| Gate::builder().policies(embedded::arp()).build().unwrap());
+
+const BEFORE_ANSWER: Settings = Settings {
+    durability: Durability::BeforeAnswer,
+    when_full: WhenFull::Wait,
+    queue: 64,
+    sample_ppm: 0,
+    segment_bytes: 64 << 20,
+};
+
+/// A folder of this test, empty.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ledger").join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(folder.parent().unwrap()).unwrap();
+    folder
+}
+
+/// A list of which nobody has to give account, of one user.
+fn plain(number: u64) -> Value {
+    json!({
+        "id": format!("r{number}"),
+        "ctx": {"now_ms": 1_767_225_600_000_i64, "local_min": 600, "can_render_labels": true, "surface": "feed", "off_option": true},
+        "user": {"ref": format!("user-{}", number % 3), "age_band": "a18_60", "age_assurance": "id_verified",
+                 "personalization": "on", "tags": [{"tag_id": "likes-tea", "in_dictionary": true, "review": "approved",
+                                                     "state": "active", "sensitive": false}]},
+        "session": {"continuous_s": 600, "today_s": 1_200},
+        "candidates": [{"id": format!("c{number}"), "kind": "article", "scan_state": "done", "retrieval_basis": "generic",
+                        "commercial": false, "age_rating": "all", "news": {"is_news": false}, "title": "not kept"}],
+    })
+}
+
+/// The same with an item that must be labelled.
+fn labelled(number: u64) -> Value {
+    let mut request = plain(number);
+    request["candidates"][0]["aigc"] = json!({"meta_label": "1"});
+    request
+}
+
+fn judge(request: &Value) -> (Batch, Arc<Outcome>) {
+    let batch = Batch::from_json(request.to_string().as_bytes()).unwrap();
+    let outcome = GATE.evaluate(&batch);
+    (batch, Arc::new(outcome))
+}
+
+/// The same list, judged so many milliseconds ago.
+fn judged_before(request: &Value, ms: i64) -> (Batch, Arc<Outcome>) {
+    let (batch, outcome) = judge(request);
+    let mut outcome = Arc::unwrap_or_clone(outcome);
+    outcome.circumstances.clock_ms -= ms;
+    (batch, Arc::new(outcome))
+}
+
+/// Records lists, every other one labelled, and gives their decision ids.
+fn record(ledger: &Ledger, numbers: std::ops::Range<u64>) -> Vec<String> {
+    let lists = numbers.map(|number| judge(&if number % 2 == 0 { labelled(number) } else { plain(number) }));
+    let recorded = lists.map(|(batch, outcome)| {
+        ledger.record(&batch, &outcome).unwrap();
+        outcome.decision_id()
+    });
+    recorded.collect()
+}
+
+fn found(folder: &Path, query: &Query) -> Vec<Recorded> {
+    let mut all = Vec::new();
+    let collect = |recorded| {
+        all.push(recorded);
+        Ok(())
+    };
+    History::open(folder).unwrap().lists(query, |_| Ok(()), collect).unwrap();
+    all
+}
+
+fn findings(folder: &Path) -> Vec<String> {
+    History::open(folder).unwrap().verify(None, None).unwrap().findings
+}
+
+fn notes(folder: &Path) -> Vec<String> {
+    let verified = History::open(folder).unwrap().verify(None, None).unwrap();
+    assert_eq!(verified.findings, Vec::<String>::new());
+    verified.notes
+}
+
+/// A copy of a ledger as it lies on the disk now: what a crash would leave.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() { all.extend(files(&path)) } else { all.push(path) }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn lists_are_found_by_decision_user_item_and_time_and_shown_without_persons() {
+    let folder = folder("found");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let ids = record(&ledger, 0..6);
+    // Acknowledged is on the disk: a reader needs nobody to close first.
+    assert_eq!(found(&folder, &Query::default()).len(), 6);
+    ledger.close().unwrap();
+
+    let by_id = found(&folder, &Query { decision: Some(ids[2].clone()), ..Query::default() });
+    assert_eq!(by_id.len(), 1);
+    let outcome: Value = serde_json::from_str(by_id[0].outcome.as_ref().unwrap()).unwrap();
+    assert_eq!((outcome["decision_id"].as_str(), outcome["id"].as_str()), (Some(ids[2].as_str()), Some("r2")));
+    assert_eq!(found(&folder, &Query { user: Some("user-1".into()), ..Query::default() }).len(), 2);
+    assert_eq!(found(&folder, &Query { item: Some("c5".into()), ..Query::default() }).len(), 1);
+    assert_eq!(found(&folder, &Query { user: Some("user-9".into()), ..Query::default() }).len(), 0);
+    let now = by_id[0].ms;
+    assert_eq!(found(&folder, &Query { to_ms: Some(now - 3_600_000), ..Query::default() }).len(), 0);
+    assert_eq!(found(&folder, &Query { from_ms: Some(now), to_ms: Some(now + 1), ..Query::default() })[0].ms, now);
+
+    let shown = by_id[0].to_json(Redaction::Personal);
+    assert!(!shown.contains("likes-tea") && !shown.contains("age_band") && !shown.contains("\"user\""), "{shown}");
+    assert!(shown.contains("candidates.aigc.meta_label") && !shown.contains("not kept"), "{shown}");
+    let whole = by_id[0].to_json(Redaction::Nothing);
+    assert!(
+        whole.contains("likes-tea") && whole.contains("request.user.age_band") && !whole.contains("user-2"),
+        "{whole}"
+    );
+}
+
+#[test]
+fn what_somebody_may_have_to_account_for_is_kept_in_full() {
+    let folder = folder("level");
+    let mut held = plain(1);
+    held["provider"] =
+        json!({"permits": ["edit_publish", "reprint", "platform"], "permit_expiry_ms": 4_102_444_800_000_i64});
+    held["candidates"][0]["kind"] = json!("news");
+    held["candidates"][0]["news"] = json!({"is_news": true, "origin": "user_post", "source_listed": "frozen"});
+    let mut major = plain(2);
+    major["candidates"][0]["major_impact"] = json!(true);
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    for request in [plain(0), labelled(0), held, major] {
+        let (batch, outcome) = judge(&request);
+        ledger.record(&batch, &outcome).unwrap();
+    }
+    assert_eq!((ledger.counts().full, ledger.counts().commit), (3, 1));
+    ledger.close().unwrap();
+    let ledger = Ledger::open(&folder, Settings { sample_ppm: 1_000_000, ..BEFORE_ANSWER }).unwrap();
+    let (batch, outcome) = judge(&plain(0));
+    ledger.record(&batch, &outcome).unwrap();
+    ledger.close().unwrap();
+
+    let all = found(&folder, &Query::default());
+    let why: Vec<&[Why]> = all.iter().map(|recorded| recorded.decision.why.as_slice()).collect();
+    assert_eq!(why[0], []);
+    assert!(why[1].contains(&Why::Must), "{why:?}");
+    assert!(why[2].contains(&Why::Held), "{why:?}");
+    assert!(why[3].contains(&Why::MajorImpact), "{why:?}");
+    assert_eq!(why[4], [Why::Sample]);
+    assert_eq!((all[0].decision.level, all[0].open.len()), (Level::Commit, 0));
+    assert_eq!(all[0].decision.input, all[4].decision.input, "a commitment is to the same input");
+    let verified = History::open(&folder).unwrap().verify(None, None).unwrap();
+    assert_eq!((verified.full, verified.commit, verified.findings.len()), (4, 1, 0));
+}
+
+#[test]
+fn recorded_lists_are_judged_again_to_the_same_bytes() {
+    let folder = folder("again");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    record(&ledger, 0..40);
+    ledger.close().unwrap();
+    let history = History::open(&folder).unwrap();
+    let modules = embedded::arp();
+    for threads in [1, 3] {
+        let replayed = Replay::new(&modules, Gate::builder, threads).run(&history, &Query::default(), |_| ()).unwrap();
+        assert_eq!((replayed.judged, replayed.commitments, replayed.unreadable), (20, 20, 0));
+        assert_eq!(replayed.different, []);
+    }
+    // What needs a module that is not at hand says which.
+    let missing = Replay::new(&modules[1..], Gate::builder, 1).run(&history, &Query::default(), |_| ());
+    let sentence = missing.unwrap_err().to_string();
+    assert!(sentence.contains(&modules[0].digest_text()) && sentence.contains("-p"), "{sentence}");
+}
+
+#[test]
+fn a_third_party_checks_a_proof_with_the_proof_alone() {
+    let folder = folder("proof");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let ids = record(&ledger, 0..3);
+    let history = History::open(&folder).unwrap();
+    assert!(history.prove(&ids[0]).unwrap_err().to_string().contains("no checkpoint covers"));
+    let older = ledger.checkpoint().unwrap();
+    record(&ledger, 3..9);
+    ledger.close().unwrap();
+
+    let key = history.verifier().unwrap();
+    for id in &ids {
+        let proof = history.prove(id).unwrap();
+        let Checked::Included { policy_set, origin, .. } = check(&proof, Some(&key)).unwrap() else {
+            panic!("{proof}")
+        };
+        assert_eq!((policy_set.as_deref(), origin.as_str()), (Some(GATE.policy_set().digest()), key.name()));
+        // Nothing in a proof can be another thing.
+        let mut fields: Value = serde_json::from_str(&proof).unwrap();
+        let other: Value =
+            serde_json::from_str(&history.prove(&ids[(ids.iter().position(|i| i == id).unwrap() + 1) % 3]).unwrap())
+                .unwrap();
+        fields["record"] = other["record"].clone();
+        assert!(check(&fields.to_string(), Some(&key)).unwrap_err().to_string().contains("not in the frame"));
+        fields["record"] = serde_json::from_str::<Value>(&proof).unwrap()["record"].clone();
+        fields["frame"] = other["frame"].clone();
+        assert!(check(&fields.to_string(), Some(&key)).is_err());
+    }
+    let since = history.prove_since(&older).unwrap();
+    assert!(matches!(check(&since, Some(&key)).unwrap(), Checked::Consistent { .. }));
+    let mut forged: Value = serde_json::from_str(&since).unwrap();
+    forged["path"][0] = json!("00".repeat(32));
+    assert!(check(&forged.to_string(), Some(&key)).unwrap_err().to_string().contains("history was rewritten"));
+    // A key that somebody else holds signed nothing of this.
+    let stranger = self::folder("stranger");
+    Ledger::open(&stranger, BEFORE_ANSWER).unwrap().close().unwrap();
+    let stranger = Verifier::parse(&fs::read_to_string(stranger.join("ledger.pub")).unwrap()).unwrap();
+    assert!(check(&since, Some(&stranger)).unwrap_err().to_string().contains("not signed"));
+}
+
+#[test]
+fn every_altered_bit_is_noticed() {
+    let folder = folder("flips");
+    let ledger = Ledger::open(&folder, Settings { segment_bytes: 20_000, ..BEFORE_ANSWER }).unwrap();
+    record(&ledger, 0..24);
+    let purged_day = normgate::contract::Day::containing(judge(&plain(0)).1.circumstances.clock_ms - 3 * 86_400_000);
+    let (batch, outcome) = judged_before(&labelled(99), 3 * 86_400_000);
+    ledger.record(&batch, &outcome).unwrap();
+    record(&ledger, 24..26);
+    ledger.purge(purged_day, Purge::All, "a test").unwrap();
+    ledger.close().unwrap();
+    let access =
+        Access { ms: 1, by: "me".into(), command: "show".into(), asked: "x".into(), records: 1, personal: false };
+    History::open(&folder).unwrap().note_access(&access).unwrap();
+    assert_eq!(findings(&folder), Vec::<String>::new());
+
+    let mut tried = 0;
+    for file in files(&folder) {
+        let bytes = fs::read(&file).unwrap();
+        // Every region of every file, at a stride that no structure shares.
+        let stride = (bytes.len() / 60).max(1) | 1;
+        for at in (0..bytes.len()).step_by(stride) {
+            let mut altered = bytes.clone();
+            altered[at] ^= 1 << (at % 8);
+            fs::write(&file, &altered).unwrap();
+            let verified = History::open(&folder).unwrap().verify(None, None);
+            let noticed = verified.as_ref().map_or(true, |verified| !verified.findings.is_empty());
+            assert!(noticed, "{} byte {at} of {}", file.display(), bytes.len());
+            tried += 1;
+        }
+        fs::write(&file, &bytes).unwrap();
+    }
+    assert!(tried > 400, "{tried}");
+    assert_eq!(findings(&folder), Vec::<String>::new());
+}
+
+#[test]
+fn a_crash_leaves_what_was_acknowledged_and_a_gap_on_the_record() {
+    let (running, crashed) = (folder("running"), folder("crashed"));
+    let behind = Settings { durability: Durability::Behind { interval: Duration::from_millis(1) }, ..BEFORE_ANSWER };
+    let ledger = Ledger::open(&running, behind).unwrap();
+    record(&ledger, 0..4);
+    ledger.checkpoint().unwrap();
+    copy(&running, &crashed);
+    ledger.close().unwrap();
+
+    let segment = crashed.join("segments/000000000000.seg");
+    let whole = fs::read(&segment).unwrap();
+    // Nothing, the beginning of a frame, and blocks that were never written.
+    let beginning = &fs::read(running.join("segments/000000000000.seg")).unwrap()[whole.len()..][..95];
+    for torn in [&[][..], beginning, &[0; 500]] {
+        let folder = folder("crash");
+        copy(&crashed, &folder);
+        fs::write(folder.join("segments/000000000000.seg"), [&whole[..], torn].concat()).unwrap();
+        assert_eq!(findings(&folder).len(), usize::from(!torn.is_empty()), "{:?}", findings(&folder));
+        let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+        record(&ledger, 4..6);
+        ledger.close().unwrap();
+        assert_eq!(found(&folder, &Query::default()).len(), 6);
+        let notes = notes(&folder);
+        assert!(notes.iter().any(|note| note.contains("lists that were answered may be missing")), "{notes:?}");
+        let left = format!("a crash left {} bytes", torn.len());
+        assert_eq!(notes.iter().any(|note| note.contains(&left)), !torn.is_empty(), "{notes:?}");
+    }
+}
+
+#[test]
+fn an_end_that_no_crash_leaves_is_not_written_after() {
+    let folder = folder("end");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    record(&ledger, 0..4);
+    ledger.close().unwrap();
+    let segment = folder.join("segments/000000000000.seg");
+    let whole = fs::read(&segment).unwrap();
+    let mut altered = whole.clone();
+    *altered.last_mut().unwrap() ^= 1;
+    fs::write(&segment, &altered).unwrap();
+    let refused = Ledger::open(&folder, BEFORE_ANSWER).err().unwrap().to_string();
+    assert!(refused.contains("no crash leaves that"), "{refused}");
+    // Frames that a checkpoint was signed over are not simply gone.
+    fs::write(&segment, &whole[..whole.len() - 20]).unwrap();
+    let refused = Ledger::open(&folder, BEFORE_ANSWER).err().unwrap().to_string();
+    assert!(refused.contains("restore the segments"), "{refused}");
+    assert!(!findings(&folder).is_empty());
+    fs::write(&segment, &whole).unwrap();
+    Ledger::open(&folder, BEFORE_ANSWER).unwrap().close().unwrap();
+}
+
+#[test]
+fn one_writer_at_a_time() {
+    let folder = folder("writers");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let second = Ledger::open(&folder, BEFORE_ANSWER).err().unwrap();
+    assert!(
+        matches!(second, LedgerError::Held { .. }) && second.to_string().contains("another process writes"),
+        "{second}"
+    );
+    ledger.close().unwrap();
+    Ledger::open(&folder, BEFORE_ANSWER).unwrap().close().unwrap();
+}
+
+#[test]
+fn rewritten_history_does_not_agree_with_an_older_checkpoint() {
+    let (folder, rewritten) = (folder("written"), folder("rewritten"));
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let key = fs::read(folder.join("keys/signing.key")).unwrap();
+    record(&ledger, 0..5);
+    let kept = ledger.checkpoint().unwrap();
+    record(&ledger, 5..9);
+    ledger.close().unwrap();
+    let verified = History::open(&folder).unwrap().verify(Some(&kept), None).unwrap();
+    assert_eq!(verified.findings, Vec::<String>::new());
+
+    // Whoever holds the key can sign another history; only not one that the kept checkpoint is of.
+    fs::create_dir_all(rewritten.join("keys")).unwrap();
+    fs::write(rewritten.join("keys/signing.key"), key).unwrap();
+    let ledger = Ledger::open(&rewritten, BEFORE_ANSWER).unwrap();
+    record(&ledger, 1..10);
+    ledger.close().unwrap();
+    let verified = History::open(&rewritten).unwrap().verify(Some(&kept), None).unwrap();
+    assert!(
+        verified.findings.iter().any(|finding| finding.contains("history was rewritten")),
+        "{:?}",
+        verified.findings
+    );
+    assert!(History::open(&rewritten).unwrap().prove_since(&kept).is_ok_and(|proof| check(&proof, None).is_err()));
+}
+
+#[test]
+fn purged_days_are_provable_and_not_readable() {
+    let folder = folder("purged");
+    let day = 86_400_000;
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    for ago in [9, 8, 7] {
+        let (batch, outcome) = judged_before(&labelled(ago), ago as i64 * day);
+        ledger.record(&batch, &outcome).unwrap();
+    }
+    let older = ledger.checkpoint().unwrap();
+    let ids = record(&ledger, 0..2);
+    let now = judge(&plain(0)).1.circumstances.clock_ms;
+    let ago = |days: i64| normgate::contract::Day::containing(now - days * day);
+    assert!(ledger.purge(ago(0), Purge::All, "me").unwrap_err().to_string().contains("is not over"));
+    ledger.purge(ago(9), Purge::All, "me").unwrap();
+    ledger.purge(ago(8), Purge::Personal, "me").unwrap();
+    ledger.close().unwrap();
+
+    let all = found(&folder, &Query::default());
+    assert_eq!(all.len(), 4, "the segment of the first day is gone");
+    assert!(all[0].outcome.is_some() && all[0].personal.is_none() && all[0].request().is_none());
+    assert!(all[1].request().is_some());
+    let modules = embedded::arp();
+    let history = History::open(&folder).unwrap();
+    let replayed = Replay::new(&modules, Gate::builder, 1).run(&history, &Query::default(), |_| ()).unwrap();
+    assert_eq!((replayed.unreadable, replayed.different.len()), (1, 0));
+    let verified = history.verify(Some(&older), None).unwrap();
+    assert_eq!(verified.findings, Vec::<String>::new());
+    assert!(verified.notes.iter().any(|note| note.contains("me purged everything up to")), "{:?}", verified.notes);
+    let key = history.verifier().unwrap();
+    assert!(check(&history.prove(&ids[0]).unwrap(), Some(&key)).is_ok(), "what is left is proven over what is gone");
+    assert!(check(&history.prove_since(&older).unwrap(), Some(&key)).is_ok());
+    // The ledger goes on.
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    record(&ledger, 2..4);
+    ledger.close().unwrap();
+    assert_eq!(findings(&folder), Vec::<String>::new());
+}
+
+#[test]
+fn a_lost_key_is_a_finding_and_says_which() {
+    let folder = folder("lost");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    record(&ledger, 0..4);
+    ledger.close().unwrap();
+    let keys: Vec<PathBuf> = files(&folder.join("keys"));
+    let personal = keys.iter().find(|key| key.to_string_lossy().contains("personal")).unwrap();
+    let bytes = fs::read(personal).unwrap();
+    fs::remove_file(personal).unwrap();
+    assert!(findings(&folder).iter().any(|finding| finding.contains("the key is lost")));
+    assert_eq!(found(&folder, &Query::default())[0].personal, None);
+    // Whoever goes on writing gets a key that opens nothing of what was.
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    record(&ledger, 4..6);
+    ledger.close().unwrap();
+    assert!(findings(&folder).iter().any(|finding| finding.contains("not the key that sealed")));
+    fs::write(personal, bytes).unwrap();
+    assert!(findings(&folder).iter().any(|finding| finding.contains("not the key that sealed")));
+
+    fs::remove_file(folder.join("keys/signing.key")).unwrap();
+    assert!(Ledger::open(&folder, BEFORE_ANSWER).err().unwrap().to_string().contains("signing key is lost"));
+}
+
+#[test]
+fn a_clock_that_goes_back_is_on_the_record() {
+    let folder = folder("clock");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    for ago in [2_000, 7_200_000, 7_100_000, 0, 500] {
+        let (batch, outcome) = judged_before(&labelled(ago as u64), ago);
+        ledger.record(&batch, &outcome).unwrap();
+    }
+    ledger.close().unwrap();
+    assert_eq!(found(&folder, &Query::default()).len(), 5);
+    assert_eq!(notes(&folder).iter().filter(|note| note.contains("the clock went back")).count(), 1);
+}
+
+#[test]
+fn a_full_queue_refuses_by_name_and_loses_nothing_silently() {
+    let folder = folder("full");
+    let settings = Settings { when_full: WhenFull::Refuse, queue: 1, ..Settings::default() };
+    let ledger = Ledger::open(&folder, settings).unwrap();
+    let (batch, outcome) = judge(&labelled(0));
+    let (mut accepted, mut refused) = (0, 0);
+    while refused == 0 && accepted < 1_000_000 {
+        match ledger.record(&batch, &outcome) {
+            Ok(()) => accepted += 1,
+            Err(LedgerError::Full { queue: 1 }) => refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(refused, 1);
+    ledger.close().unwrap();
+    assert_eq!(found(&folder, &Query::default()).len(), accepted);
+}
+
+#[test]
+fn look_ups_stand_in_a_log_that_cannot_be_shortened() {
+    let folder = folder("access");
+    Ledger::open(&folder, BEFORE_ANSWER).map(|ledger| record(&ledger, 0..1)).unwrap();
+    let history = History::open(&folder).unwrap();
+    for number in 0..3 {
+        let by = "officer".to_owned();
+        let access =
+            Access { ms: number, by, command: "find".into(), asked: "a user".into(), records: 2, personal: true };
+        history.note_access(&access).unwrap();
+    }
+    // A writer that begins or ends says how far the log goes.
+    Ledger::open(&folder, BEFORE_ANSWER).map(|ledger| record(&ledger, 1..2)).unwrap();
+    assert_eq!(findings(&folder), Vec::<String>::new());
+    let log = folder.join("access.jsonl");
+    let text = fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    for shortened in [lines[..2].concat(), lines[1..].concat(), text.replacen("officer", "nobody", 1)] {
+        fs::write(&log, shortened).unwrap();
+        assert!(findings(&folder).iter().any(|finding| finding.contains("access.jsonl")));
+    }
+}

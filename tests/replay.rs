@@ -1,0 +1,147 @@
+//! What a record needs of judging: a request of the columns that are read is judged the same, and so is one judged again.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::path::Path;
+
+use normgate::{Batch, Config, Detail, Gate, GateBuilder, Generation, Override, embedded};
+use serde_json::Value;
+use support::component::module;
+use support::generated_request;
+
+/// Requests of all shipped cases, and generated ones with every column.
+fn requests() -> Vec<Batch> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let files = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path().join("cases.jsonl"));
+    let texts = files.filter_map(|file| std::fs::read_to_string(file).ok());
+    let cases = texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
+    let cases =
+        cases.filter_map(|line| serde_json::from_str::<Value>(&line).ok()?.get("request").map(Value::to_string));
+    let generated = (0..40).map(|seed| generated_request(seed, 12));
+    cases.chain(generated).filter_map(|line| Batch::from_json(line.as_bytes()).ok()).collect()
+}
+
+fn builder() -> GateBuilder {
+    Gate::builder().policies(embedded::arp())
+}
+
+/// The request as a record keeps it, in two parts.
+fn kept(batch: &Batch, generation: &Generation) -> Batch {
+    let read = generation.policy_set().columns_read();
+    let part = |personal: bool| {
+        batch.canonical_part(|spec| spec.personal == personal && read.binary_search(&spec.name).is_ok())
+    };
+    generation.reader().read_canonical(&[part(false), part(true)].concat()).unwrap()
+}
+
+#[test]
+fn a_canonical_request_reads_back_as_itself() {
+    let gate = builder().build().unwrap();
+    for batch in requests() {
+        let text = batch.canonical();
+        let again = gate.reader().read_canonical(&text).unwrap();
+        assert_eq!(String::from_utf8_lossy(&again.canonical()), String::from_utf8_lossy(&text));
+    }
+}
+
+#[test]
+fn a_line_that_is_not_canonical_is_refused_by_name() {
+    let reader = builder().build().unwrap().reader();
+    let head = "id=null\ncandidates=1\ntags=0\nrequest.ctx.local_min=[600]\nrequest.ctx.now_ms=[1767225600000]\n";
+    let whole = format!("{head}candidates.id=[\"a\"]\n");
+    assert!(reader.read_canonical(whole.as_bytes()).is_ok());
+    for (line, path) in [
+        ("candidates.id=[\"a\",\"b\"]\n", "candidates.id"),
+        ("candidates.id=[]\n", "candidates.id"),
+        ("candidates.id=[\"a\"\n", "candidates.id"),
+        ("candidates.id=[\"a\"]\ncandidates.kind=[\"novel\"]\n", "candidates.kind"),
+        ("candidates.id=[\"a\"]\ncandidates=2\n", "candidates"),
+        ("candidates.id=[\"a\"]\nid=\"r1\"\n", "id"),
+        ("candidates=99999999\n", "candidates"),
+        ("candidates.id\n", "candidates.id"),
+    ] {
+        let error = reader.read_canonical(format!("{head}{line}").as_bytes()).unwrap_err();
+        assert!(error.path.starts_with(path), "{line}: {error}");
+    }
+}
+
+#[test]
+fn columns_that_nobody_reads_change_nothing() {
+    let provider = "[provider]\npermits = [\"reprint\"]\nnotice_version = 7\nterritory = \"CN_MAINLAND\"\n";
+    for (only, config) in [("", provider), ("art09", "")] {
+        let modules = embedded::arp().into_iter().filter(|module| module.manifest.module.starts_with(only));
+        let gate = Gate::builder().policies(modules).config(Config::parse(config).unwrap()).build().unwrap();
+        let generation = gate.generation();
+        let mut less = 0;
+        for batch in requests() {
+            let (outcome, kept) = (gate.evaluate(&batch), kept(&batch, &generation));
+            less += usize::from(kept.canonical().len() < batch.canonical().len());
+            let again = generation.replay(&kept, &outcome.circumstances);
+            let id = outcome.decision_id();
+            assert_eq!(again.to_json_of(&id, Detail::default()), outcome.to_json(Detail::default()));
+            assert_eq!(again.circumstances, outcome.circumstances);
+        }
+        assert!(only.is_empty() || less > 100, "requests have columns that one module does not read");
+    }
+}
+
+#[test]
+fn what_disturbed_a_list_disturbs_it_again() {
+    let spin = normgate::Module::read(
+        "spin.wasm",
+        &module("(loop (br 0))", 0, 1, 300_000),
+        normgate::contract::Vocabulary::shipped(),
+    )
+    .unwrap();
+    let build = || {
+        let config =
+            Config::parse("[breaker]\nfailures = 1\nbackoff_ms = 60000\n[on_failure]\nhostile = \"hold\"\n").unwrap();
+        Gate::builder().policies([spin.clone()]).config(config).trusting()
+    };
+    let (gate, elsewhere) = (build().build().unwrap(), build().generation().unwrap());
+    let request = br#"{"ctx":{"now_ms":1793532600000,"local_min":600},"candidates":[{"id":"a"}]}"#;
+    let batch = Batch::from_json(request).unwrap();
+    let first = gate.evaluate(&batch);
+    assert!(first.circumstances.disturbed.is_empty(), "fuel ends a call the same way every time");
+    let second = gate.evaluate(&batch);
+    assert_eq!(second.circumstances.disturbed.len(), 1, "the breaker is open");
+    for outcome in [first, second] {
+        let again = elsewhere.replay(&batch, &outcome.circumstances);
+        assert_eq!(again.to_json(Detail::default()), outcome.to_json(Detail::default()));
+    }
+}
+
+#[test]
+fn an_override_is_in_force_again() {
+    let gate = builder().build().unwrap();
+    let entry = Override::starting_now("art09", 600, "a test".into(), "nobody".into());
+    gate.set_overrides(vec![
+        entry.clone(),
+        Override { until_ms: entry.at_ms, module: "art18".into(), ..entry.clone() },
+    ]);
+    let outcome = gate.evaluate(&requests()[0]);
+    assert_eq!(outcome.circumstances.overrides, [entry], "one that is over is not in force");
+    let elsewhere = builder().generation().unwrap();
+    let again = elsewhere.replay(&requests()[0], &outcome.circumstances);
+    assert_eq!(again.to_json(Detail::default()), outcome.to_json(Detail::default()));
+    assert!(again.notices.iter().any(|notice| notice.code == "override"));
+}
+
+#[test]
+fn a_described_set_builds_the_same_set() {
+    let config = "mode = \"observe\"\nobserve_until = \"2099-01-01\"\n[parameters]\n\"art06.harm_w\" = 150000\n\
+        [overlays.province]\n\"art06.harm_w\" = 100000\n[modes]\n\"art14\" = \"shadow\"\n[on_failure]\nart09 = \"allow\"\n\
+        [provider]\nnorms_adopted = [\"delivery\"]\n";
+    let set = |builder: GateBuilder| builder.generation().unwrap().policy_set().describe();
+    let described = set(builder().config(Config::parse(config).unwrap()));
+    let again = set(builder().config(Config::parse(&described.config).unwrap()));
+    assert_eq!(again.policy_set, described.policy_set);
+    assert_eq!(again.config, described.config);
+    let policy = described.policies.iter().find(|policy| policy.id.contains("art06")).unwrap();
+    assert_eq!(policy.parameters["art06.harm_w"], 100_000);
+    assert_eq!(
+        serde_json::from_str::<normgate::SetDescription>(&serde_json::to_string(&described).unwrap()).unwrap(),
+        described
+    );
+}
