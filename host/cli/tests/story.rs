@@ -12,18 +12,26 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use normgate::contract::{Day, Vocabulary};
-use normgate::{Batch, Config, Gate, GateBuilder, Module, Outcome, embedded};
+use normgate::contract::Day;
+use normgate::{Batch, Config, Gate, GateBuilder, Outcome, embedded};
 use normgate_package::append_section;
 use normgate_repo::{Generation, Store, reload};
 
-/// What the platform is asked, again and again.
-const REQUEST: &str = r#"{"id":"r","ctx":{"now_ms":1767225600000,"local_min":600,"surface":"feed"},
-    "user":{"age_band":"a12_16","minor_mode":false,"personalization":"on"},
-    "candidates":[{"id":"night film","kind":"short_video","age_rating":"r18","scan_state":"done","retrieval_basis":"generic"},
-                  {"id":"rooftop dare","kind":"short_video","age_rating":"all","scan_state":"done","retrieval_basis":"generic",
-                   "signals":[{"code":"M1","conf_ppm":650000,"source":"classifier"}]},
-                  {"id":"weekend hike","kind":"short_video","age_rating":"all","scan_state":"done","retrieval_basis":"generic"}]}"#;
+/// Who asks, again and again: a grown-up and a child, for the same list.
+const USERS: [(&str, &str); 2] = [("a grown-up", "a18_60"), ("a child", "a12_16")];
+
+fn request(age_band: &str) -> Batch {
+    let text = r#"{"id":"r","ctx":{"now_ms":1767225600000,"local_min":600,"surface":"feed"},
+        "user":{"age_band":"AGE","minor_mode":false,"personalization":"on"},
+        "candidates":[{"id":"night film","kind":"short_video","age_rating":"r18","scan_state":"done","retrieval_basis":"generic"},
+                      {"id":"rooftop dare","kind":"short_video","age_rating":"all","scan_state":"done","retrieval_basis":"generic",
+                       "signals":[{"code":"M1","conf_ppm":650000,"source":"classifier"}]},
+                      {"id":"weekend hike","kind":"short_video","age_rating":"all","scan_state":"done","retrieval_basis":"generic"}]}"#;
+    Batch::from_json(text.replace("AGE", age_band).as_bytes()).unwrap()
+}
+
+/// What the regulator's Article 18 must say before any platform switches to it.
+const CASE: &str = r#"{"case":"less doubt is enough","modules":["art18"],"as_of":"DAY","request":{"ctx":{"now_ms":1767225600000,"local_min":600},"user":{"age_band":"a12_16","minor_mode":false},"candidates":[{"id":"a","kind":"short_video","age_rating":"all","scan_state":"done","signals":[{"code":"M1","conf_ppm":650000,"source":"classifier"}]}]},"expect":{"verdicts":{"a":{"action":"block","rules":["art18.unsafe-imitation"]}}}}"#;
 
 /// Whom the platform believes, and what each may do.
 const CONFIG: &str = r#"
@@ -90,8 +98,8 @@ impl Stage {
     }
 }
 
-/// Who judges, how often, and what became of the list.
-type Seen = BTreeMap<(String, String), u64>;
+/// By whom it was judged, for whom, and what was shown: how often.
+type Seen = BTreeMap<(String, &'static str, String), u64>;
 
 /// Threads that ask without a pause, until told to stop.
 struct Load {
@@ -106,12 +114,14 @@ impl Load {
         let threads = (0..2).map(|_| {
             let (gate, stop, seen) = (Arc::clone(gate), Arc::clone(&stop), Arc::clone(&seen));
             thread::spawn(move || {
-                let batch = Batch::from_json(REQUEST.as_bytes()).unwrap();
+                let requests = USERS.map(|(user, age_band)| (user, request(age_band)));
                 while !stop.load(Ordering::Relaxed) {
-                    let outcome = gate.evaluate(&batch);
-                    assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
-                    let by = outcome.generation().unwrap_or_default().to_owned();
-                    *seen.lock().unwrap().entry((by, shown(&outcome))).or_default() += 1;
+                    for (user, batch) in &requests {
+                        let outcome = gate.evaluate(batch);
+                        assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
+                        let by = outcome.generation().unwrap_or_default().to_owned();
+                        *seen.lock().unwrap().entry((by, *user, shown(&outcome))).or_default() += 1;
+                    }
                 }
             })
         });
@@ -129,12 +139,22 @@ fn shown(outcome: &Outcome) -> String {
     outcome.ranking().map(|row| row.id().to_owned()).collect::<Vec<_>>().join(", ")
 }
 
+/// What each user is shown, printed and handed back.
+fn tell(gate: &Gate) -> [String; 2] {
+    USERS.map(|(user, age_band)| {
+        let outcome = gate.evaluate(&request(age_band));
+        println!("    {}: {user} is shown {}", outcome.generation().unwrap_or_default(), shown(&outcome));
+        shown(&outcome)
+    })
+}
+
 /// The regulator's own Article 18: as the reference reads it, but for the confidence from which a classifier is heard.
-fn stricter_article_18() -> Vec<u8> {
+fn stricter_article_18(from: Day) -> Vec<u8> {
     let reference = embedded::arp().into_iter().find(|module| module.manifest.module == "art18").unwrap();
     let mut manifest = serde_json::to_value(&*reference.manifest).unwrap();
     manifest["id"] = "regulator/art18".into();
     manifest["version"] = "2.0.0".into();
+    manifest["effective_from"] = from.to_string().into();
     manifest["replaces"] = serde_json::json!(["reference/art18-minors"]);
     for parameter in manifest["parameters"].as_array_mut().unwrap() {
         if parameter["name"] == "common.t_suspect" {
@@ -146,6 +166,12 @@ fn stricter_article_18() -> Vec<u8> {
     bytes
 }
 
+/// A day in the time zone in which rules come into force.
+fn day(which: &str) -> Day {
+    let output = Command::new("date").env("TZ", "Asia/Shanghai").args(["-d", which, "+%F"]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().parse().unwrap()
+}
+
 /// Waits until the platform's gate has another generation.
 fn arrival(arrived: &Receiver<u64>, number: u64) {
     assert_eq!(arrived.recv_timeout(Duration::from_secs(60)), Ok(number), "the watcher never saw generation {number}");
@@ -154,14 +180,13 @@ fn arrival(arrived: &Receiver<u64>, number: u64) {
 #[test]
 fn a_rule_travels_from_its_author_to_a_platform_and_is_taken_back() {
     let stage = Stage::new();
-    let now = normgate_repo::clock::today().unwrap();
-    let tomorrow = normgate_repo::clock::day_at(normgate_repo::clock::now_ms() + 86_400_000).unwrap();
+    let (now, tomorrow) = (day("today"), day("tomorrow"));
 
     println!("\nA platform judges with what its program carries, and its users never stop asking.\n");
     let gate = Arc::new(stage.builder(None, now).build().unwrap());
     let load = Load::on(&gate);
-    let batch = Batch::from_json(REQUEST.as_bytes()).unwrap();
-    println!("    shown: {}", shown(&gate.evaluate(&batch)));
+    let [grown_up, child] = tell(&gate);
+    assert!(grown_up.contains("night film") && child.contains("rooftop dare"));
 
     println!("\nThe regulator begins a repository, and lets an association speak for itself.\n");
     stage.types("regulator", "normgate repo init norms --keys keys");
@@ -169,76 +194,79 @@ fn a_rule_travels_from_its_author_to_a_platform_and_is_taken_back() {
     stage.types("regulator", "normgate repo delegate norms film-club --key film-club.pub --keys keys");
 
     println!("\nThe association publishes its norm.\n");
-    std::fs::write(stage.folder.join("night-films.wasm"), include_bytes!("../../../tests/frozen/film-club-0.1.0.wasm")).unwrap();
-    std::fs::write(stage.folder.join("night-films.jsonl"), include_str!("../../../tests/frozen/film-club.cases.jsonl")).unwrap();
+    std::fs::write(stage.folder.join("night-films.wasm"), include_bytes!("../../../tests/frozen/film-club-0.1.0.wasm"))
+        .unwrap();
+    std::fs::write(stage.folder.join("night-films.jsonl"), include_str!("../../../tests/frozen/film-club.cases.jsonl"))
+        .unwrap();
     stage.types("film-club", "normgate repo add norms night-films.wasm --cases night-films.jsonl --keys film-club.pem");
     stage.types("regulator", "normgate repo publish norms --keys keys");
 
     println!("\nThe platform syncs. Whoever asks in that moment is answered by the one generation or the other.\n");
-    let (tell, arrived) = channel();
+    let (announce, arrived) = channel();
     let watching = {
         let (gate, stage) = (Arc::clone(&gate), Stage { folder: stage.folder.clone() });
         reload::watch(Store::open(&stage.folder.join("store")).unwrap(), Duration::from_millis(20), move |taken| {
             gate.swap(stage.builder(Some(&taken), now).generation().unwrap());
-            tell.send(taken.number).unwrap();
+            announce.send(taken.number).unwrap();
         })
         .unwrap()
     };
     stage.types("platform", "normgate sync -c normgate.toml --store store");
     arrival(&arrived, 1);
-    let outcome = gate.evaluate(&batch);
-    println!("    {} judges; shown: {}", outcome.generation().unwrap(), shown(&outcome));
-    assert!(!shown(&outcome).contains("night film"));
+    assert!(!tell(&gate)[0].contains("night film"));
 
-    println!("\nThe regulator ships an Article 18 of its own, in force from tomorrow. Until then it is only watched.\n");
-    std::fs::write(stage.folder.join("art18.wasm"), stricter_article_18()).unwrap();
-    std::fs::write(stage.folder.join("art18.jsonl"), "").unwrap();
+    println!(
+        "\nThe regulator ships an Article 18 of its own, in force from tomorrow. Until then it is only watched.\n"
+    );
+    std::fs::write(stage.folder.join("art18.wasm"), stricter_article_18(tomorrow)).unwrap();
+    std::fs::write(stage.folder.join("art18.jsonl"), CASE.replace("DAY", &tomorrow.to_string())).unwrap();
     stage.types("regulator", "normgate key generate regulator.pem");
-    stage.types("regulator", "normgate repo delegate norms regulator --key regulator.pub --keys keys --keys regulator.pem");
     stage.types(
         "regulator",
-        &format!("normgate repo add norms art18.wasm --cases art18.jsonl --effective-from {tomorrow} --keys regulator.pem"),
+        "normgate repo delegate norms regulator --key regulator.pub --keys keys --keys regulator.pem",
     );
+    stage.types("regulator", "normgate repo add norms art18.wasm --cases art18.jsonl --keys regulator.pem");
     stage.types("regulator", "normgate repo publish norms --keys keys");
     stage.types("platform", "normgate sync -c normgate.toml --store store");
     arrival(&arrived, 2);
-    let today = gate.evaluate(&batch);
-    println!("    {} judges; shown: {}", today.generation().unwrap(), shown(&today));
+    assert!(tell(&gate)[1].contains("rooftop dare"));
     println!("    what would change, counted while users ask:\n");
+    (0..100).for_each(|_| drop(gate.evaluate(&request("a12_16"))));
     let diff = gate.shadow_diff();
     diff.to_string().lines().for_each(|line| println!("    {line}"));
-    assert!(diff.changes.iter().any(|change| change.policy.as_deref() == Some("regulator/art18@2.0.0") && change.verdicts > 0));
+    assert!(
+        diff.changes
+            .iter()
+            .any(|change| change.policy.as_deref() == Some("regulator/art18@2.0.0") && change.verdicts > 0)
+    );
 
     println!("\nTomorrow comes: it judges in the place of the reference reading, by itself.\n");
     let store = Store::open(&stage.folder.join("store")).unwrap();
     let taken = store.generation().unwrap().unwrap();
     let next_day = stage.builder(Some(&taken), tomorrow).as_of(tomorrow).build().unwrap();
-    let outcome = next_day.evaluate(&batch);
-    println!("    shown: {}", shown(&outcome));
-    assert!(shown(&today).contains("rooftop dare") && !shown(&outcome).contains("rooftop dare"));
+    assert!(!tell(&next_day)[1].contains("rooftop dare"));
     assert!(!next_day.policy_set().manifests().any(|manifest| manifest.id == "reference/art18-minors"));
 
-    println!("\nThe association's key is in wrong hands. The regulator revokes it, and the platform drops the norm and says why.\n");
+    println!(
+        "\nThe association's key is in wrong hands. The regulator revokes it, and the platform drops the norm and says why.\n"
+    );
     stage.types("regulator", "normgate repo revoke norms film-club --keys keys");
     stage.types("regulator", "normgate repo publish norms --keys keys");
     let said = stage.types("platform", "normgate sync -c normgate.toml --store store");
     assert!(said.contains("film-club/night-films"), "{said}");
     arrival(&arrived, 3);
-    let outcome = gate.evaluate(&batch);
-    println!("    {} judges; shown: {}", outcome.generation().unwrap(), shown(&outcome));
-    assert!(shown(&outcome).contains("night film"));
+    assert!(tell(&gate)[0].contains("night film"));
 
     drop(watching);
     let seen = load.end();
     println!("\nAll the while, users were answered, each by one generation, and nobody waited or failed:\n");
-    for ((by, list), times) in &seen {
-        println!("    {times:>8} times by {by}: {list}");
+    for ((by, user, list), times) in &seen {
+        println!("    {times:>8} times by {by}, {user}: {list}");
     }
-    // One generation gives one answer; a mixture would be a line more.
-    let generations: Vec<&String> = seen.keys().map(|(by, _)| by).collect();
-    let mut once = generations.clone();
-    once.dedup();
-    assert_eq!(generations, once, "a generation gave two answers");
-    assert!(seen.len() >= 3, "{seen:?}");
-    let _ = Module::read("story", &[], Vocabulary::shipped());
+    // One generation gives one user one answer; a mixture would be a line more.
+    let mut asked: Vec<_> = seen.keys().map(|(by, user, _)| (by, user)).collect();
+    let all = asked.len();
+    asked.dedup();
+    assert_eq!(asked.len(), all, "a generation gave two answers");
+    assert!(asked.len() >= 6, "{seen:?}");
 }

@@ -109,10 +109,12 @@ impl Generation {
         chosen.into_values().collect()
     }
 
-    /// Modules that come into force after a day, for judging them in shadow before.
+    /// Modules that come into force after a day by their own manifests, for judging them in shadow before. One that only its release
+    /// keeps back is not among them: a gate goes by the manifest and would have it act at once.
     pub fn upcoming(&self, day: Day) -> Vec<Module> {
         let later = self.modules.iter().filter(|entry| entry.says.effective_from.is_some_and(|from| from > day));
-        later.filter_map(|entry| self.loaded.get(&entry.digest).cloned()).collect()
+        let modules = later.filter_map(|entry| self.loaded.get(&entry.digest));
+        modules.filter(|module| module.manifest.effective_from.is_some_and(|from| from > day)).cloned().collect()
     }
 
     /// The versions before, for [`normgate::GateBuilder::last_good`].

@@ -129,14 +129,6 @@ impl Batch {
         spec.terms.as_ref()?.terms.get(usize::from(code.checked_sub(2)?)).map(String::as_str)
     }
 
-    /// The text of a request column; none when unknown.
-    pub(crate) fn request_text(&self, name: &str) -> Option<&str> {
-        match self.column(name)? {
-            Column::Text(values) => values.first()?.as_deref(),
-            _ => None,
-        }
-    }
-
     /// Whether a set of terms of the request is known to hold a term.
     pub(crate) fn request_has(&self, name: &str, term: &str) -> bool {
         let Some((index, spec)) = self.vocabulary.column(name) else { return false };
