@@ -129,6 +129,31 @@ fn an_override_is_in_force_again() {
 }
 
 #[test]
+fn a_canary_draws_the_same_again() {
+    let config = "[modes]\n\"art09\" = { canary = 50 }\n\"art14\" = \"shadow\"\n";
+    let gate = builder().config(Config::parse(config).unwrap()).build().unwrap();
+    let described = gate.policy_set().describe();
+    let elsewhere = builder().config(Config::parse(&described.config).unwrap()).generation().unwrap();
+    assert_eq!(elsewhere.policy_set().digest(), described.policy_set);
+    let mut acted = 0;
+    for user in 0..12 {
+        let line = format!(
+            r#"{{"ctx":{{"now_ms":1793532600000,"local_min":600,"can_render_labels":true}},"user":{{"ref":"u{user}"}},
+                "candidates":[{{"id":"a","aigc":{{"meta_label":"1"}}}}]}}"#
+        );
+        let batch = Batch::from_json(line.as_bytes()).unwrap();
+        let outcome = gate.evaluate(&batch);
+        acted += usize::from(outcome.shadow.is_empty());
+        // What was noticed of the generation is said again, whatever was there before it elsewhere.
+        assert!(outcome.circumstances.notices.iter().any(|notice| notice.code == "must-weakened"));
+        let circumstances = serde_json::to_string(&outcome.circumstances).unwrap();
+        let again = elsewhere.replay(&kept(&batch, &elsewhere), &serde_json::from_str(&circumstances).unwrap());
+        assert_eq!(again.to_json_of(&outcome.decision_id(), Detail::default()), outcome.to_json(Detail::default()));
+    }
+    assert!((1..12).contains(&acted), "{acted} of 12 users are on one side");
+}
+
+#[test]
 fn a_described_set_builds_the_same_set() {
     let config = "mode = \"observe\"\nobserve_until = \"2099-01-01\"\n[parameters]\n\"art06.harm_w\" = 150000\n\
         [overlays.province]\n\"art06.harm_w\" = 100000\n[modes]\n\"art14\" = \"shadow\"\n[on_failure]\nart09 = \"allow\"\n\

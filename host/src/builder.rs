@@ -11,7 +11,7 @@ use crate::error::BuildError;
 use crate::gate::Gate;
 use crate::generation::Generation;
 use crate::lineup::{Lineup, Placed};
-use crate::module::Module;
+use crate::module::{Module, hex};
 use crate::notices;
 use crate::outcome::Notice;
 use crate::overrides::now_ms;
@@ -158,6 +158,14 @@ impl GateBuilder {
         self.urgent.iter().any(|urgent| urgent == policy)
     }
 
+    /// Leaves modules in shadow that a trial left there, as [`crate::SetDescription::held`] names them. Only modules given
+    /// before are meant.
+    pub fn held(mut self, digests: &[String]) -> Self {
+        let named = |module: &&Module| digests.contains(&module.digest_text());
+        self.held.extend(self.modules.iter().filter(named).map(|module| module.digest));
+        self
+    }
+
     /// Leaves a module in shadow, and has those judge that it would follow.
     pub(crate) fn hold(&mut self, module: [u8; 32], followed: impl IntoIterator<Item = Module>) {
         self.held.push(module);
@@ -215,7 +223,8 @@ impl GateBuilder {
             semantics.push_str(&format!(" provider={}", facts.digest()));
         }
         let observed_until = self.config.observed_until()?;
-        let origin = Origin { semantics, config: self.config.to_toml()?, resolved_ms: now };
+        let held = self.held.iter().map(|digest| format!("sha256:{}", hex(digest))).collect();
+        let origin = Origin { semantics, config: self.config.to_toml()?, resolved_ms: now, held };
         let set = PolicySet::new(policies, stand_ins, observed_until, &vocabulary, origin)?;
         let diff = Arc::new(Diff::new(&set, &vocabulary));
         let health = Health::of(&set, self.config.breaker);

@@ -29,11 +29,9 @@ impl Generation {
     pub(crate) fn judge(&self, request: &Batch, overrides: &[Override], health: &[Arc<Health>]) -> Outcome {
         let clock_ms = now_ms();
         let overrides = overrides.iter().filter(|entry| entry.in_force(clock_ms)).cloned().collect();
-        self.judge_under(
-            request,
-            Circumstances { clock_ms, as_of: self.as_of, overrides, disturbed: Vec::new() },
-            health,
-        )
+        let notices = self.notices.clone();
+        let circumstances = Circumstances { clock_ms, as_of: self.as_of, notices, overrides, disturbed: Vec::new() };
+        self.judge_under(request, circumstances, health)
     }
 
     /// Judges a request as it was judged under recorded circumstances: by that clock or day, with the calls that were disturbed
@@ -79,7 +77,8 @@ impl Generation {
         notices.extend(by_clock.then(|| notices::clock(batch, at_ms)).flatten());
         notices.extend(self.set.observed_until.filter(|_| observed).map(notices::observed));
         notices.extend(notices::emergencies(&self.set, batch, &emergency, &merged.spared));
-        notices.extend(self.notices.iter().cloned());
+        let circumstances = turn.circumstances.into_inner();
+        notices.extend(circumstances.notices.iter().cloned());
         let verdicts = order
             .into_iter()
             .map(|row| Verdict {
@@ -92,7 +91,7 @@ impl Generation {
             set: Arc::clone(&self.set),
             generation: self.label.clone(),
             batch: batch.clone(),
-            circumstances: turn.circumstances.into_inner(),
+            circumstances,
             scope,
             shown,
             verdicts,

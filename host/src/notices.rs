@@ -1,6 +1,7 @@
 //! Notices: what somebody should look at, though it changes no verdict.
 
 use normgate_contract::{Day, Manifest};
+use serde::{Deserialize, Deserializer, de};
 
 use crate::batch::{Batch, Column};
 use crate::config::{Looser, Mode};
@@ -13,6 +14,35 @@ const CLOCK_TOLERANCE_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Kinds of rows that only exist where an algorithm dispatches work or sets prices (Art 20, 21).
 const DECIDING_KINDS: [&str; 6] = ["work_order", "penalty", "incentive", "product_offer", "service_offer", "coupon"];
+
+/// What notices of a generation are called: those that a record says again.
+const OF_GENERATIONS: [&str; 9] = [
+    "awaited",
+    "beside",
+    "held",
+    "must-missing",
+    "must-weakened",
+    "overlay-ignored",
+    "replaced",
+    "replaces-ignored",
+    "superseded",
+];
+
+/// Reads a recorded notice of a generation.
+impl<'de> Deserialize<'de> for Notice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Recorded {
+            code: String,
+            policy: Option<String>,
+            message: String,
+        }
+        let Recorded { code, policy, message } = Recorded::deserialize(deserializer)?;
+        let known = OF_GENERATIONS.into_iter().find(|known| *known == code);
+        let code = known.ok_or_else(|| de::Error::custom(format!("`{code}` is no notice of a generation")))?;
+        Ok(Self { code, policy, message })
+    }
+}
 
 /// A request that says that it is out of scope (Art 2), and carries what only a covered service has.
 pub(crate) fn scope_contradiction(batch: &Batch) -> Option<Notice> {

@@ -153,6 +153,10 @@ impl PolicySet {
         let lent = policies.iter().flat_map(|policy| &policy.resolved).flat_map(|resolved| resolved.plan.columns());
         let mut columns_read: Vec<String> = lent.map(|column| vocabulary.columns[column].name.clone()).collect();
         columns_read.extend(HOST_COLUMNS.iter().chain(&provider::columns()).map(|name| (*name).to_owned()));
+        // A canary's draw goes by the user; no module sees who that is.
+        let drawn =
+            |policy: &Loaded| policy.modes.iter().chain([&policy.release]).any(|m| matches!(m, Mode::Canary(_)));
+        columns_read.extend(policies.iter().any(drawn).then(|| "request.user.ref".to_owned()));
         columns_read.sort_unstable();
         columns_read.dedup();
         Ok(Self { policies, judging, obligation_rank, slate_columns, observed_until, columns_read, origin, digest })

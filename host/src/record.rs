@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use normgate_contract::Day;
 use serde::{Deserialize, Serialize};
 
+use crate::outcome::Notice;
 use crate::overrides::Override;
 use crate::policy_set::PolicySet;
 use crate::sandbox::FailureKind;
@@ -19,6 +20,9 @@ pub struct Circumstances {
     /// The day that was judged by instead of the clock, if one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Day>,
+    /// What was noticed when the generation was built or took over: it depends on what was there before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
     /// Overrides in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
@@ -62,6 +66,8 @@ pub struct SetDescription {
     pub config: String,
     /// The instant by which dated parameters were resolved, milliseconds since 1970 UTC.
     pub resolved_ms: i64,
+    /// Digests of modules that a trial left in shadow.
+    pub held: Vec<String>,
     /// Its modules, in the order of the set.
     pub policies: Vec<PolicyDescription>,
 }
@@ -88,6 +94,7 @@ pub(crate) struct Origin {
     pub(crate) semantics: String,
     pub(crate) config: String,
     pub(crate) resolved_ms: i64,
+    pub(crate) held: Vec<String>,
 }
 
 impl PolicySet {
@@ -111,6 +118,7 @@ impl PolicySet {
             semantics: self.origin.semantics.clone(),
             config: self.origin.config.clone(),
             resolved_ms: self.origin.resolved_ms,
+            held: self.origin.held.clone(),
             policies: policies.collect(),
         }
     }

@@ -170,7 +170,7 @@ fn build(
     }
     let unbuilt = |message: String| LedgerError::Absent(format!("policy set {set} cannot be built again: {message}"));
     let config = Config::parse(&description.config).map_err(|error| unbuilt(error.to_string()))?;
-    let mut builder = builder.policies(judging).last_good(stand_ins).config(config);
+    let mut builder = builder.policies(judging).held(&description.held).last_good(stand_ins).config(config);
     builder = builder.as_of(Day::containing(description.resolved_ms));
     if let Some(label) = label {
         builder = builder.label(label);
