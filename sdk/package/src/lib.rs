@@ -14,8 +14,9 @@ use normgate_contract::MANIFEST_SECTION;
 /// The target that guests compile for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Linear memory at start. Columns of a few thousand rows and their answer fit; larger lists grow it once.
-const INITIAL_MEMORY: usize = 4 * 1024 * 1024;
+/// Linear memory at start. Columns of a thousand rows and their answer fit; larger lists grow it once. More would cost every call: the
+/// end of an instance looks at every page of it.
+const INITIAL_MEMORY: usize = 512 * 1024;
 
 /// The guest's stack. Rules do not recurse.
 const STACK: usize = 64 * 1024;
