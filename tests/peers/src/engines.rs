@@ -236,7 +236,7 @@ pub(crate) fn rhai(list: &List) -> Judge {
 
 /// Extism runs a plug-in in a sandbox, as we do; the list goes in as JSON, which the plug-in reads.
 pub(crate) fn extism(list: &List, plugin: &Path) -> Judge {
-    let manifest = extism::Manifest::new([extism::Wasm::file(plugin)]);
+    let manifest = extism::Manifest::new([extism::Wasm::data(std::fs::read(plugin).unwrap())]);
     let mut plugin = extism::Plugin::new(manifest, [], false).unwrap();
     let input = json!({"user": list.user, "candidates": list.candidates}).to_string();
     Box::new(move || plugin.call::<&str, Vec<u8>>("judge", &input).unwrap())
