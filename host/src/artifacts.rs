@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::module::{Module, hex};
+use crate::module::Module;
+use normgate_contract::hex;
 
 /// A private folder of compiled artifacts.
 #[derive(Debug)]

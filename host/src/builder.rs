@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use normgate_contract::{Day, Manifest, Vocabulary};
+use normgate_contract::{Day, Manifest, Vocabulary, hex, now_ms};
 
 use crate::artifacts::Artifacts;
 use crate::config::{Config, Looser, Mode, in_order};
@@ -11,10 +11,9 @@ use crate::error::BuildError;
 use crate::gate::Gate;
 use crate::generation::Generation;
 use crate::lineup::{Lineup, Placed};
-use crate::module::{Module, hex};
+use crate::module::Module;
 use crate::notices;
 use crate::outcome::Notice;
-use crate::overrides::now_ms;
 use crate::plan::Plan;
 use crate::policy_set::{Loaded, PolicySet, Resolved};
 use crate::provider::Facts;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use normgate_contract::{Day, Vocabulary};
+use normgate_contract::{Day, Vocabulary, now_ms};
 use tracing::{info, warn};
 
 use crate::batch::Reader;
@@ -11,7 +11,6 @@ use crate::config::{BreakerConfig, is_required};
 use crate::diff::{Diff, ShadowDiff};
 use crate::notices;
 use crate::outcome::Notice;
-use crate::overrides::now_ms;
 use crate::policy_set::PolicySet;
 use crate::provider::Facts;
 use crate::sandbox::Sandbox;

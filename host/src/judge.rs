@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use normgate_contract::{Law, Manifest, Owner, Rule, Stage};
+use normgate_contract::{Law, Manifest, Owner, Rule, Stage, now_ms};
 use tracing::warn;
 
 use crate::batch::Batch;
@@ -16,7 +16,7 @@ use crate::merge::{Merge, Part, stage_name};
 use crate::notices;
 use crate::order;
 use crate::outcome::{Draw, Notice, Outcome, Scope, Verdict};
-use crate::overrides::{Override, now_ms};
+use crate::overrides::Override;
 use crate::plan::Scratch;
 use crate::policy_set::{LOOSENING, Loaded, Resolved, RuleRef, begun, in_force};
 use crate::record::{Circumstances, Disturbance};

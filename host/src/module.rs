@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use normgate_contract::{MANIFEST_SECTION, Manifest, ManifestError, Vocabulary};
+use normgate_contract::{MANIFEST_SECTION, Manifest, ManifestError, Vocabulary, hex};
 use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
 
@@ -207,9 +207,4 @@ impl Module {
     pub fn digest_text(&self) -> String {
         format!("sha256:{}", hex(&self.digest))
     }
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

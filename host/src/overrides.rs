@@ -5,9 +5,8 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use normgate_contract::Manifest;
+use normgate_contract::{Manifest, now_ms};
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::Notice;
@@ -92,9 +91,4 @@ impl Override {
             message: format!("in shadow until {} ms by an override of {}: {}", self.until_ms, self.by, self.reason),
         }
     }
-}
-
-/// Milliseconds since 1970 UTC.
-pub(crate) fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

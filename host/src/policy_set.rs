@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use normgate_contract::{Block, Day, Level, Manifest, OnFailure, Rule, Stage, Vocabulary};
+use normgate_contract::{Block, Day, Level, Manifest, OnFailure, Rule, Stage, Vocabulary, hex};
 use sha2::{Digest, Sha256};
 
 use crate::batch::Batch;
@@ -10,7 +10,7 @@ use crate::canary;
 use crate::config::{Looser, Mode};
 use crate::error::BuildError;
 use crate::grant::Granted;
-use crate::module::{LoadError, Module, hex};
+use crate::module::{LoadError, Module};
 use crate::plan::{EffectPlan, Plan};
 use crate::provider;
 use crate::record::Origin;

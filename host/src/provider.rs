@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use normgate_contract::Vocabulary;
+use normgate_contract::{Vocabulary, hex};
 use sha2::{Digest, Sha256};
 
 use crate::batch::{Batch, Column, InputError, Lists, OPEN_TERM, Reader};
 use crate::error::BuildError;
-use crate::module::hex;
 use crate::outcome::Notice;
 
 /// How two known values of one fact that differ become one: the value under which more is asked of the operator.

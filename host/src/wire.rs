@@ -1,12 +1,11 @@
 //! The outcome as one JSON line.
 
-use normgate_contract::{Audience, TagAction, Text};
+use normgate_contract::{Audience, TagAction, Text, hex};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::merge::hold_name;
-use crate::module::hex;
 use crate::outcome::{Cause, Notice, Outcome, Scope, TagVerdict, Target, Verdict};
 use crate::plan::ArgumentValue;
 use crate::policy_set::RuleRef;

@@ -8,6 +8,7 @@
 
 mod day;
 pub mod dsa;
+mod hex;
 pub mod law;
 mod manifest;
 pub mod reference;
@@ -15,7 +16,8 @@ mod source;
 mod standing;
 mod vocabulary;
 
-pub use day::Day;
+pub use day::{Day, now_ms};
+pub use hex::hex;
 pub use manifest::{
     Applies, Argument, Audience, Block, Column, Constraint, Effect, Frame, Input, Law, Level, Manifest, Modality,
     Obligation, OnFailure, Owner, Parameter, ParameterType, Provenance, Quantity, Rule, Stage, Stricter, TagAction,

@@ -3,11 +3,10 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
-use normgate::contract::Day;
+use normgate::contract::{Day, now_ms};
 use normgate_ledger::{
     Access, Durability, History, Ledger, LedgerError, Purge, Query, Recorded, Redaction, Settings, Verifier, WhenFull,
     check,
@@ -335,10 +334,6 @@ pub(crate) fn note_access(history: &History, command: &str, asked: &str, records
 /// The last day that need not be kept any more: retention is counted from the end of the last day that is over.
 fn retained_from() -> Day {
     Day::containing(now_ms() - i64::from(RETENTION_DAYS + 1) * 86_400_000)
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as i64
 }
 
 /// Who runs the command, as the system knows them.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use normgate::contract::{Manifest, Vocabulary, read_policy_toml, reference};
+use normgate::contract::{Manifest, Vocabulary, hex, read_policy_toml, reference};
 use normgate_package::{BUILD_SECTION, PackageError, append_section};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -132,7 +132,7 @@ impl Project {
             digest.update((bytes.len() as u64).to_le_bytes());
             digest.update(bytes);
         }
-        Ok(format!("sha256:{}", digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+        Ok(format!("sha256:{}", hex(&digest.finalize())))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use normgate::SetDescription;
-use normgate::contract::Day;
+use normgate::contract::{Day, hex};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::access::{self, Access};
 use crate::error::LedgerError;
 use crate::frame::Head;
 use crate::home::Home;
-use crate::keys::{Class, EpochKeys, hex};
+use crate::keys::{Class, EpochKeys};
 use crate::record::{Decision, Entry, Event, Level, Record};
 use crate::segment::{self, Next, SegmentHead, SegmentReader};
 use crate::writer::keys_of;

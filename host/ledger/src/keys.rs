@@ -7,7 +7,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use aws_lc_rs::rand;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use normgate::contract::Day;
+use normgate::contract::{Day, hex};
 use sha2::{Digest, Sha256};
 
 use crate::error::LedgerError;
@@ -187,11 +187,6 @@ fn secret(home: &Home, name: &str, text: &[u8]) -> Result<[u8; 32], LedgerError>
     let bytes = std::str::from_utf8(text).ok().and_then(|text| unhex(text.strip_suffix('\n')?));
     let secret = bytes.and_then(|bytes| bytes.try_into().ok());
     secret.ok_or_else(|| LedgerError::altered(home.of(name), "it is not a key: 64 hexadecimal digits and a line break"))
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// From lower-case hexadecimal, and from no other writing of it.

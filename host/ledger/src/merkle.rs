@@ -159,8 +159,9 @@ pub(crate) fn is_consistent(old: (u64, &Hash), new: (u64, &Hash), proof: &[Hash]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use normgate::contract::hex;
+
     use super::*;
-    use crate::keys::hex;
 
     /// The leaves that implementations of Certificate Transparency test with.
     const LEAVES: [&[u8]; 8] = [

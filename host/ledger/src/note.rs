@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use crate::error::LedgerError;
-use crate::keys::{Signer, hex};
+use crate::keys::Signer;
 use crate::merkle::Hash;
+use normgate::contract::hex;
 
 /// The type of Ed25519 among signatures of notes.
 const ED25519_TYPE: u8 = 1;

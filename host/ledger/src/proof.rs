@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 use crate::error::LedgerError;
 use crate::frame::{HEAD_BYTES, Head};
 use crate::history::{History, Query};
-use crate::keys::{hex, unhex};
+use crate::keys::unhex;
 use crate::merkle::{Hash, consistency, inclusion, is_consistent, is_included, leaf};
 use crate::note::{Checkpoint, Verifier};
 use crate::record::{Event, Record};
 use crate::segment::{self, Next, SegmentReader};
+use normgate::contract::hex;
 
 /// A proof as it is written: one JSON object.
 #[derive(Serialize, Deserialize)]

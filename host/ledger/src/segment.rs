@@ -6,14 +6,14 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
-use normgate::contract::Day;
+use normgate::contract::{Day, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::LedgerError;
 use crate::frame::{self, HEAD_BYTES, Head, fill};
 use crate::home::{Home, SEGMENTS};
-use crate::keys::{Class, hex, unhex};
+use crate::keys::{Class, unhex};
 use crate::merkle::Edge;
 
 const MAGIC: &[u8; 8] = b"NGSEG-1\n";

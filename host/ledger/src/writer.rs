@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use normgate::contract::{ColumnSpec, Day};
+use normgate::contract::{ColumnSpec, Day, hex, now_ms};
 use normgate::{Batch, Detail, Outcome};
 use tracing::error;
 
@@ -18,7 +18,7 @@ use crate::access;
 use crate::error::LedgerError;
 use crate::frame;
 use crate::home::{CHECKPOINTS, Home, KEYS};
-use crate::keys::{self, Class, EpochKeys, Key, Signer, hex, sha256};
+use crate::keys::{self, Class, EpochKeys, Key, Signer, sha256};
 use crate::level;
 use crate::merkle::{Edge, leaf};
 use crate::note::{Checkpoint, Verifier};
@@ -727,11 +727,6 @@ impl Writer {
             }),
         }
     }
-}
-
-/// Milliseconds since 1970 UTC.
-pub(crate) fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
 /// The keys of an epoch, for reading what was sealed.

@@ -1,9 +1,8 @@
 //! When metadata expires. Engineering defaults, stated in docs/publishing.md.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use jiff::Timestamp;
 use normgate::contract::Day;
+pub use normgate::contract::now_ms;
 
 /// How long each kind of metadata lives, in days.
 pub mod lifetime {
@@ -20,11 +19,6 @@ pub mod lifetime {
 }
 
 const DAY_MS: i64 = 86_400_000;
-
-/// Milliseconds since 1970 UTC.
-pub fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
-}
 
 /// The day in Asia/Shanghai at this instant.
 pub fn day_at(ms: i64) -> Option<Day> {

@@ -1,0 +1,6 @@
+//! How bytes are written as text, in digests above all.
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
