@@ -8,6 +8,7 @@ pub(crate) mod native;
 mod numbers;
 
 use normgate::contract::{ColumnSpec, ColumnType, Vocabulary};
+pub(crate) use normgate_cases::set;
 pub(crate) use numbers::Numbers;
 use serde_json::{Map, Value, json};
 
@@ -51,21 +52,6 @@ pub(crate) fn request_with(numbers: &mut Numbers, candidates: u64, tags: u64) ->
         json!(*numbers.pick(&[0, 359, 360, 600, 1199, 1200, 1259, 1260, 1319, 1320, 1439])),
     );
     Value::Object(request).to_string()
-}
-
-/// Sets the value at a dotted path.
-pub(crate) fn set(object: &mut Map<String, Value>, path: &str, value: Value) {
-    match path.split_once('.') {
-        None => {
-            object.insert(path.into(), value);
-        }
-        Some((first, rest)) => {
-            let inner = object.entry(first).or_insert_with(|| json!({}));
-            if let Value::Object(inner) = inner {
-                set(inner, rest, value);
-            }
-        }
-    }
 }
 
 fn value(column: &ColumnSpec, numbers: &mut Numbers, row: u64) -> Value {

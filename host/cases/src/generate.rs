@@ -160,8 +160,8 @@ fn numbers(spec: &ColumnSpec, manifest: &Manifest) -> BTreeSet<i64> {
     small.into_iter().chain(around.flatten()).filter(|number| (low..=high).contains(number)).collect()
 }
 
-/// Sets the value at a dotted path.
-fn set(object: &mut Map<String, Json>, path: &str, value: Json) {
+/// Sets the value at a dotted path of a request, and makes the objects on the way.
+pub fn set(object: &mut Map<String, Json>, path: &str, value: Json) {
     match path.split_once('.') {
         None => drop(object.insert(path.into(), value)),
         Some((first, rest)) => {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub use accept::accept;
 pub use effects::{Effects, effect_name};
-pub use generate::Generator;
+pub use generate::{Generator, set};
 pub use mutate::{Mutation, mutate};
 use normgate::contract::{Day, Value};
 use normgate::{Artifacts, Compiler, Config, Detail, Gate, Mode, Module, Outcome, Reader, SetMode};
@@ -125,8 +125,6 @@ pub struct Report {
     pub fired: BTreeSet<String>,
     /// What came out; null when the case could not be run.
     pub answer: Json,
-    /// Units of work that its modules used.
-    pub fuel: u64,
 }
 
 impl Report {
@@ -177,13 +175,9 @@ impl Runner {
             error: None,
             fired: BTreeSet::new(),
             answer: Json::Null,
-            fuel: 0,
         };
         let result = self.gate(case).and_then(|known| {
-            let used = || known.0.stats().modules.iter().map(|module| module.fuel).sum::<u64>();
-            let before = used();
             let outcome = judge(&known, case)?;
-            report.fuel = used() - before;
             serde_json::from_str::<Json>(&outcome.to_json(Detail::default())).map_err(|error| error.to_string())
         });
         match result {
@@ -195,6 +189,18 @@ impl Runner {
             Err(error) => report.error = Some(error),
         }
         report
+    }
+
+    /// Units of work that a case's modules use.
+    ///
+    /// # Errors
+    /// One clause: the configuration or the request cannot be had.
+    pub fn fuel(&mut self, case: &Case) -> Result<u64, String> {
+        let known = self.gate(case)?;
+        let used = || known.0.stats().modules.iter().map(|module| module.fuel).sum::<u64>();
+        let before = used();
+        judge(&known, case)?;
+        Ok(used() - before)
     }
 
     /// Judges one case, for a look at the outcome itself.
