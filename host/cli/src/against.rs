@@ -87,7 +87,7 @@ pub(crate) fn run(norms: &[Module], against: &str, input: Option<&Path>, source:
         }
     }
     for notice in both.evaluate(&reader.read(generator.request().to_string().as_bytes())?).notices {
-        if notice.code == "overlay-ignored" || notice.code == "loosening" {
+        if notice.code == "overlay-ignored" || notice.code == "art05.loosening" {
             println!("{}", notice.message);
         }
     }

@@ -1,9 +1,13 @@
 //! An association's engineer at work: from an empty folder to a module that was tested and can be built again, with no network.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+use support::folder;
 
 /// An empty folder, and one that cargo may call its home: nothing of this machine's registry is in reach.
 struct Bench {
@@ -12,8 +16,7 @@ struct Bench {
 
 impl Bench {
     fn new(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authoring").join(name);
-        let _ = std::fs::remove_dir_all(&folder);
+        let folder = folder(&format!("authoring/{name}"));
         std::fs::create_dir_all(folder.join("cargo-home")).unwrap();
         Self { folder: folder.canonicalize().unwrap() }
     }
@@ -231,6 +234,11 @@ fn a_norm_is_held_against_the_law() {
     assert_eq!(bench.run("norm", &["build"]).0, Some(1));
     let (_, said) = bench.run("norm", &["check", MODULE, "--against", "arp"]);
     assert!(said.contains("norm.long-day: overlaps with art20.daily-hours"), "{said}");
+    // A norm only tightens.
+    bench.edit("policy.toml", "[applies]\n", "[overlays]\n\"art20.day_s\" = 40000\n\n[applies]\n");
+    assert_eq!(bench.run("norm", &["build"]).0, Some(1));
+    let (_, said) = bench.run("norm", &["check", MODULE, "--against", "arp"]);
+    assert!(said.contains("40000 for `art20.day_s` would loosen the value in force"), "{said}");
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! The command as a user types it: what goes where, exit codes, and nothing lost around a bad line.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use support::folder;
 
 fn normgate(args: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_normgate"))
@@ -224,13 +227,6 @@ fn readiness_lists_what_requests_lack_by_what_it_costs() {
     assert!(text.contains("send     scan_state = one of done, pending, none"), "{text}");
     // A fact is never counted as a gap.
     assert!(!text.contains("aigc"), "{text}");
-}
-
-fn folder(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_dir_all(&path);
-    std::fs::create_dir_all(&path).unwrap();
-    path
 }
 
 /// A norm that somebody else compiled, as a file.

@@ -1,13 +1,16 @@
 //! A ledger as a person keeps it: recorded, checked, searched, proven, judged again, purged; and what kill -9 and a full disk leave.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use normgate_ledger::{History, Query};
 use serde_json::Value;
+use support::folder;
 
 fn normgate(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_normgate")).args(args).stdin(Stdio::null()).output().unwrap()
@@ -25,13 +28,6 @@ fn said(args: &[&str]) -> String {
 }
 
 /// An empty folder of this test.
-fn temporary(name: &str) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ledger").join(name);
-    let _ = fs::remove_dir_all(&dir);
-    fs::create_dir_all(&dir).unwrap();
-    dir
-}
-
 fn request(number: usize) -> String {
     format!(
         r#"{{"id":"r{number}","ctx":{{"now_ms":1767225600000,"local_min":600,"can_render_labels":true}},"user":{{"ref":"u{number}","personalization":"on"}},"candidates":[{{"id":"c{number}","aigc":{{"meta_label":"1"}}}}]}}"#
@@ -46,7 +42,7 @@ fn requests(dir: &Path, count: usize) -> String {
 
 #[test]
 fn from_recording_to_purging() {
-    let dir = temporary("whole");
+    let dir = folder("ledger/whole");
     let input = requests(&dir, 5);
     let ledger = dir.join("ledger");
     let ledger = ledger.to_str().unwrap();
@@ -107,7 +103,7 @@ fn from_recording_to_purging() {
 
 #[test]
 fn what_was_answered_outlives_kill_9() {
-    let ledger = temporary("killed").join("ledger");
+    let ledger = folder("ledger/killed").join("ledger");
     let mut answered: Vec<String> = Vec::new();
     for round in [3, 11, 1] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_normgate"))
@@ -166,7 +162,7 @@ fn what_was_answered_outlives_kill_9() {
 #[cfg(unix)]
 #[test]
 fn a_full_disk_is_said_and_what_was_written_stays() {
-    let dir = temporary("full-disk");
+    let dir = folder("ledger/full-disk");
     let ledger = dir.join("ledger");
     let input = requests(&dir, 2_000);
     // A limit on the size of files is as good as a full disk; half a kilobyte is a unit of it.

@@ -1,8 +1,12 @@
 //! docs/publishing.md, run as it stands: what a newcomer types is what this test types.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::path::{Path, PathBuf};
+mod support;
+
+use std::path::Path;
 use std::process::Command;
+
+use support::folder;
 
 /// One thing that the page has its reader do.
 enum Step {
@@ -52,13 +56,6 @@ fn has(text: &str, pattern: &str) -> bool {
         }
         None => false,
     })
-}
-
-fn folder(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_dir_all(&path);
-    std::fs::create_dir_all(&path).unwrap();
-    path
 }
 
 #[cfg(unix)]

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![cfg(unix)]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +18,7 @@ use normgate::contract::Day;
 use normgate::{Batch, Config, Gate, GateBuilder, Outcome, embedded};
 use normgate_package::append_section;
 use normgate_repo::{Generation, Store, reload};
+use support::folder;
 
 /// Who asks, again and again: a grown-up and a child, for the same list.
 const USERS: [(&str, &str); 2] = [("a grown-up", "a18_60"), ("a child", "a12_16")];
@@ -55,9 +58,7 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("story");
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = folder("story");
         std::fs::write(folder.join("normgate.toml"), CONFIG).unwrap();
         Self { folder: folder.canonicalize().unwrap() }
     }
