@@ -3,33 +3,19 @@
 //! Results go to standard output, one JSON object a line where a program reads them; everything meant for a person goes to
 //! standard error. Exit 0: all well; 1: something was refused or a case failed; 2: usage or configuration.
 
-mod against;
-mod bench;
-mod build;
-mod check;
-mod compile;
-mod demo;
-mod eval;
-mod explain;
-mod inspect;
-mod key;
-mod ledger;
-mod mirror;
-mod new;
-mod r#override;
-mod project;
-mod readiness;
-mod replay;
-mod repo;
-mod requests;
-mod source;
-mod sync;
-mod test;
-mod verify;
+mod account;
+mod author;
+mod judge;
+mod publish;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use account::{ledger, replay};
+use author::{build, check, inspect, new, test, verify};
+use judge::{bench, compile, demo, eval, explain, r#override};
+use publish::{key, mirror, repo, sync};
 
 /// Rules for recommender systems, shipped as WebAssembly.
 ///

@@ -9,7 +9,7 @@ use normgate::contract::{Block, Effect, Manifest, ParameterType, Weight, dsa};
 use normgate::{Module, embedded};
 use serde_json::json;
 
-use crate::source::read_modules;
+use crate::judge::source::read_modules;
 
 /// Show what a module says of itself: digest, size, imports, columns read, parameters, rules and their effects. Nothing of
 /// the module runs. Without a file, shows the embedded set.

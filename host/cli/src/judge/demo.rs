@@ -15,13 +15,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::eval::Lang;
-use crate::source::artifacts;
+use crate::judge::eval::Lang;
+use crate::judge::source::artifacts;
 
-const SCENES: &str = include_str!("../demo/scenes.json");
-const USERS: &str = include_str!("../demo/users.json");
-const FILMS: &str = include_str!("../demo/films.json");
-const WORDS: &str = include_str!("../demo/words.json");
+const SCENES: &str = include_str!("../../demo/scenes.json");
+const USERS: &str = include_str!("../../demo/users.json");
+const FILMS: &str = include_str!("../../demo/films.json");
+const WORDS: &str = include_str!("../../demo/words.json");
 
 /// The day of the scenes, so that the demo says the same next year.
 const AS_OF: &str = "2026-11-01";

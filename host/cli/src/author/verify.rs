@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use normgate::Module;
 use normgate::contract::Vocabulary;
 
-use crate::project::{BuildRecord, Project};
+use crate::author::project::{BuildRecord, Project};
 
 /// Build a norm's sources again, in a folder of its own, and hold the bytes against a module that somebody handed you.
 ///

@@ -10,9 +10,9 @@ use clap::{Args as ClapArgs, ValueEnum};
 use normgate::{Detail, Language};
 use serde_json::json;
 
-use crate::ledger::Recording;
-use crate::requests::{Requests, complain};
-use crate::source::Source;
+use crate::account::ledger::Recording;
+use crate::judge::requests::{Requests, complain};
+use crate::judge::source::Source;
 
 /// Judge requests: one JSON object a line in, one a line out, in the same order. A line that cannot be judged is answered
 /// with an error in its place, and the lines around it are judged.

@@ -7,7 +7,7 @@ use anyhow::Result;
 use normgate::contract::{ColumnSpec, ColumnType, Vocabulary};
 use normgate::{Cause, Gate, Outcome, RuleRef, Target};
 
-use crate::requests::{Requests, complain};
+use crate::judge::requests::{Requests, complain};
 
 /// What the absence of one column did.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args as ClapArgs, ValueEnum};
 
-use crate::project::{Project, replace};
+use crate::author::project::{Project, replace};
 
 /// Start a norm: a folder with a manifest, a rule, cases, and the SDK, which builds without a network and without our
 /// repository.
@@ -46,9 +46,9 @@ impl Kind {
         macro_rules! files {
             ($kind:literal) => {
                 [
-                    include_str!(concat!("../templates/", $kind, "/policy.toml")),
-                    include_str!(concat!("../templates/", $kind, "/lib.rs")),
-                    include_str!(concat!("../templates/", $kind, "/cases.jsonl")),
+                    include_str!(concat!("../../templates/", $kind, "/policy.toml")),
+                    include_str!(concat!("../../templates/", $kind, "/lib.rs")),
+                    include_str!(concat!("../../templates/", $kind, "/cases.jsonl")),
                 ]
             };
         }
@@ -76,13 +76,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let [policy, code, cases] = kind.files();
     let fill = |text: &str| text.replace("{name}", name).replace("{authority}", authority);
-    let head = include_str!("../templates/common/head.toml");
+    let head = include_str!("../../templates/common/head.toml");
     for (file, text) in [
-        ("Cargo.toml", include_str!("../templates/common/Cargo.toml.txt").to_owned()),
-        ("Cargo.lock", include_str!("../templates/common/Cargo.lock.txt").to_owned()),
-        (".gitignore", include_str!("../templates/common/gitignore").to_owned()),
-        (".github/workflows/norm.yml", include_str!("../templates/common/ci.yml").to_owned()),
-        ("README.md", include_str!("../templates/common/README.md").to_owned()),
+        ("Cargo.toml", include_str!("../../templates/common/Cargo.toml.txt").to_owned()),
+        ("Cargo.lock", include_str!("../../templates/common/Cargo.lock.txt").to_owned()),
+        (".gitignore", include_str!("../../templates/common/gitignore").to_owned()),
+        (".github/workflows/norm.yml", include_str!("../../templates/common/ci.yml").to_owned()),
+        ("README.md", include_str!("../../templates/common/README.md").to_owned()),
         ("policy.toml", format!("{head}{policy}")),
         ("src/lib.rs", code.to_owned()),
         ("cases.jsonl", cases.to_owned()),

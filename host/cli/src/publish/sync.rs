@@ -12,8 +12,8 @@ use normgate::Config;
 use normgate_repo::reload::{Schedule, repeat};
 use normgate_repo::{Bounds, Checks, Store, Trust};
 
-use crate::compile;
-use crate::source::artifacts;
+use crate::judge::compile;
+use crate::judge::source::artifacts;
 
 /// Take what the repositories of normgate.toml have signed into a store. Everything is verified, compiled in a child process and
 /// tried with its own cases before it is switched to, as a whole; whatever fails, the last good generation stays.

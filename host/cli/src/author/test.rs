@@ -14,10 +14,10 @@ use normgate_cases::{Case, Effects, Report, Runner, Table, effect_name, mutate, 
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
-use crate::eval::Lang;
-use crate::explain::Words;
-use crate::inspect;
-use crate::source::{Source, artifacts};
+use crate::author::inspect;
+use crate::judge::eval::Lang;
+use crate::judge::explain::Words;
+use crate::judge::source::{Source, artifacts};
 
 /// Run case files: each line holds a request and exactly what must come out. Without files, runs cases.jsonl of this folder.
 ///

@@ -10,7 +10,7 @@ use normgate::{Action, Gate, Module, Outcome, Target, embedded};
 use normgate_cases::Generator;
 use serde_json::Value as Json;
 
-use crate::source::{Source, artifacts, read_modules};
+use crate::judge::source::{Source, artifacts, read_modules};
 
 /// Requests that are made up. An engineering default: a few seconds, and every rule of our own norms fires in some.
 const GENERATED: usize = 3_000;

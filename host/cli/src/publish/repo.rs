@@ -13,8 +13,8 @@ use normgate_repo::names::Kind;
 use normgate_repo::publisher::{Addition, Change, Progress, Published, Publisher, sign_exported, state};
 use normgate_repo::{Bounds, Checks, Release, examine};
 
-use crate::compile;
-use crate::source::artifacts;
+use crate::judge::compile;
+use crate::judge::source::artifacts;
 
 /// Keep a repository of signed modules: a directory that any web server or disk carries.
 ///

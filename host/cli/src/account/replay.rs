@@ -10,9 +10,9 @@ use clap::Args as ClapArgs;
 use normgate::{Gate, embedded};
 use normgate_ledger::{History, Query, Replay};
 
-use crate::compile;
-use crate::ledger::{Range, note_access};
-use crate::source::{artifacts, read_modules};
+use crate::account::ledger::{Range, note_access};
+use crate::judge::compile;
+use crate::judge::source::{artifacts, read_modules};
 
 /// Judge recorded lists again with the modules that judged them, and show the first difference of each list that comes out
 /// otherwise. Configuration, day, overrides, and calls that were disturbed then are taken from the record.

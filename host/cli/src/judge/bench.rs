@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
 
-use crate::requests::{Requests, complain};
-use crate::source::Source;
+use crate::judge::requests::{Requests, complain};
+use crate::judge::source::Source;
 
 /// Judge requests of your own again and again, and print median, 90th and 99th percentile, module by module and as a whole.
 /// Requests are read once; reading and writing JSON is not part of the figures, and is given apart.

@@ -8,9 +8,9 @@ use clap::Args as ClapArgs;
 use normgate::contract::{Audience, Block, Rule, Vocabulary};
 use normgate::{Action, HOST_FAILURE, Language, Outcome, RuleRef, Verdict};
 
-use crate::eval::Lang;
-use crate::requests::{Requests, complain};
-use crate::source::Source;
+use crate::judge::eval::Lang;
+use crate::judge::requests::{Requests, complain};
+use crate::judge::source::Source;
 
 /// Say in words what was decided and why: one sentence a reason, with whom it speaks to, on whose account the rule stands
 /// (required, recommended, or set by the platform), and what the addressee can do. With rule ids, says what these rules say.

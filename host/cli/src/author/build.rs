@@ -11,7 +11,7 @@ use normgate::Module;
 use normgate::contract::{Vocabulary, Wording};
 use normgate_cases::{Case, Report, Runner, read};
 
-use crate::project::{BuildRecord, Project};
+use crate::author::project::{BuildRecord, Project};
 
 /// Build a norm: compile it for the sandbox, embed its manifest, check it, run its cases, and print what a member wants to know
 /// of the module. The module is written to target/norm/NAME.wasm; the same sources make the same bytes in any folder.
@@ -93,7 +93,7 @@ fn finish(folder: &Path, name: &str, component: &[u8]) -> Result<ExitCode> {
     let mut runner = Runner::new(vec![module.clone()], None);
     let reports: Vec<Report> = cases.iter().map(|case| runner.run(case)).collect();
     for report in &reports {
-        crate::test::print_failure(report, "cases.jsonl");
+        crate::author::test::print_failure(report, "cases.jsonl");
     }
     let failed = reports.iter().filter(|report| !report.passed()).count();
     if let Some(parent) = path.parent() {

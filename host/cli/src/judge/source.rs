@@ -8,8 +8,8 @@ use normgate::contract::{Day, Vocabulary};
 use normgate::{Artifacts, Config, Gate, GateBuilder, Module, Override, embedded};
 use normgate_repo::{Generation, Store};
 
-use crate::compile;
-use crate::r#override::record_of;
+use crate::judge::compile;
+use crate::judge::r#override::record_of;
 
 /// Options that say which policies judge, and how.
 #[derive(Clone, Args)]

@@ -7,9 +7,9 @@ use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
 use normgate::contract::Wording;
 
-use crate::against;
-use crate::readiness;
-use crate::source::{Source, files};
+use crate::author::against;
+use crate::author::readiness;
+use crate::judge::source::{Source, files};
 
 /// Check that modules load: form, imports, manifest, contract, vocabulary, and the parameters and modes of a configuration.
 /// Lists what still deserves a look: sentences that are drafts, sources that nobody verified.

@@ -1,0 +1,4 @@
+//! For whoever gives account of what was decided, and whoever asks for it.
+
+pub(crate) mod ledger;
+pub(crate) mod replay;
