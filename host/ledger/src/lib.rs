@@ -20,9 +20,11 @@
 //! stand on it. Everything lies in one folder (`home`); who looked something up stands in `access`.
 
 mod access;
+mod answer;
 mod error;
 mod facets;
 mod frame;
+mod fulfilment;
 mod history;
 mod holds;
 mod home;
@@ -38,8 +40,10 @@ mod verify;
 mod writer;
 
 pub use access::Access;
+pub use answer::{Answer, Because, Failed, Owed, RowAnswer, Shadowed, TagAnswer, Vetoed, Violated};
 pub use error::LedgerError;
 pub use facets::{Facets, Group};
+pub use fulfilment::{Breach, Counts as DutyCounts, Deed, Duty, Fulfilment, Subject};
 pub use history::{Confirmed, History, Query, Recorded, Redaction};
 pub use keys::{Class, RETENTION_DAYS};
 pub use note::{Checkpoint, Verifier};
