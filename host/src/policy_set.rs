@@ -16,7 +16,7 @@ use crate::provider;
 use crate::record::Origin;
 use crate::sandbox::Compiled;
 
-/// A rule of the set. `rule` is [`HOST_FAILURE`] or [`LOOSENING`] for what the host itself says.
+/// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`] or [`FILING`] for what the host itself says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleRef {
     /// Index of the policy in the set.
@@ -29,6 +29,8 @@ pub struct RuleRef {
 pub const HOST_FAILURE: u16 = u16::MAX;
 /// The rule index of `art05.loosening`: a sector norm that would loosen a parameter of the law.
 pub const LOOSENING: u16 = u16::MAX - 1;
+/// `host.filing` in the place of a rule: the number of the provider's filing is to be displayed (Art 26).
+pub const FILING: u16 = u16::MAX - 2;
 
 /// What the host itself goes by: scope, order, emergencies, applicability, adoption, and what notices are about.
 const HOST_COLUMNS: [&str; 14] = [
@@ -194,6 +196,7 @@ impl PolicySet {
         match rule.rule {
             HOST_FAILURE => "host.failure",
             LOOSENING => "art05.loosening",
+            FILING => "host.filing",
             _ => self.rule(rule).map_or("", |rule| rule.id.as_str()),
         }
     }
