@@ -7,7 +7,7 @@ use std::thread;
 
 use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
-use normgate::{Gate, embedded};
+use normgate::{Backend, Gate, GateBuilder, embedded};
 use normgate_ledger::{History, Query, Replay};
 
 use crate::account::ledger::{Range, note_access};
@@ -17,7 +17,7 @@ use crate::judge::source::{artifacts, read_modules};
 /// Judge recorded lists again with the modules that judged them, and show the first difference of each list that comes out
 /// otherwise. Configuration, day, overrides, and calls that were disturbed then are taken from the record.
 ///
-/// Examples: normgate replay --ledger DIR; normgate replay --ledger DIR 0f3a… -p last-year/
+/// Examples: normgate replay --ledger DIR; normgate replay --ledger DIR 0f3a… -p last-year/ --interpreter
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// The ledger
@@ -37,6 +37,10 @@ pub(crate) struct Args {
     /// Threads to judge on; as many as there are cores when it is left out
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+
+    /// Judge under an interpreter of the sandbox instead of compiled code: slower, and a second way to the same bytes
+    #[arg(long)]
+    interpreter: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
@@ -44,20 +48,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     for path in &args.policies {
         modules.extend(read_modules(path)?);
     }
-    let builder = || {
-        let builder = Gate::builder().trusting().compiler(compile::in_child);
-        match artifacts() {
-            Some(artifacts) => builder.artifacts(artifacts),
-            None => builder,
-        }
-    };
+    let backend = if args.interpreter { Backend::Interpreter } else { Backend::Native };
     let history = History::open(&args.ledger)?;
     let threads = args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let query = Query { decision: args.id.clone(), ..args.range.query() };
     let asked = args.id.clone().unwrap_or_else(|| args.range.words());
     note_access(&history, "replay", &asked, 0, false)?;
     let show_progress = io::stderr().is_terminal();
-    let replayed = Replay::new(&modules, builder, threads).run(&history, &query, |judged| {
+    let replayed = Replay::new(&modules, || builder(backend), threads).run(&history, &query, |judged| {
         if show_progress {
             eprint!("\r{judged} lists judged again");
         }
@@ -84,4 +82,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         bail!("no decision {id} is in {}, or its key is gone", args.ledger.display());
     }
     Ok(if replayed.different.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Starts building a gate that judges again: compiled code comes from a child process, or from the cache of what one made.
+fn builder(backend: Backend) -> GateBuilder {
+    let builder =
+        Gate::builder().trusting().backend(backend).compiler(move |module| compile::in_child_for(module, backend));
+    match artifacts() {
+        Some(artifacts) => builder.artifacts(artifacts),
+        None => builder,
+    }
 }
