@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use normgate::SetDescription;
 use normgate::contract::{Day, hex};
+use normgate::{Confirmation, SetDescription};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::access::{self, Access};
 use crate::error::LedgerError;
+use crate::facets::Facets;
 use crate::frame::Head;
 use crate::home::Home;
 use crate::keys::{Class, EpochKeys};
@@ -49,10 +50,23 @@ pub struct Recorded {
     pub decision: Decision,
     /// The answer, byte for byte; none where its key is gone.
     pub outcome: Option<String>,
+    /// What it is counted by; none where the outcome's key is gone.
+    pub facets: Option<Facets>,
     /// Columns that are about nobody, in canonical form; empty for a commitment.
     pub open: Vec<u8>,
     /// Personal columns, in canonical form; none where their key is gone, empty for a commitment.
     pub personal: Option<Vec<u8>>,
+}
+
+/// What became of a decision, opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirmed {
+    /// Number of the record.
+    pub record: u64,
+    /// When it was confirmed, milliseconds since 1970 UTC.
+    pub ms: i64,
+    /// What was.
+    pub confirmation: Confirmation,
 }
 
 /// A record as it is shown or exported: one JSON line.
@@ -204,7 +218,8 @@ impl History {
                     [] => Some(Vec::new()),
                     sealed => open(Class::Personal, sealed).transpose()?,
                 };
-                let outcome = open(Class::Decision, &found.record.outcome).transpose()?;
+                let sealed = open(Class::Decision, &found.record.outcome).transpose()?;
+                let (outcome, facets) = sealed.map(|sealed| split(*record, &sealed)).transpose()?.unzip();
                 if let (Level::Full, Some(personal), Some(key)) = (decision.level, &personal, &keys.decision) {
                     let input = hex(&key.tag("input", &[&found.record.open[..], personal].concat()));
                     if input != decision.input {
@@ -219,13 +234,35 @@ impl History {
                     ms: *ms,
                     epoch: found.segment.epoch,
                     decision: (**decision).clone(),
-                    outcome: outcome.map(|text| String::from_utf8_lossy(&text).into_owned()),
+                    outcome,
+                    facets,
                     open: found.record.open,
                     personal,
                 };
                 if fits(query, &recorded) { f(recorded) } else { Ok(()) }
             }
             _ => Ok(()),
+        })
+    }
+
+    /// Hands everything that was confirmed in a time, in order, to `f`; of one decision, if the query names one. What a destroyed
+    /// key sealed is passed over.
+    ///
+    /// # Errors
+    /// When a file cannot be read or was altered, or what `f` says.
+    pub fn confirmations(
+        &self,
+        query: &Query,
+        mut f: impl FnMut(Confirmed) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        self.records(query, |found, keys| {
+            let Entry { event: Event::Confirmed { .. }, record, ms } = found.record.entry else { return Ok(()) };
+            let Some(key) = keys.of(Class::Decision) else { return Ok(()) };
+            let opened = key.open(record, &found.record.outcome);
+            let confirmation = opened
+                .and_then(|text| serde_json::from_slice(&text).ok())
+                .ok_or_else(|| LedgerError::altered(format!("record {record}"), "its sealed part does not open"))?;
+            f(Confirmed { record, ms, confirmation })
         })
     }
 
@@ -264,15 +301,19 @@ impl History {
                     let record = Record::decode(bytes).map_err(|what| {
                         LedgerError::altered(format!("record {}", head.first_record + index as u64), what)
                     })?;
-                    if let Event::Decision(decision) = &record.entry.event {
+                    let of = match &record.entry.event {
+                        Event::Decision(decision) => Some((&decision.id, decision.user.as_ref())),
+                        Event::Confirmed { id } => Some((id, None)),
+                        _ => None,
+                    };
+                    if let Some((id, user)) = of {
                         let time = record.entry.ms;
                         let in_time =
                             query.from_ms.is_none_or(|from| time >= from) && query.to_ms.is_none_or(|to| time < to);
                         let is = |wanted: &Option<Option<String>>, said: Option<&String>| {
                             wanted.as_ref().is_none_or(|wanted| wanted.is_some() && wanted.as_ref() == said)
                         };
-                        if !in_time || !is(&wanted_id, Some(&decision.id)) || !is(&wanted_user, decision.user.as_ref())
-                        {
+                        if !in_time || !is(&wanted_id, Some(id)) || !is(&wanted_user, user) {
                             continue;
                         }
                     }
@@ -282,6 +323,13 @@ impl History {
         }
         Ok(())
     }
+}
+
+/// The answer, and what the list is counted by: two lines of what is sealed.
+fn split(record: u64, sealed: &[u8]) -> Result<(String, Facets), LedgerError> {
+    let text = std::str::from_utf8(sealed).ok().and_then(|text| text.split_once('\n'));
+    let read = text.and_then(|(outcome, facets)| Some((outcome.to_owned(), serde_json::from_str(facets).ok()?)));
+    read.ok_or_else(|| LedgerError::altered(format!("record {record}"), "what it sealed is no outcome"))
 }
 
 /// Whether a record fits by what its outcome says.

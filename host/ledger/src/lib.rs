@@ -21,6 +21,7 @@
 
 mod access;
 mod error;
+mod facets;
 mod frame;
 mod history;
 mod home;
@@ -37,7 +38,8 @@ mod writer;
 
 pub use access::Access;
 pub use error::LedgerError;
-pub use history::{History, Query, Recorded, Redaction};
+pub use facets::{Facets, Group};
+pub use history::{Confirmed, History, Query, Recorded, Redaction};
 pub use keys::Class;
 pub use note::{Checkpoint, Verifier};
 pub use proof::{Checked, check};

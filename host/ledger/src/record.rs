@@ -51,6 +51,11 @@ pub struct Entry {
 pub enum Event {
     /// One ranked list was judged.
     Decision(Box<Decision>),
+    /// What became of a decision: sealed, as the outcome is.
+    Confirmed {
+        /// Pseudonym of the decision id, keyed by the epoch.
+        id: String,
+    },
     /// A policy set that decided what follows in this segment.
     Set(Box<SetDescription>),
     /// A writer began a segment.
@@ -153,7 +158,7 @@ pub(crate) struct Record {
     pub(crate) open: Vec<u8>,
     /// Personal columns, sealed; empty unless the level is full.
     pub(crate) personal: Vec<u8>,
-    /// The decision id and the outcome's JSON, sealed; empty but for decisions.
+    /// Sealed: of a decision the outcome's JSON and, on a line of its own, what it is counted by; of a confirmation its JSON.
     pub(crate) outcome: Vec<u8>,
 }
 

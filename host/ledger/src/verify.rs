@@ -352,6 +352,11 @@ impl Walk {
                 let what = if *what == Purge::All { "everything" } else { "personal columns" };
                 self.out.notes.push(format!("record {number}: {by} purged {what} up to {until}"));
             }
+            Event::Confirmed { .. } => {
+                if keys.of(Class::Decision).is_some_and(|key| key.open(number, &record.outcome).is_none()) {
+                    self.out.findings.push(format!("record {number}: its sealed part does not open"));
+                }
+            }
             Event::Set(_) => {}
         }
     }

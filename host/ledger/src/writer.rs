@@ -11,11 +11,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use normgate::contract::{ColumnSpec, Day, hex, now_ms};
-use normgate::{Batch, Detail, Outcome};
+use normgate::{Batch, Confirmation, Detail, NotRecorded, Outcome, Recorder};
 use tracing::error;
 
 use crate::access;
 use crate::error::LedgerError;
+use crate::facets::Facets;
 use crate::frame;
 use crate::home::{CHECKPOINTS, Home, KEYS};
 use crate::keys::{self, Class, EpochKeys, Key, Signer, sha256};
@@ -114,11 +115,17 @@ enum Command {
     Purge(Day, Purge, String, SyncSender<Result<(), LedgerError>>),
 }
 
-/// A list that waits to be written.
+/// Something that waits to be written.
 struct Waiting {
-    request: Batch,
-    outcome: Arc<Outcome>,
+    what: What,
+    /// Milliseconds since 1970 UTC.
+    ms: i64,
     done: Option<SyncSender<Result<(), LedgerError>>>,
+}
+
+enum What {
+    List { request: Batch, outcome: Arc<Outcome> },
+    Confirmation(Confirmation),
 }
 
 /// A ledger that is open for writing. `Send + Sync`: every judging thread records through it.
@@ -149,12 +156,24 @@ impl Ledger {
     /// When the queue is full and the ledger refuses, when the list could not be written (with
     /// [`Durability::BeforeAnswer`]), or when the writer has ended.
     pub fn record(&self, request: &Batch, outcome: &Arc<Outcome>) -> Result<(), LedgerError> {
+        let ms = outcome.circumstances.clock_ms;
+        self.keep(What::List { request: request.clone(), outcome: Arc::clone(outcome) }, ms)
+    }
+
+    /// Records what became of a decision. It need not be of this ledger's current day, nor of this process.
+    ///
+    /// # Errors
+    /// As [`Ledger::record`].
+    pub fn confirm(&self, confirmation: &Confirmation) -> Result<(), LedgerError> {
+        self.keep(What::Confirmation(confirmation.clone()), now_ms())
+    }
+
+    fn keep(&self, what: What, ms: i64) -> Result<(), LedgerError> {
         let (done, acknowledged) = match self.settings.durability {
             Durability::BeforeAnswer => Some(sync_channel(1)).unzip(),
             Durability::Behind { .. } => (None, None),
         };
-        let waiting = Waiting { request: request.clone(), outcome: Arc::clone(outcome), done };
-        self.send(Command::Record(Box::new(waiting)))?;
+        self.send(Command::Record(Box::new(Waiting { what, ms, done })))?;
         match acknowledged {
             Some(acknowledged) => acknowledged.recv().unwrap_or_else(|_| Err(self.stopped())),
             None => Ok(()),
@@ -222,6 +241,16 @@ impl Ledger {
     fn stopped(&self) -> LedgerError {
         let stopped = self.tally.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         LedgerError::Stopped { message: stopped.clone().unwrap_or_else(|| "the writing thread ended".into()) }
+    }
+}
+
+impl Recorder for Ledger {
+    fn record(&self, request: &Batch, outcome: &Arc<Outcome>) -> Result<(), NotRecorded> {
+        Self::record(self, request, outcome).map_err(|error| NotRecorded(error.to_string()))
+    }
+
+    fn confirm(&self, confirmation: &Confirmation) -> Result<(), NotRecorded> {
+        Self::confirm(self, confirmation).map_err(|error| NotRecorded(error.to_string()))
     }
 }
 
@@ -466,9 +495,11 @@ impl Writer {
     fn commit(&mut self, lists: Vec<Waiting>) -> Result<(), LedgerError> {
         let mut draft = Draft::default();
         for waiting in lists {
-            let ms = waiting.outcome.circumstances.clock_ms;
-            let room = self.make_room(ms, &mut draft);
-            let encoded = room.and_then(|()| self.encode(&waiting, &mut draft));
+            let room = self.make_room(waiting.ms, &mut draft);
+            let encoded = room.and_then(|()| match &waiting.what {
+                What::List { request, outcome } => self.encode(request, outcome, &mut draft),
+                What::Confirmation(confirmation) => self.encode_confirmation(confirmation, waiting.ms, &mut draft),
+            });
             match encoded {
                 Ok(()) => draft.acknowledge.push(waiting.done),
                 Err(error) if self.broken => return Err(error),
@@ -571,11 +602,24 @@ impl Writer {
         draft.push(&Record::of(Entry { record: self.records + draft.records.len() as u64, ms, event }));
     }
 
-    fn encode(&self, waiting: &Waiting, draft: &mut Draft) -> Result<(), LedgerError> {
-        let Some(open) = &self.open else {
-            return Err(LedgerError::NotRecorded { message: "no segment is open".into() });
-        };
-        let Waiting { request, outcome, .. } = waiting;
+    fn open_segment(&self) -> Result<&Open, LedgerError> {
+        let closed = || LedgerError::NotRecorded { message: "no segment is open".into() };
+        self.open.as_ref().ok_or_else(closed)
+    }
+
+    fn encode_confirmation(&self, confirmation: &Confirmation, ms: i64, draft: &mut Draft) -> Result<(), LedgerError> {
+        let open = self.open_segment()?;
+        let record = self.records + draft.records.len() as u64;
+        let id = hex(&open.decision.tag("decision", confirmation.decision_id.as_bytes()));
+        // Writing to memory cannot fail.
+        let text = serde_json::to_vec(confirmation).unwrap_or_default();
+        let entry = Entry { record, ms, event: Event::Confirmed { id } };
+        draft.push(&Record { outcome: open.decision.seal(record, &text)?, ..Record::of(entry) });
+        Ok(())
+    }
+
+    fn encode(&self, request: &Batch, outcome: &Arc<Outcome>, draft: &mut Draft) -> Result<(), LedgerError> {
+        let open = self.open_segment()?;
         let (ms, set) = (outcome.circumstances.clock_ms, outcome.policy_set());
         if !open.described.contains(set.digest()) && !draft.described.iter().any(|known| known == set.digest()) {
             self.note(Event::Set(Box::new(set.describe())), ms, draft);
@@ -604,7 +648,11 @@ impl Writer {
                 circumstances: outcome.circumstances.clone(),
             })),
         };
-        let outcome = open.decision.seal(record, outcome.to_json_of(&decision_id, Detail::default()).as_bytes())?;
+        let mut sealed = outcome.to_json_of(&decision_id, Detail::default()).into_bytes();
+        sealed.push(b'\n');
+        serde_json::to_writer(&mut sealed, &Facets::of(request))
+            .map_err(|error| LedgerError::NotRecorded { message: error.to_string() })?;
+        let outcome = open.decision.seal(record, &sealed)?;
         draft.push(&match level {
             Level::Full => Record { entry, open: public, personal: open.personal.seal(record, &personal)?, outcome },
             Level::Commit => Record { entry, open: Vec::new(), personal: Vec::new(), outcome },

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use normgate::{Batch, Gate, Outcome, embedded};
+use normgate::{Batch, Confirmation, Discharge, Gate, Outcome, embedded};
 use normgate_ledger::{
-    Access, Checked, Durability, History, Ledger, LedgerError, Level, Purge, Query, Recorded, Redaction, Replay,
-    Settings, Verifier, WhenFull, Why, check,
+    Access, Checked, Confirmed, Durability, Group, History, Ledger, LedgerError, Level, Purge, Query, Recorded,
+    Redaction, Replay, Settings, Verifier, WhenFull, Why, check,
 };
 use serde_json::{Value, json};
 
@@ -86,6 +86,16 @@ fn found(folder: &Path, query: &Query) -> Vec<Recorded> {
     all
 }
 
+fn confirmed(folder: &Path, query: &Query) -> Vec<Confirmation> {
+    let mut all = Vec::new();
+    let collect = |Confirmed { confirmation, .. }| {
+        all.push(confirmation);
+        Ok(())
+    };
+    History::open(folder).unwrap().confirmations(query, collect).unwrap();
+    all
+}
+
 fn findings(folder: &Path) -> Vec<String> {
     History::open(folder).unwrap().verify(None, None).unwrap().findings
 }
@@ -146,6 +156,38 @@ fn lists_are_found_by_decision_user_item_and_time_and_shown_without_persons() {
         whole.contains("likes-tea") && whole.contains("request.user.age_band") && !whole.contains("user-2"),
         "{whole}"
     );
+}
+
+#[test]
+fn a_gate_with_a_ledger_keeps_decisions_and_what_became_of_them() {
+    let folder = folder("confirmed");
+    let ledger = Arc::new(Ledger::open(&folder, BEFORE_ANSWER).unwrap());
+    let gate = Gate::builder().policies(embedded::arp()).recorder(Arc::clone(&ledger) as _).build().unwrap();
+    let mut minor = labelled(1);
+    minor["user"]["minor_mode"] = true.into();
+    let said: Vec<Confirmation> = [plain(0), minor]
+        .iter()
+        .map(|request| {
+            let (outcome, kept) = gate.decide(&Batch::from_json(request.to_string().as_bytes()).unwrap());
+            kept.unwrap();
+            let discharged = vec![Discharge { code: "offer.why".into(), target: None }];
+            let shown = outcome.ranking().map(|row| row.id().to_owned()).collect();
+            Confirmation { decision_id: outcome.decision_id(), shown, discharged, ..Confirmation::default() }
+        })
+        .collect();
+    said.iter().for_each(|confirmation| gate.confirm(confirmation).unwrap());
+    drop(gate);
+    Arc::into_inner(ledger).unwrap().close().unwrap();
+
+    assert_eq!(confirmed(&folder, &Query::default()), said);
+    let one = Query { decision: Some(said[1].decision_id.clone()), ..Query::default() };
+    assert_eq!(confirmed(&folder, &one), said[1..]);
+    let facets: Vec<_> = found(&folder, &Query::default()).into_iter().map(|list| list.facets.unwrap()).collect();
+    assert_eq!(facets.iter().map(|facets| facets.group()).collect::<Vec<_>>(), [Group::Adult, Group::Minor]);
+    assert_eq!((facets[0].user.as_deref(), facets[0].surface.as_deref()), (Some("user-0"), Some("feed")));
+    assert_eq!(notes(&folder), Vec::<String>::new());
+    let without = Gate::builder().build().unwrap().confirm(&said[0]).unwrap_err();
+    assert!(without.to_string().contains("built without a recorder"), "{without}");
 }
 
 #[test]

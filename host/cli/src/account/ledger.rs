@@ -1,11 +1,13 @@
 //! `normgate ledger`: check, search, prove and purge what a gate recorded. And the options under which `eval` records.
 
-use std::io::{BufWriter, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use normgate::Confirmation;
 use normgate::contract::{Day, now_ms};
 use normgate_ledger::{
     Access, Durability, History, Ledger, LedgerError, Purge, Query, Recorded, Redaction, Settings, Verifier, WhenFull,
@@ -60,6 +62,14 @@ pub(crate) enum Command {
         range: Range,
         #[command(flatten)]
         view: View,
+    },
+    /// Record what became of decisions: what was shown, which labels were rendered, which vetoes applied, what was discharged
+    Confirm {
+        /// The ledger; no gate may be writing to it
+        ledger: PathBuf,
+        /// Confirmations, one JSON object a line; - reads standard input
+        #[arg(short, long, value_name = "confirmations.jsonl", default_value = "-")]
+        input: PathBuf,
     },
     /// Write the proof that a decision is in the log, for anybody to check without the ledger
     Prove {
@@ -205,6 +215,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             eprintln!("normgate: {found} decisions");
             Ok(ExitCode::SUCCESS)
         }
+        Command::Confirm { ledger, input } => confirm(ledger, input),
         Command::Prove { ledger, id, since } => prove(ledger, id.as_deref(), since.as_deref()),
         Command::CheckProof { proof, key } => {
             let text = read(proof)?;
@@ -309,6 +320,33 @@ fn show(ledger: &Path, query: &Query, command: &str, asked: &str, view: &View) -
     }
     output.flush()?;
     Ok(count)
+}
+
+/// Records confirmations; a line that is none is refused in its place, and those around it are recorded.
+fn confirm(ledger: &Path, input: &Path) -> Result<ExitCode> {
+    History::open(ledger)?;
+    let lines: Box<dyn BufRead> = match input.as_os_str() == "-" {
+        true => Box::new(std::io::stdin().lock()),
+        false => Box::new(BufReader::new(File::open(input).with_context(|| input.display().to_string())?)),
+    };
+    let ledger = Ledger::open(ledger, Settings::default())?;
+    let (mut recorded, mut refused) = (0u64, 0u64);
+    for (number, line) in (1..).zip(lines.lines()) {
+        let line = line?;
+        match serde_json::from_str::<Confirmation>(&line) {
+            Ok(confirmation) => {
+                ledger.confirm(&confirmation)?;
+                recorded += 1;
+            }
+            Err(error) => {
+                eprintln!("normgate: {} line {number}: no confirmation: {error}", input.display());
+                refused += 1;
+            }
+        }
+    }
+    ledger.close()?;
+    eprintln!("normgate: {recorded} confirmations recorded, {refused} lines refused");
+    Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn prove(ledger: &Path, id: Option<&str>, since: Option<&Path>) -> Result<ExitCode> {
