@@ -50,7 +50,7 @@ enum Command {
     Check(check::Args),
     /// Break-glass: put one module into shadow for a while, on the record
     Override(r#override::Args),
-    /// Make keys for signing what a repository says
+    /// Make keys: for signing, and for opening what is sealed
     Key(key::Args),
     /// Keep a repository of signed modules
     Repo(repo::Args),

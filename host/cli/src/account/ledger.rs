@@ -10,9 +10,11 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use normgate::Confirmation;
 use normgate::contract::{Day, now_ms};
 use normgate_ledger::{
-    Access, Durability, History, Ledger, LedgerError, Purge, Query, Recorded, Redaction, Settings, Verifier, WhenFull,
-    check,
+    Access, Cosigned, Durability, History, Ledger, LedgerError, Purge, Query, Recorded, Redaction, Settings, Verifier,
+    WhenFull, check,
 };
+
+use crate::account::{cosign, sealed};
 
 /// How long decisions are kept unless said otherwise: six months, at their longest.
 const RETENTION_DAYS: u32 = 184;
@@ -29,6 +31,12 @@ pub(crate) enum Command {
         /// The ledger's public key, kept elsewhere
         #[arg(long, value_name = "KEY")]
         key: Option<PathBuf>,
+        /// Demand a checkpoint that this key cosigned, and that agrees: in the ledger, or the one that is given
+        #[arg(long, value_name = "KEY")]
+        cosigner: Option<PathBuf>,
+        /// The cosigned checkpoint, kept elsewhere
+        #[arg(long, value_name = "NOTE", requires = "cosigner", conflicts_with = "checkpoint")]
+        cosigned: Option<PathBuf>,
     },
     /// Show one decision
     Show {
@@ -54,7 +62,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         view: View,
     },
-    /// Write everything of a time as JSON lines
+    /// Write everything of a time as JSON lines, or one decision as a sealed case
     Export {
         /// The ledger
         ledger: PathBuf,
@@ -62,6 +70,8 @@ pub(crate) enum Command {
         range: Range,
         #[command(flatten)]
         view: View,
+        #[command(flatten)]
+        sealing: sealed::Sealing,
     },
     /// Record what became of decisions: what was shown, which labels were rendered, which vetoes applied, what was discharged
     Confirm {
@@ -95,6 +105,8 @@ pub(crate) enum Command {
         /// The ledger
         ledger: PathBuf,
     },
+    /// Cosign the head of a ledger's log, once it is shown to go on from the one that was cosigned before
+    Cosign(cosign::Args),
     /// Destroy the keys of past days, so that what they sealed can be proven and not read
     Purge {
         /// The ledger
@@ -194,7 +206,10 @@ impl Recording {
 
 pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     match command {
-        Command::Verify { ledger, checkpoint, key } => verify(ledger, checkpoint.as_deref(), key.as_deref()),
+        Command::Verify { ledger, checkpoint, key, cosigner, cosigned } => {
+            let known = checkpoint.as_deref().or(cosigned.as_deref());
+            verify(ledger, known, key.as_deref(), cosigner.as_deref())
+        }
         Command::Show { ledger, id, view } => {
             let query = Query { decision: Some(id.clone()), ..Query::default() };
             match show(ledger, &query, "show", id, view)? {
@@ -210,7 +225,10 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             eprintln!("normgate: {found} decisions");
             Ok(ExitCode::SUCCESS)
         }
-        Command::Export { ledger, range, view } => {
+        Command::Export { ledger, range, view, sealing } => {
+            if let Some(exported) = sealing.export(ledger)? {
+                return Ok(exported);
+            }
             let found = show(ledger, &range.query(), "export", &range.words(), view)?;
             eprintln!("normgate: {found} decisions");
             Ok(ExitCode::SUCCESS)
@@ -247,6 +265,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Command::Cosign(args) => cosign::run(args),
         Command::Purge { ledger, until, personal } => {
             History::open(ledger)?;
             let until = until.unwrap_or_else(retained_from);
@@ -260,10 +279,20 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     }
 }
 
-fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>) -> Result<ExitCode> {
+fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>, cosigner: Option<&Path>) -> Result<ExitCode> {
     let known = checkpoint.map(read).transpose()?;
     let key = key.map(verifier).transpose()?;
-    let found = History::open(ledger)?.verify(known.as_deref(), key.as_ref())?;
+    let cosigner = cosigner.map(cosign::cosigner).transpose()?;
+    let history = History::open(ledger)?;
+    let mut found = history.verify(known.as_deref(), key.as_ref())?;
+    if let Some(cosigner) = &cosigner {
+        match history.cosigned(cosigner, known.as_deref())?.into_iter().max_by_key(|cosigned| cosigned.size) {
+            Some(Cosigned { size, at_s }) => {
+                found.notes.push(format!("{} cosigned {size} frames at {at_s} s", cosigner.name()))
+            }
+            None => found.findings.push(format!("no checkpoint is cosigned by {}", cosigner.name())),
+        }
+    }
     for finding in &found.findings {
         println!("ALTERED  {finding}");
     }
@@ -379,10 +408,10 @@ fn caller() -> String {
     std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into())
 }
 
-fn verifier(path: &Path) -> Result<Verifier> {
+pub(crate) fn verifier(path: &Path) -> Result<Verifier> {
     Verifier::parse(&read(path)?).with_context(|| path.display().to_string())
 }
 
-fn read(path: &Path) -> Result<String> {
+pub(crate) fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| path.display().to_string())
 }
