@@ -6,7 +6,7 @@ use normgate::{Circumstances, SetDescription};
 use serde::{Deserialize, Serialize};
 
 use crate::frame::take;
-use crate::keys::sha256;
+use crate::keys::{RETENTION_DAYS, sha256};
 use crate::merkle::{Hash, leaf};
 
 /// How much of a list is kept.
@@ -87,6 +87,24 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A record is held for a case: it stays readable when its day's keys are destroyed. Said again at every purge.
+    Held {
+        /// The case.
+        case: String,
+        /// The record.
+        held: u64,
+        /// SHA-256 of the file that keeps it.
+        file: String,
+        /// Who asked, as the system knows the caller.
+        by: String,
+    },
+    /// A case is over: what was held for it is as any other record.
+    Released {
+        /// The case.
+        case: String,
+        /// Who asked, as the system knows the caller.
+        by: String,
+    },
     /// Keys were destroyed.
     Purged {
         /// Everything up to this day, and it too.
@@ -143,6 +161,10 @@ pub struct Decision {
     /// Label of the generation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<String>,
+    /// For how many days it is kept, counted from the end of its day: the longest that an obligation in it asks for, and
+    /// [`RETENTION_DAYS`] at the least.
+    #[serde(default = "at_least", skip_serializing_if = "is_least")]
+    pub keep_d: u32,
     /// Pseudonym of the user, keyed by the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
@@ -150,6 +172,14 @@ pub struct Decision {
     pub input: String,
     /// What the outcome rests on besides.
     pub circumstances: Circumstances,
+}
+
+fn at_least() -> u32 {
+    RETENTION_DAYS
+}
+
+fn is_least(days: &u32) -> bool {
+    *days == RETENTION_DAYS
 }
 
 /// A record as it is written: hashed, framed, and proven by these bytes.

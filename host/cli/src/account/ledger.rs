@@ -10,14 +10,11 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use normgate::Confirmation;
 use normgate::contract::{Day, now_ms};
 use normgate_ledger::{
-    Access, Cosigned, Durability, History, Ledger, LedgerError, Purge, Query, Recorded, Redaction, Settings, Verifier,
-    WhenFull, check,
+    Access, Cosigned, Durability, History, Ledger, LedgerError, Purge, Query, RETENTION_DAYS, Recorded, Redaction,
+    Settings, Verifier, WhenFull, check,
 };
 
 use crate::account::{cosign, sealed};
-
-/// How long decisions are kept unless said otherwise: six months, at their longest.
-const RETENTION_DAYS: u32 = 184;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -107,6 +104,24 @@ pub(crate) enum Command {
     },
     /// Cosign the head of a ledger's log, once it is shown to go on from the one that was cosigned before
     Cosign(cosign::Args),
+    /// Hold a decision for a case, so that it outlives the keys of its day
+    Hold {
+        /// The ledger
+        ledger: PathBuf,
+        /// Decision id
+        id: String,
+        /// Name of the case: lower-case letters, digits, hyphens
+        #[arg(long, value_name = "NAME")]
+        case: String,
+    },
+    /// End a case: what was held for it lives as long as any other record
+    Release {
+        /// The ledger
+        ledger: PathBuf,
+        /// Name of the case
+        #[arg(long, value_name = "NAME")]
+        case: String,
+    },
     /// Destroy the keys of past days, so that what they sealed can be proven and not read
     Purge {
         /// The ledger
@@ -266,6 +281,23 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Cosign(args) => cosign::run(args),
+        Command::Hold { ledger, id, case } => {
+            let history = History::open(ledger)?;
+            let writer = Ledger::open(ledger, Settings::default())?;
+            note_access(&history, "hold", id, 1, false)?;
+            writer.hold(id, case, &caller())?;
+            writer.close()?;
+            println!("{}: {id} is held for case {case}, until it is released", ledger.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Release { ledger, case } => {
+            History::open(ledger)?;
+            let writer = Ledger::open(ledger, Settings::default())?;
+            writer.release(case, &caller())?;
+            writer.close()?;
+            println!("{}: case {case} is over; its key is destroyed", ledger.display());
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Purge { ledger, until, personal } => {
             History::open(ledger)?;
             let until = until.unwrap_or_else(retained_from);
