@@ -81,8 +81,8 @@ pub use outcome::{
 pub use overrides::{MAX_OVERRIDE_S, Override};
 pub use plan::{ArgumentValue, Arguments};
 pub use policy_set::{FILING, HOST_FAILURE, LOOSENING, PolicySet, RuleRef};
-pub use record::{Circumstances, Disturbance, PolicyDescription, SetDescription};
-pub use sandbox::{Allocation, Compiler, FailureKind, Limits, precompile};
+pub use record::{CanaryDraw, Circumstances, Disturbance, PolicyDescription, SetDescription};
+pub use sandbox::{Allocation, Backend, Compiler, FailureKind, Limits, precompile};
 pub use stats::{ModuleStats, Stats};
 pub use trial::{Bounds, Ruling, Tally, Trial};
 pub use verdict::{Action, FULL_WEIGHT, Judgement};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use normgate::contract::Day;
-use normgate::{Config, Detail, GateBuilder, Generation, Module, Reader, SetDescription};
+use normgate::{Batch, Circumstances, Config, Detail, GateBuilder, Generation, Module, Reader, SetDescription};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -28,6 +28,9 @@ pub struct Replayed {
     pub commitments: u64,
     /// Lists whose keys are gone.
     pub unreadable: u64,
+    /// Policy sets that judged under other semantics than this program's, one sentence each: what came out otherwise may come of
+    /// that.
+    pub notes: Vec<String>,
 }
 
 /// How a list came out otherwise.
@@ -46,9 +49,42 @@ pub struct Difference {
 }
 
 /// A policy set as it was, and what reads requests for it.
-struct Judge {
+pub(crate) struct Judge {
     generation: Generation,
     reader: Reader,
+    /// The digest that it had.
+    recorded: String,
+    /// In which way this program judges otherwise, if it does.
+    pub(crate) note: Option<String>,
+}
+
+impl Judge {
+    /// Builds a described set again, of the modules that are at hand.
+    pub(crate) fn build(
+        modules: &[Module],
+        builder: GateBuilder,
+        description: &SetDescription,
+        label: Option<&str>,
+    ) -> Result<Self, LedgerError> {
+        let (generation, note) = build(modules, builder, description, label)?;
+        Ok(Self { reader: generation.reader(), generation, recorded: description.policy_set.clone(), note })
+    }
+
+    /// A request from its canonical form.
+    pub(crate) fn read(&self, place: &str, request: &[u8]) -> Result<Batch, LedgerError> {
+        self.reader.read_canonical(request).map_err(|error| LedgerError::altered(place, error.to_string()))
+    }
+
+    /// The answer to a request under recorded circumstances. Where semantics are others, the set has another digest here; the
+    /// answer bears the recorded one, so that everything else can be compared.
+    pub(crate) fn answer(&self, batch: &Batch, circumstances: &Circumstances, decision_id: &str) -> String {
+        let outcome = self.generation.replay(batch, circumstances);
+        let text = outcome.to_json_of(decision_id, Detail::default());
+        match &self.note {
+            Some(_) => text.replace(outcome.policy_set().digest(), &self.recorded),
+            None => text,
+        }
+    }
 }
 
 /// A list that waits to be judged again.
@@ -94,6 +130,7 @@ impl<'m> Replay<'m> {
                     (Level::Commit, ..) => out.commitments += 1,
                     (Level::Full, Some(_), Some(_)) => {
                         let judge = self.judge(&recorded, &described.borrow())?;
+                        out.notes.extend(judge.note.clone().filter(|note| !out.notes.contains(note)));
                         waiting.push((recorded, judge));
                     }
                     _ => out.unreadable += 1,
@@ -124,8 +161,7 @@ impl<'m> Replay<'m> {
         let description = described.get(set).ok_or_else(|| {
             LedgerError::altered(format!("record {}", recorded.record), "its policy set is not described before it")
         })?;
-        let generation = build(self.modules, (self.builder)(), description, label.as_deref())?;
-        let judge = Arc::new(Judge { reader: generation.reader(), generation });
+        let judge = Arc::new(Judge::build(self.modules, (self.builder)(), description, label.as_deref())?);
         self.judges.insert(key, Arc::clone(&judge));
         Ok(judge)
     }
@@ -150,13 +186,13 @@ impl<'m> Replay<'m> {
     }
 }
 
-/// Builds a described set again, of the modules that are at hand.
+/// A described set, built again of the modules that are at hand; and a sentence where only its semantics are others here.
 fn build(
     modules: &[Module],
     builder: GateBuilder,
     description: &SetDescription,
     label: Option<&str>,
-) -> Result<Generation, LedgerError> {
+) -> Result<(Generation, Option<String>), LedgerError> {
     let set = &description.policy_set;
     let (mut judging, mut stand_ins) = (Vec::new(), Vec::new());
     for policy in &description.policies {
@@ -176,16 +212,15 @@ fn build(
         builder = builder.label(label);
     }
     let generation = builder.generation().map_err(|error| unbuilt(error.to_string()))?;
-    let built = generation.policy_set().describe();
-    if built.policy_set == *set {
-        return Ok(generation);
+    let (built, semantics) = (generation.policy_set(), &description.semantics);
+    if built.digest_under(semantics) != *set {
+        return Err(unbuilt("its modules, parameters and grants make another digest here".to_owned()));
     }
-    Err(unbuilt(match built.semantics == description.semantics {
-        true => "its modules, parameters and grants make another digest here".to_owned(),
-        false => {
-            format!("it judged under `{}`, and this program judges under `{}`", description.semantics, built.semantics)
-        }
-    }))
+    let note = (built.digest() != set).then(|| {
+        let own = built.describe().semantics;
+        format!("policy set {set} judged under `{semantics}`, and this program judges under `{own}`")
+    });
+    Ok((generation, note))
 }
 
 #[derive(Deserialize)]
@@ -194,25 +229,34 @@ struct DecisionId {
 }
 
 /// Judges one list again; the difference, if there is one.
-fn again(recorded: &Recorded, Judge { generation, reader }: &Judge) -> Result<Option<Difference>, LedgerError> {
+fn again(recorded: &Recorded, judge: &Judge) -> Result<Option<Difference>, LedgerError> {
     let place = || format!("record {}", recorded.record);
     let (Some(request), Some(before)) = (recorded.request(), &recorded.outcome) else { return Ok(None) };
     let DecisionId { decision_id } =
         serde_json::from_str(before).map_err(|error| LedgerError::altered(place(), error.to_string()))?;
-    let batch = reader.read_canonical(&request).map_err(|error| LedgerError::altered(place(), error.to_string()))?;
-    let outcome = generation.replay(&batch, &recorded.decision.circumstances);
-    let after = outcome.to_json_of(&decision_id, Detail::default());
-    if after == *before {
-        return Ok(None);
+    let batch = judge.read(&place(), &request)?;
+    let after = judge.answer(&batch, &recorded.decision.circumstances, &decision_id);
+    Ok(difference(before, &after).map(|(place, old, new)| Difference {
+        record: recorded.record,
+        decision_id,
+        place,
+        recorded: old,
+        again: new,
+    }))
+}
+
+/// The first place where two answers part, with what each has there; none when they are the same bytes.
+pub(crate) fn difference(before: &str, after: &str) -> Option<(String, String, String)> {
+    if before == after {
+        return None;
     }
     let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
-    let (path, old, new) = first_difference(&parse(before), &parse(&after), String::new())
-        .unwrap_or_else(|| ("the order of fields".into(), String::new(), String::new()));
-    Ok(Some(Difference { record: recorded.record, decision_id, place: path, recorded: old, again: new }))
+    first_difference(&parse(before), &parse(after), String::new())
+        .or_else(|| Some(("the order of fields".into(), String::new(), String::new())))
 }
 
 /// The first place where two answers part, with what each has there.
-fn first_difference(before: &Value, after: &Value, place: String) -> Option<(String, String, String)> {
+pub(crate) fn first_difference(before: &Value, after: &Value, place: String) -> Option<(String, String, String)> {
     let absent = Value::Null;
     match (before, after) {
         (Value::Object(a), Value::Object(b)) => a.keys().chain(b.keys()).find_map(|key| {

@@ -1,6 +1,8 @@
 //! What is recorded is found, proven, judged again and purged; what is altered, lost or rewritten is noticed.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -13,6 +15,7 @@ use normgate_ledger::{
     Recorded, Redaction, Replay, Settings, Subject, Verifier, WhenFull, Why, check,
 };
 use serde_json::{Value, json};
+use support::folder;
 
 static GATE: LazyLock<Gate> = LazyLock::new(|| Gate::builder().policies(embedded::arp()).build().unwrap());
 
@@ -23,14 +26,6 @@ const BEFORE_ANSWER: Settings = Settings {
     sample_ppm: 0,
     segment_bytes: 64 << 20,
 };
-
-/// A folder of this test, empty.
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ledger").join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(folder.parent().unwrap()).unwrap();
-    folder
-}
 
 /// A list of which nobody has to give account, of one user.
 fn plain(number: u64) -> Value {

@@ -3,6 +3,7 @@
 mod canonical;
 mod column;
 mod json;
+mod rename;
 mod strings;
 
 use std::sync::{Arc, OnceLock};

@@ -10,9 +10,11 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use normgate::Confirmation;
 use normgate::contract::{Day, now_ms};
 use normgate_ledger::{
-    Access, Breach, Durability, DutyCounts, History, Ledger, LedgerError, Purge, Query, RETENTION_DAYS, Recorded,
-    Redaction, Settings, Subject, Verifier, WhenFull, check,
+    Access, Breach, Cosigned, Durability, DutyCounts, History, Ledger, LedgerError, Purge, Query, RETENTION_DAYS,
+    Recorded, Redaction, Settings, Subject, Verifier, WhenFull, check,
 };
+
+use crate::account::{cosign, sealed};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -26,6 +28,12 @@ pub(crate) enum Command {
         /// The ledger's public key, kept elsewhere
         #[arg(long, value_name = "KEY")]
         key: Option<PathBuf>,
+        /// Demand a checkpoint that this key cosigned, and that agrees: in the ledger, or the one that is given
+        #[arg(long, value_name = "KEY")]
+        cosigner: Option<PathBuf>,
+        /// The cosigned checkpoint, kept elsewhere
+        #[arg(long, value_name = "NOTE", requires = "cosigner", conflicts_with = "checkpoint")]
+        cosigned: Option<PathBuf>,
     },
     /// Show one decision
     Show {
@@ -51,7 +59,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         view: View,
     },
-    /// Write everything of a time as JSON lines
+    /// Write everything of a time as JSON lines, or one decision as a sealed case
     Export {
         /// The ledger
         ledger: PathBuf,
@@ -59,6 +67,8 @@ pub(crate) enum Command {
         range: Range,
         #[command(flatten)]
         view: View,
+        #[command(flatten)]
+        sealing: sealed::Sealing,
     },
     /// Record what became of decisions: what was shown, which labels were rendered, which vetoes applied, what was discharged
     Confirm {
@@ -103,6 +113,8 @@ pub(crate) enum Command {
         /// The ledger
         ledger: PathBuf,
     },
+    /// Cosign the head of a ledger's log, once it is shown to go on from the one that was cosigned before
+    Cosign(cosign::Args),
     /// Hold a decision for a case, so that it outlives the keys of its day
     Hold {
         /// The ledger
@@ -220,7 +232,10 @@ impl Recording {
 
 pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     match command {
-        Command::Verify { ledger, checkpoint, key } => verify(ledger, checkpoint.as_deref(), key.as_deref()),
+        Command::Verify { ledger, checkpoint, key, cosigner, cosigned } => {
+            let known = checkpoint.as_deref().or(cosigned.as_deref());
+            verify(ledger, known, key.as_deref(), cosigner.as_deref())
+        }
         Command::Show { ledger, id, view } => {
             let query = Query { decision: Some(id.clone()), ..Query::default() };
             match show(ledger, &query, "show", id, view)? {
@@ -236,7 +251,10 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             eprintln!("normgate: {found} decisions");
             Ok(ExitCode::SUCCESS)
         }
-        Command::Export { ledger, range, view } => {
+        Command::Export { ledger, range, view, sealing } => {
+            if let Some(exported) = sealing.export(ledger)? {
+                return Ok(exported);
+            }
             let found = show(ledger, &range.query(), "export", &range.words(), view)?;
             eprintln!("normgate: {found} decisions");
             Ok(ExitCode::SUCCESS)
@@ -274,6 +292,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Command::Cosign(args) => cosign::run(args),
         Command::Hold { ledger, id, case } => {
             let history = History::open(ledger)?;
             let writer = Ledger::open(ledger, Settings::default())?;
@@ -304,10 +323,20 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     }
 }
 
-fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>) -> Result<ExitCode> {
+fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>, cosigner: Option<&Path>) -> Result<ExitCode> {
     let known = checkpoint.map(read).transpose()?;
     let key = key.map(verifier).transpose()?;
-    let found = History::open(ledger)?.verify(known.as_deref(), key.as_ref())?;
+    let cosigner = cosigner.map(cosign::cosigner).transpose()?;
+    let history = History::open(ledger)?;
+    let mut found = history.verify(known.as_deref(), key.as_ref())?;
+    if let Some(cosigner) = &cosigner {
+        match history.cosigned(cosigner, known.as_deref())?.into_iter().max_by_key(|cosigned| cosigned.size) {
+            Some(Cosigned { size, at_s }) => {
+                found.notes.push(format!("{} cosigned {size} frames at {at_s} s", cosigner.name()))
+            }
+            None => found.findings.push(format!("no checkpoint is cosigned by {}", cosigner.name())),
+        }
+    }
     for finding in &found.findings {
         println!("ALTERED  {finding}");
     }
@@ -465,10 +494,10 @@ fn caller() -> String {
     std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into())
 }
 
-fn verifier(path: &Path) -> Result<Verifier> {
+pub(crate) fn verifier(path: &Path) -> Result<Verifier> {
     Verifier::parse(&read(path)?).with_context(|| path.display().to_string())
 }
 
-fn read(path: &Path) -> Result<String> {
+pub(crate) fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| path.display().to_string())
 }
