@@ -2,3 +2,4 @@
 
 pub(crate) mod ledger;
 pub(crate) mod replay;
+pub(crate) mod report;
