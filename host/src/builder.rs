@@ -6,6 +6,7 @@ use normgate_contract::{Day, Manifest, Vocabulary, hex, now_ms};
 
 use crate::artifacts::Artifacts;
 use crate::config::{Config, Looser, Mode, in_order};
+use crate::confirm::Recorder;
 use crate::diff::Diff;
 use crate::error::BuildError;
 use crate::gate::Gate;
@@ -39,6 +40,7 @@ pub struct GateBuilder {
     applicability: bool,
     label: Option<Arc<str>>,
     recording: usize,
+    recorder: Option<Arc<dyn Recorder>>,
     /// Ids of policies whose release is urgent.
     urgent: Vec<String>,
     /// Digests of modules that a trial leaves in shadow.
@@ -62,6 +64,7 @@ impl Gate {
             applicability: true,
             label: None,
             recording: 0,
+            recorder: None,
             urgent: Vec::new(),
             held: Vec::new(),
         }
@@ -147,6 +150,12 @@ impl GateBuilder {
         self
     }
 
+    /// Has decisions kept ([`Gate::decide`]), and what became of them ([`Gate::confirm`]).
+    pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
+        self.recorder = Some(recorder);
+        self
+    }
+
     /// Names policies, by id, whose authority marked their release urgent: a trial does not leave them in shadow.
     pub fn urgent(mut self, policies: impl IntoIterator<Item = String>) -> Self {
         self.urgent.extend(policies);
@@ -183,7 +192,7 @@ impl GateBuilder {
     /// # Errors
     /// As [`GateBuilder::generation`].
     pub fn build(self) -> Result<Gate, BuildError> {
-        Ok(Gate::new(self.generation()?, self.recording))
+        Ok(Gate::new(self.generation()?, self.recording, self.recorder))
     }
 
     /// Holds the modules against their grants, compiles them and resolves their parameters: a generation, for

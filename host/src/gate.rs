@@ -9,6 +9,7 @@ use tracing::warn;
 
 use crate::batch::{Batch, Reader};
 use crate::bindings::exports::normgate::policy::judging;
+use crate::confirm::{Confirmation, NotRecorded, Recorder};
 use crate::diff::ShadowDiff;
 use crate::generation::Generation;
 use crate::outcome::Outcome;
@@ -28,10 +29,11 @@ pub struct Gate {
     changing: Mutex<()>,
     /// The last requests, where trials are wanted.
     recent: Option<Recent>,
+    recorder: Option<Arc<dyn Recorder>>,
 }
 
 impl Gate {
-    pub(crate) fn new(generation: Generation, recording: usize) -> Self {
+    pub(crate) fn new(generation: Generation, recording: usize, recorder: Option<Arc<dyn Recorder>>) -> Self {
         generation.announce();
         Self {
             current: ArcSwap::from_pointee(generation),
@@ -39,6 +41,7 @@ impl Gate {
             totals: Totals::default(),
             changing: Mutex::default(),
             recent: (recording > 0).then(|| Recent::new(recording)),
+            recorder,
         }
     }
 
@@ -129,6 +132,28 @@ impl Gate {
             recent.keep(request);
         }
         outcome
+    }
+
+    /// Judges one request and has the decision kept. The outcome is right either way: whether it may be answered when it could
+    /// not be kept is for the caller to say. Without a recorder ([`crate::GateBuilder::recorder`]) it is [`Gate::evaluate`].
+    pub fn decide(&self, request: &Batch) -> (Arc<Outcome>, Result<(), NotRecorded>) {
+        let outcome = Arc::new(self.evaluate(request));
+        let kept = self.recorder.as_ref().map_or(Ok(()), |recorder| recorder.record(request, &outcome));
+        (outcome, kept)
+    }
+
+    /// Has it kept what became of a decision: what was shown, which labels were rendered, which vetoes applied, which
+    /// obligations discharged.
+    ///
+    /// # Errors
+    /// When there is no recorder, or it could not keep it.
+    pub fn confirm(&self, confirmation: &Confirmation) -> Result<(), NotRecorded> {
+        match &self.recorder {
+            Some(recorder) => recorder.confirm(confirmation),
+            None => {
+                Err(NotRecorded("the gate was built without a recorder; give it one (`GateBuilder::recorder`)".into()))
+            }
+        }
     }
 
     /// What the request itself and the user's tags entail, before anything was retrieved: which features not to retrieve by

@@ -34,6 +34,7 @@ mod breaker;
 mod builder;
 mod canary;
 mod config;
+mod confirm;
 mod diff;
 #[cfg(feature = "embedded")]
 pub mod embedded;
@@ -65,6 +66,7 @@ pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_ROWS, Reader};
 pub use breaker::BreakerState;
 pub use builder::GateBuilder;
 pub use config::{BreakerConfig, Config, Mode, SetMode};
+pub use confirm::{Confirmation, Discharge, NotRecorded, Recorder, RenderedLabel};
 pub use diff::{ShadowChange, ShadowDiff};
 pub use error::BuildError;
 pub use gate::Gate;

@@ -50,6 +50,8 @@ pub fn markdown(vocabulary: &Vocabulary) -> String {
     list("Labels", &vocabulary.labels);
     list("Obligations", &vocabulary.obligations);
     list("Obligations about the user or the slate (no target)", &vocabulary.about_request);
+    list("Without a target, the service's own", &vocabulary.about_service);
+    list("Without a target, about that one list", &vocabulary.about_list);
     list("Feature vetoes (besides `tag:<id>`)", &vocabulary.vetoes);
     page.push_str(
         "\n## Shared parameters\n\n| name | default | bounds or choices | owner | source |\n|---|---|---|---|---|\n",

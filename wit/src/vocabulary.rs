@@ -172,6 +172,10 @@ pub struct Vocabulary {
     pub obligations: Vec<String>,
     /// Obligations about the user or the slate, which have no target even when a row raised them.
     pub about_request: Vec<String>,
+    /// Obligations that, raised without a target, are the service's own: one is open at a time, whoever's list raises it.
+    pub about_service: Vec<String>,
+    /// Obligations that, raised without a target, are about that one list. All others are owed to the user.
+    pub about_list: Vec<String>,
     /// The `common.*` parameters.
     pub common: BTreeMap<String, CommonParameter>,
     /// Names of the instruments that a rule's basis cites, by handle.
@@ -223,6 +227,8 @@ struct Answers {
     vetoes: Vec<String>,
     obligations: Vec<String>,
     about_request: Vec<String>,
+    about_service: Vec<String>,
+    about_list: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -331,6 +337,8 @@ impl Vocabulary {
             vetoes: file.answers.vetoes,
             obligations: file.answers.obligations,
             about_request: file.answers.about_request,
+            about_service: file.answers.about_service,
+            about_list: file.answers.about_list,
             common: file.parameters.into_iter().map(|(name, p)| (format!("common.{name}"), p)).collect(),
             instruments: file.instruments,
             ordered: file.order.pairs,

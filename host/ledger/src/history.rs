@@ -1,17 +1,20 @@
 //! Reading a ledger: records by time, decision, user and item, opened with the keys that are still there.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use normgate::SetDescription;
 use normgate::contract::{Day, hex};
+use normgate::{Confirmation, SetDescription};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::access::{self, Access};
 use crate::error::LedgerError;
+use crate::facets::Facets;
 use crate::frame::Head;
+use crate::holds::{self, Held};
 use crate::home::Home;
-use crate::keys::{Class, EpochKeys};
+use crate::keys::{Class, EpochKeys, RETENTION_DAYS};
 use crate::record::{Decision, Entry, Event, Level, Record};
 use crate::segment::{self, Next, SegmentHead, SegmentReader};
 use crate::writer::keys_of;
@@ -36,6 +39,12 @@ pub struct Query {
     pub item: Option<String>,
 }
 
+impl Query {
+    pub(crate) fn covers(&self, ms: i64) -> bool {
+        self.from_ms.is_none_or(|from| ms >= from) && self.to_ms.is_none_or(|to| ms < to)
+    }
+}
+
 /// A record of a list, opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
@@ -49,10 +58,23 @@ pub struct Recorded {
     pub decision: Decision,
     /// The answer, byte for byte; none where its key is gone.
     pub outcome: Option<String>,
+    /// What it is counted by; none where the outcome's key is gone.
+    pub facets: Option<Facets>,
     /// Columns that are about nobody, in canonical form; empty for a commitment.
     pub open: Vec<u8>,
     /// Personal columns, in canonical form; none where their key is gone, empty for a commitment.
     pub personal: Option<Vec<u8>>,
+}
+
+/// What became of a decision, opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirmed {
+    /// Number of the record.
+    pub record: u64,
+    /// When it was confirmed, milliseconds since 1970 UTC.
+    pub ms: i64,
+    /// What was.
+    pub confirmation: Confirmation,
 }
 
 /// A record as it is shown or exported: one JSON line.
@@ -190,98 +212,164 @@ impl History {
         mut set: impl FnMut(SetDescription) -> Result<(), LedgerError>,
         mut f: impl FnMut(Recorded) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
-        self.records(query, |found, keys| match &found.record.entry {
-            Entry { event: Event::Set(description), .. } => set((**description).clone()),
-            Entry { event: Event::Decision(decision), record, ms } => {
-                let open = |class: Class, sealed: &[u8]| {
-                    keys.of(class).map(|key| key.open(*record, sealed)).map(|opened| {
-                        opened.ok_or_else(|| {
-                            LedgerError::altered(format!("record {record}"), "its sealed part does not open")
-                        })
-                    })
-                };
-                let personal = match found.record.personal.as_slice() {
-                    [] => Some(Vec::new()),
-                    sealed => open(Class::Personal, sealed).transpose()?,
-                };
-                let outcome = open(Class::Decision, &found.record.outcome).transpose()?;
-                if let (Level::Full, Some(personal), Some(key)) = (decision.level, &personal, &keys.decision) {
-                    let input = hex(&key.tag("input", &[&found.record.open[..], personal].concat()));
-                    if input != decision.input {
-                        return Err(LedgerError::altered(
-                            format!("record {record}"),
-                            "its input is not the one that was judged",
-                        ));
-                    }
+        // What is held for a case is given from there, after everything else, where its own keys are gone.
+        let mut held = holds::list(&self.home)?;
+        records(&self.home, query, |found, keys| match &found.record.entry.event {
+            Event::Set(description) => set((**description).clone()),
+            Event::Decision(_) => {
+                let recorded = open(found.segment.epoch, found.record, keys)?;
+                let readable = recorded.outcome.is_some() && recorded.personal.is_some();
+                if readable {
+                    held.retain(|(_, record)| *record != recorded.record);
+                } else if held.iter().any(|(_, record)| *record == recorded.record) {
+                    return Ok(());
                 }
-                let recorded = Recorded {
-                    record: *record,
-                    ms: *ms,
-                    epoch: found.segment.epoch,
-                    decision: (**decision).clone(),
-                    outcome: outcome.map(|text| String::from_utf8_lossy(&text).into_owned()),
-                    open: found.record.open,
-                    personal,
-                };
                 if fits(query, &recorded) { f(recorded) } else { Ok(()) }
             }
             _ => Ok(()),
-        })
-    }
-
-    /// Hands every record that fits by what it says in the open to `f`, with the keys of its segment. What is told by keys that
-    /// are gone does not fit.
-    pub(crate) fn records(
-        &self,
-        query: &Query,
-        mut f: impl FnMut(Found<'_>, &EpochKeys) -> Result<(), LedgerError>,
-    ) -> Result<(), LedgerError> {
-        for (number, purged) in segment::list(&self.home)? {
-            if purged {
-                continue;
-            }
-            let mut reader = SegmentReader::open(&self.home, number, purged)?;
-            let segment = reader.head.clone();
-            let keys = keys_of(&self.home, &segment)?;
-            let tag = |what: &str, text: &Option<String>| {
-                text.as_ref().map(|text| keys.decision.as_ref().map(|key| hex(&key.tag(what, text.as_bytes()))))
-            };
-            let (wanted_id, wanted_user) = (tag("decision", &query.decision), tag("user", &query.user));
-            loop {
-                // A set is described once a segment, maybe before the time that is asked for.
-                let wanted = |head: &Head| {
-                    let from = query.from_ms.is_none_or(|from| head.to_ms >= from);
-                    head.sets > 0 || (from && query.to_ms.is_none_or(|to| head.from_ms < to))
-                };
-                let place = reader.place();
-                let (head, frame) = match reader.next(wanted)? {
-                    Next::Frame(head, Some(frame)) => (head, frame),
-                    Next::Frame(_, None) => continue,
-                    Next::End | Next::Broken { torn: true, .. } => break,
-                    Next::Broken { what, .. } => return Err(LedgerError::altered(place, what)),
-                };
-                for (index, bytes) in frame.iter().enumerate() {
-                    let record = Record::decode(bytes).map_err(|what| {
-                        LedgerError::altered(format!("record {}", head.first_record + index as u64), what)
-                    })?;
-                    if let Event::Decision(decision) = &record.entry.event {
-                        let time = record.entry.ms;
-                        let in_time =
-                            query.from_ms.is_none_or(|from| time >= from) && query.to_ms.is_none_or(|to| time < to);
-                        let is = |wanted: &Option<Option<String>>, said: Option<&String>| {
-                            wanted.as_ref().is_none_or(|wanted| wanted.is_some() && wanted.as_ref() == said)
-                        };
-                        if !in_time || !is(&wanted_id, Some(&decision.id)) || !is(&wanted_user, decision.user.as_ref())
-                        {
-                            continue;
-                        }
-                    }
-                    f(Found { segment: &segment, head: &head, frame: &frame, index, record }, &keys)?;
-                }
+        })?;
+        held.sort_by_key(|(_, record)| *record);
+        held.dedup_by_key(|(_, record)| *record);
+        for place in held {
+            let Some(key) = holds::key(&self.home, &place.0)? else { continue };
+            let opened = Held::read(&self.home, &place)?.0;
+            let opened = opened.open(&key).filter(|(recorded, _)| opened.fits(query, recorded.ms, &key));
+            if let Some((recorded, description)) = opened.filter(|(recorded, _)| fits(query, recorded)) {
+                set(description)?;
+                f(recorded)?;
             }
         }
         Ok(())
     }
+
+    /// Hands everything that was confirmed in a time, in order, to `f`; of one decision, if the query names one. What a destroyed
+    /// key sealed is passed over.
+    ///
+    /// # Errors
+    /// When a file cannot be read or was altered, or what `f` says.
+    pub fn confirmations(
+        &self,
+        query: &Query,
+        mut f: impl FnMut(Confirmed) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        records(&self.home, query, |found, keys| {
+            let Entry { event: Event::Confirmed { .. }, record, ms } = found.record.entry else { return Ok(()) };
+            let Some(key) = keys.of(Class::Decision, RETENTION_DAYS) else { return Ok(()) };
+            let opened = key.open(record, &found.record.outcome);
+            let confirmation = opened
+                .and_then(|text| serde_json::from_slice(&text).ok())
+                .ok_or_else(|| LedgerError::altered(format!("record {record}"), "its sealed part does not open"))?;
+            f(Confirmed { record, ms, confirmation })
+        })
+    }
+}
+
+/// Hands every record that fits by what it says in the open to `f`, with the keys of its segment. What is told by keys that
+/// are gone does not fit.
+pub(crate) fn records(
+    home: &Home,
+    query: &Query,
+    mut f: impl FnMut(Found<'_>, &EpochKeys) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
+    for (number, purged) in segment::list(home)? {
+        if purged {
+            continue;
+        }
+        let mut reader = SegmentReader::open(home, number, purged)?;
+        let segment = reader.head.clone();
+        let keys = keys_of(home, &segment)?;
+        let mut wanted: HashMap<u32, Wanted> = HashMap::new();
+        loop {
+            // A set is described once a segment, maybe before the time that is asked for.
+            let in_range = |head: &Head| {
+                let from = query.from_ms.is_none_or(|from| head.to_ms >= from);
+                head.sets > 0 || (from && query.to_ms.is_none_or(|to| head.from_ms < to))
+            };
+            let place = reader.place();
+            let (head, frame) = match reader.next(in_range)? {
+                Next::Frame(head, Some(frame)) => (head, frame),
+                Next::Frame(_, None) => continue,
+                Next::End | Next::Broken { torn: true, .. } => break,
+                Next::Broken { what, .. } => return Err(LedgerError::altered(place, what)),
+            };
+            for (index, bytes) in frame.iter().enumerate() {
+                let record = Record::decode(bytes).map_err(|what| {
+                    LedgerError::altered(format!("record {}", head.first_record + index as u64), what)
+                })?;
+                let (id, user, keep_d) = match &record.entry.event {
+                    Event::Decision(decision) => (Some(&decision.id), decision.user.as_ref(), decision.keep_d),
+                    Event::Confirmed { id } => (Some(id), None, RETENTION_DAYS),
+                    _ => (None, None, RETENTION_DAYS),
+                };
+                if let Some(id) = id {
+                    let wanted = wanted.entry(keep_d).or_insert_with(|| Wanted::of(query, &keys, keep_d));
+                    if !query.covers(record.entry.ms) || !wanted.fits(id, user) {
+                        continue;
+                    }
+                }
+                f(Found { segment: &segment, head: &head, frame: &frame, index, record }, &keys)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A record of a list, opened with the keys that are there.
+pub(crate) fn open(epoch: Day, found: Record, keys: &EpochKeys) -> Result<Recorded, LedgerError> {
+    let Entry { record, ms, event } = found.entry;
+    let place = || format!("record {record}");
+    let Event::Decision(decision) = event else {
+        return Err(LedgerError::altered(place(), "it is not of a list"));
+    };
+    let open = |class: Class, sealed: &[u8]| {
+        keys.of(class, decision.keep_d)
+            .map(|key| key.open(record, sealed))
+            .map(|opened| opened.ok_or_else(|| LedgerError::altered(place(), "its sealed part does not open")))
+    };
+    let personal = match found.personal.as_slice() {
+        [] => Some(Vec::new()),
+        sealed => open(Class::Personal, sealed).transpose()?,
+    };
+    let sealed = open(Class::Decision, &found.outcome).transpose()?;
+    let (outcome, facets) = sealed.map(|sealed| split(record, &sealed)).transpose()?.unzip();
+    let key = keys.of(Class::Decision, decision.keep_d);
+    if let (Level::Full, Some(personal), Some(key)) = (decision.level, &personal, key) {
+        let input = hex(&key.tag("input", &[&found.open[..], personal].concat()));
+        if input != decision.input {
+            return Err(LedgerError::altered(place(), "its input is not the one that was judged"));
+        }
+    }
+    Ok(Recorded { record, ms, epoch, decision: *decision, outcome, facets, open: found.open, personal })
+}
+
+/// The pseudonyms that a query looks for, under one key: nothing fits where the key is gone.
+struct Wanted {
+    id: Option<Option<String>>,
+    user: Option<Option<String>>,
+}
+
+impl Wanted {
+    fn of(query: &Query, keys: &EpochKeys, keep_d: u32) -> Self {
+        let key = keys.of(Class::Decision, keep_d);
+        let tag = |what: &str, text: &Option<String>| {
+            text.as_ref().map(|text| key.map(|key| hex(&key.tag(what, text.as_bytes()))))
+        };
+        Self { id: tag("decision", &query.decision), user: tag("user", &query.user) }
+    }
+
+    fn fits(&self, id: &String, user: Option<&String>) -> bool {
+        let is = |wanted: &Option<Option<String>>, said: Option<&String>| {
+            wanted.as_ref().is_none_or(|wanted| wanted.is_some() && wanted.as_ref() == said)
+        };
+        is(&self.id, Some(id)) && is(&self.user, user)
+    }
+}
+
+/// The answer, and what the list is counted by: two lines of what is sealed.
+pub(crate) fn split(record: u64, sealed: &[u8]) -> Result<(String, Facets), LedgerError> {
+    let text = std::str::from_utf8(sealed).ok().and_then(|text| text.split_once('\n'));
+    let read = text.and_then(|(outcome, facets)| Some((outcome.to_owned(), serde_json::from_str(facets).ok()?)));
+    read.ok_or_else(|| LedgerError::altered(format!("record {record}"), "what it sealed is no outcome"))
 }
 
 /// Whether a record fits by what its outcome says.

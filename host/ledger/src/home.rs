@@ -14,6 +14,7 @@ const LOCK: &str = "lock";
 pub(crate) const SEGMENTS: &str = "segments";
 pub(crate) const KEYS: &str = "keys";
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
+pub(crate) const HOLDS: &str = "holds";
 
 /// The folder of a ledger.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl Home {
         let made = |source| LedgerError::Io { place: place.clone(), source };
         std::fs::create_dir_all(path).map_err(made)?;
         let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(made)?;
-        for name in [SEGMENTS, KEYS, CHECKPOINTS] {
+        for name in [SEGMENTS, KEYS, CHECKPOINTS, HOLDS] {
             match dir.create_dir(name) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(made(error)),
                 _ => {}
@@ -127,9 +128,12 @@ impl Home {
         synced.map_err(self.io(folder))
     }
 
-    /// The names in a folder, sorted.
+    /// The names in a folder, sorted; none where there is no folder, since copying may leave out empty ones.
     pub(crate) fn names(&self, folder: &str) -> Result<Vec<String>, LedgerError> {
-        let entries = self.dir.read_dir(folder).map_err(self.io(folder))?;
+        let entries = match self.dir.read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(self.io(folder))?,
+        };
         let mut names = Vec::new();
         for entry in entries {
             names.push(entry.map_err(self.io(folder))?.file_name().to_string_lossy().into_owned());

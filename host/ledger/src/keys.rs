@@ -3,6 +3,8 @@
 //! An epoch is a day in Asia/Shanghai. Destroying its key makes what it sealed unreadable for good, wherever copies of the
 //! segments lie, while the log still proves that the records are there.
 
+use std::collections::HashMap;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use aws_lc_rs::rand;
@@ -103,42 +105,94 @@ pub(crate) const LEVEL: i32 = 1;
 /// Longest text that is sealed or stored, in bytes: a list of the most rows, with room.
 pub(crate) const MAX_TEXT_BYTES: usize = 512 << 20;
 
+/// How long everything is kept at the least, in days: six months at their longest (Art 28; CSL 23).
+pub const RETENTION_DAYS: u32 = 184;
+
+/// What one key seals: the records of an epoch and a class that are kept for the same number of days. Destroying the key ends
+/// the life of these, and of nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Slot {
+    pub(crate) epoch: Day,
+    pub(crate) class: Class,
+    pub(crate) keep_d: u32,
+}
+
+impl Slot {
+    /// The file of its key.
+    pub(crate) fn file(self) -> String {
+        let Self { epoch, class, keep_d } = self;
+        match keep_d {
+            RETENTION_DAYS => format!("{KEYS}/{epoch}.{}.key", class.name()),
+            longer => format!("{KEYS}/{epoch}.{}-{longer}.key", class.name()),
+        }
+    }
+
+    /// The slot that a file in the folder of keys is of.
+    pub(crate) fn of_file(name: &str) -> Option<Self> {
+        let (epoch, class) = name.strip_suffix(".key")?.split_once('.')?;
+        let (class, keep_d) = match class.split_once('-') {
+            Some((class, days)) => (class, days.parse().ok()?),
+            None => (class, RETENTION_DAYS),
+        };
+        let class = Class::ALL.into_iter().find(|known| known.name() == class)?;
+        let slot = Self { epoch: epoch.parse().ok()?, class, keep_d };
+        (slot.file() == format!("{KEYS}/{name}")).then_some(slot)
+    }
+
+    /// Whether a purge up to a day ends it: what is kept longer than most ends as much later.
+    pub(crate) fn ends_by(self, until: Day) -> bool {
+        self.epoch <= earlier(until, self.keep_d)
+    }
+}
+
+/// The last epoch of which a purge up to a day takes what is kept for so many days.
+pub(crate) fn earlier(until: Day, keep_d: u32) -> Day {
+    let longer = i64::from(keep_d.saturating_sub(RETENTION_DAYS));
+    Day::containing(until.start_ms().saturating_sub(longer * 86_400_000))
+}
+
 /// The keys of one epoch, where they are still there.
 #[derive(Default)]
-pub(crate) struct EpochKeys {
-    pub(crate) personal: Option<Key>,
-    pub(crate) decision: Option<Key>,
-}
+pub(crate) struct EpochKeys(HashMap<(Class, u32), Key>);
 
 impl EpochKeys {
     /// The keys that are there.
     pub(crate) fn read(home: &Home, epoch: Day) -> Result<Self, LedgerError> {
-        Ok(Self { personal: read(home, epoch, Class::Personal)?, decision: read(home, epoch, Class::Decision)? })
+        let mut keys = HashMap::new();
+        for slot in home.names(KEYS)?.iter().filter_map(|name| Slot::of_file(name)) {
+            if slot.epoch == epoch
+                && let Some(key) = read(home, &slot.file())?
+            {
+                keys.insert((slot.class, slot.keep_d), key);
+            }
+        }
+        Ok(Self(keys))
     }
 
-    pub(crate) fn of(&self, class: Class) -> Option<&Key> {
-        match class {
-            Class::Personal => self.personal.as_ref(),
-            Class::Decision => self.decision.as_ref(),
+    /// The key of a class and a number of days.
+    pub(crate) fn of(&self, class: Class, keep_d: u32) -> Option<&Key> {
+        self.0.get(&(class, keep_d))
+    }
+
+    /// Leaves out the key of a class for what is kept as long as everything, unless it is this one.
+    pub(crate) fn only(&mut self, class: Class, id: &str) {
+        let slot = (class, RETENTION_DAYS);
+        if self.0.get(&slot).is_some_and(|key| key.id != id) {
+            self.0.remove(&slot);
         }
     }
 }
 
-/// The name of a key's file.
-pub(crate) fn file(epoch: Day, class: Class) -> String {
-    format!("{KEYS}/{epoch}.{}.key", class.name())
+/// The key in a file, if it is there.
+pub(crate) fn read(home: &Home, name: &str) -> Result<Option<Key>, LedgerError> {
+    home.read(name)?.map(|text| Key::new(&secret(home, name, &text)?)).transpose()
 }
 
-fn read(home: &Home, epoch: Day, class: Class) -> Result<Option<Key>, LedgerError> {
-    let name = file(epoch, class);
-    home.read(&name)?.map(|text| Key::new(&secret(home, &name, &text)?)).transpose()
-}
-
-/// The key of an epoch and class; made, and on the disk, when it is missing.
-pub(crate) fn provide(home: &Home, epoch: Day, class: Class) -> Result<Key, LedgerError> {
-    match read(home, epoch, class)? {
+/// The key in a file; made, and on the disk, when it is missing.
+pub(crate) fn provide(home: &Home, name: &str) -> Result<Key, LedgerError> {
+    match read(home, name)? {
         Some(key) => Ok(key),
-        None => Key::new(&fresh(home, &file(epoch, class))?),
+        None => Key::new(&fresh(home, name)?),
     }
 }
 

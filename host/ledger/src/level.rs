@@ -3,8 +3,11 @@
 use normgate::contract::{Block, Modality, TagAction};
 use normgate::{Action, Batch, Outcome, RuleRef};
 
-use crate::keys::Key;
+use crate::keys::{Key, RETENTION_DAYS};
 use crate::record::Why;
+
+/// The longest that anything is kept: a century.
+const MAX_RETENTION_DAYS: u32 = 36_525;
 
 /// Why a list is kept in full; nothing when it is not. The sample is keyed, so that nobody can tell beforehand which lists will
 /// be looked at.
@@ -25,6 +28,12 @@ pub(crate) fn reasons(request: &Batch, outcome: &Outcome, decision_id: &str, key
         (Why::Sample, sampled),
     ];
     found.into_iter().filter(|(_, holds)| *holds).map(|(why, _)| why).collect()
+}
+
+/// For how many days a list is kept: as long as everything, or as the longest obligation in it asks.
+pub(crate) fn keep_d(outcome: &Outcome) -> u32 {
+    let asked = outcome.obligations.iter().filter_map(|owed| owed.retain_d).max().unwrap_or_default();
+    u32::try_from(asked).unwrap_or_default().clamp(RETENTION_DAYS, MAX_RETENTION_DAYS)
 }
 
 fn first(tag: [u8; 16]) -> [u8; 4] {

@@ -21,8 +21,10 @@
 
 mod access;
 mod error;
+mod facets;
 mod frame;
 mod history;
+mod holds;
 mod home;
 mod keys;
 mod level;
@@ -37,8 +39,9 @@ mod writer;
 
 pub use access::Access;
 pub use error::LedgerError;
-pub use history::{History, Query, Recorded, Redaction};
-pub use keys::Class;
+pub use facets::{Facets, Group};
+pub use history::{Confirmed, History, Query, Recorded, Redaction};
+pub use keys::{Class, RETENTION_DAYS};
 pub use note::{Checkpoint, Verifier};
 pub use proof::{Checked, check};
 pub use record::{AccessHead, Decision, Entry, Event, Gap, Level, Purge, Why};

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LedgerError;
 use crate::frame::{HEAD_BYTES, Head};
-use crate::history::{History, Query};
+use crate::history::{History, Query, records};
+use crate::holds::{self, Held};
 use crate::keys::unhex;
 use crate::merkle::{Hash, consistency, inclusion, is_consistent, is_included, leaf};
 use crate::note::{Checkpoint, Verifier};
@@ -95,6 +96,9 @@ impl fmt::Display for Checked {
     }
 }
 
+/// The head of a frame, the place of a record in it, the record as it was written, and the way from it to the frame's root.
+type Way = (Head, u64, Vec<u8>, Vec<Hash>);
+
 impl History {
     /// The proof that a decision is in the log, as JSON.
     ///
@@ -103,7 +107,7 @@ impl History {
     pub fn prove(&self, decision_id: &str) -> Result<String, LedgerError> {
         let query = Query { decision: Some(decision_id.to_owned()), ..Query::default() };
         let mut found = None;
-        self.records(&query, |record, _| {
+        records(&self.home, &query, |record, _| {
             if found.is_none() && matches!(record.record.entry.event, Event::Decision(_)) {
                 let leaves: Vec<Hash> = record.frame.iter().map(|bytes| leaf(bytes)).collect();
                 let path = inclusion(record.index, &leaves);
@@ -111,6 +115,9 @@ impl History {
             }
             Ok(())
         })?;
+        if found.is_none() {
+            found = self.held(&query)?;
+        }
         let absent = || format!("no decision {decision_id} is in {}, or its key is gone", self.home.place());
         let (head, index, record, record_path) = found.ok_or_else(|| LedgerError::Absent(absent()))?;
         let (verifier, note) = (self.verifier()?, self.checkpoint()?.unwrap_or_default());
@@ -133,6 +140,19 @@ impl History {
             frame: STANDARD.encode(head.encode()),
             frame_path: texts(&inclusion(at, &leaves)),
         })
+    }
+
+    /// The way to a record that is held for a case, when its segment or its key is gone.
+    fn held(&self, query: &Query) -> Result<Option<Way>, LedgerError> {
+        for place in holds::list(&self.home)? {
+            let Some(key) = holds::key(&self.home, &place.0)? else { continue };
+            let (held, _) = Held::read(&self.home, &place)?;
+            let fits = held.open(&key).is_some_and(|(recorded, _)| held.fits(query, recorded.ms, &key));
+            if let Some((head, record, path)) = held.proof().filter(|_| fits) {
+                return Ok(Some((head, held.index, record, path)));
+            }
+        }
+        Ok(None)
     }
 
     /// The proof that the log which an older signed note is of is the beginning of the log now, as JSON.

@@ -6,6 +6,7 @@ use normgate::{Circumstances, SetDescription};
 use serde::{Deserialize, Serialize};
 
 use crate::frame::take;
+use crate::keys::RETENTION_DAYS;
 
 /// How much of a list is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,6 +52,11 @@ pub struct Entry {
 pub enum Event {
     /// One ranked list was judged.
     Decision(Box<Decision>),
+    /// What became of a decision: sealed, as the outcome is.
+    Confirmed {
+        /// Pseudonym of the decision id, keyed by the epoch.
+        id: String,
+    },
     /// A policy set that decided what follows in this segment.
     Set(Box<SetDescription>),
     /// A writer began a segment.
@@ -79,6 +85,24 @@ pub enum Event {
         lists: u64,
         /// Why.
         reason: String,
+    },
+    /// A record is held for a case: it stays readable when its day's keys are destroyed. Said again at every purge.
+    Held {
+        /// The case.
+        case: String,
+        /// The record.
+        held: u64,
+        /// SHA-256 of the file that keeps it.
+        file: String,
+        /// Who asked, as the system knows the caller.
+        by: String,
+    },
+    /// A case is over: what was held for it is as any other record.
+    Released {
+        /// The case.
+        case: String,
+        /// Who asked, as the system knows the caller.
+        by: String,
     },
     /// Keys were destroyed.
     Purged {
@@ -136,6 +160,10 @@ pub struct Decision {
     /// Label of the generation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<String>,
+    /// For how many days it is kept, counted from the end of its day: the longest that an obligation in it asks for, and
+    /// [`RETENTION_DAYS`] at the least.
+    #[serde(default = "at_least", skip_serializing_if = "is_least")]
+    pub keep_d: u32,
     /// Pseudonym of the user, keyed by the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
@@ -143,6 +171,14 @@ pub struct Decision {
     pub input: String,
     /// What the outcome rests on besides.
     pub circumstances: Circumstances,
+}
+
+fn at_least() -> u32 {
+    RETENTION_DAYS
+}
+
+fn is_least(days: &u32) -> bool {
+    *days == RETENTION_DAYS
 }
 
 /// A record as it is written: hashed, framed, and proven by these bytes.
@@ -153,7 +189,7 @@ pub(crate) struct Record {
     pub(crate) open: Vec<u8>,
     /// Personal columns, sealed; empty unless the level is full.
     pub(crate) personal: Vec<u8>,
-    /// The decision id and the outcome's JSON, sealed; empty but for decisions.
+    /// Sealed: of a decision the outcome's JSON and, on a line of its own, what it is counted by; of a confirmation its JSON.
     pub(crate) outcome: Vec<u8>,
 }
 

@@ -13,8 +13,9 @@ use sha2::{Digest, Sha256};
 use crate::error::LedgerError;
 use crate::frame::{self, HEAD_BYTES, Head, fill};
 use crate::home::{Home, SEGMENTS};
-use crate::keys::{Class, unhex};
+use crate::keys::{Class, RETENTION_DAYS, unhex};
 use crate::merkle::Edge;
+use crate::record::{Event, Record};
 
 const MAGIC: &[u8; 8] = b"NGSEG-1\n";
 /// Longest head of a segment, in bytes.
@@ -228,6 +229,27 @@ impl SegmentReader {
         let place = self.place();
         let read = self.input.seek(SeekFrom::Start(self.length)).and_then(|_| self.input.read_to_end(&mut bytes));
         read.map(|_| bytes).map_err(LedgerError::io(place))
+    }
+}
+
+/// For how many days the longest-kept list of a segment is kept.
+pub(crate) fn longest(home: &Home, segment: u64) -> Result<u32, LedgerError> {
+    let mut reader = SegmentReader::open(home, segment, false)?;
+    let mut longest = RETENTION_DAYS;
+    loop {
+        let place = reader.place();
+        match reader.next(|_| true)? {
+            Next::Frame(_, records) => {
+                for bytes in records.into_iter().flatten() {
+                    let record = Record::decode(&bytes).map_err(|what| LedgerError::altered(&place, what))?;
+                    if let Event::Decision(decision) = record.entry.event {
+                        longest = longest.max(decision.keep_d);
+                    }
+                }
+            }
+            Next::End | Next::Broken { torn: true, .. } => return Ok(longest),
+            Next::Broken { what, .. } => return Err(LedgerError::altered(place, what)),
+        }
     }
 }
 

@@ -6,9 +6,11 @@ use normgate::contract::Day;
 
 use crate::access;
 use crate::error::LedgerError;
+use crate::frame::Head;
 use crate::history::History;
-use crate::home::{CHECKPOINTS, KEYS, SEGMENTS};
-use crate::keys::{self, Class, Signer, sha256};
+use crate::holds::{self, Held, Place};
+use crate::home::{CHECKPOINTS, HOLDS, KEYS, SEGMENTS};
+use crate::keys::{self, Class, Key, RETENTION_DAYS, Signer, Slot, sha256};
 use crate::merkle::{Edge, Hash, leaf};
 use crate::note::{Checkpoint, Verifier};
 use crate::record::{AccessHead, Event, Gap, Level, Purge, Record};
@@ -44,8 +46,13 @@ struct Walk {
     /// What was said of the log of look-ups, in order.
     access: Vec<AccessHead>,
     purges: Vec<(Day, Purge)>,
+    /// What the record says is held, with the hash of its file; and the cases that are over.
+    held: BTreeMap<Place, String>,
+    released: BTreeSet<String>,
+    /// Heads of frames that held records say they are of, by frame.
+    frames: BTreeMap<u64, Vec<(Place, Head)>>,
     /// Keys that some segment was sealed with.
-    sealed: BTreeSet<(Day, Class, String)>,
+    sealed: BTreeSet<(Slot, Option<String>)>,
 }
 
 impl History {
@@ -61,11 +68,13 @@ impl History {
         if let Some(verifier) = &verifier {
             self.read_checkpoints(known, verifier, &mut walk)?;
         }
+        self.read_holds(&mut walk)?;
         match segment::list(&self.home) {
             Ok(segments) => self.walk(&segments, &mut walk)?,
             Err(error) => walk.out.findings.push(error.to_string()),
         }
         self.check_access(&mut walk);
+        self.check_holds(&mut walk)?;
         self.check_epochs(&mut walk)?;
         for (size, claims) in std::mem::take(&mut walk.claimed) {
             for (place, _) in claims {
@@ -109,7 +118,7 @@ impl History {
         }
         let trusted = key.cloned().or(said).or(own);
         for name in self.home.names(".")? {
-            let known = [PUBLIC, access::FILE, "lock", SEGMENTS, KEYS, CHECKPOINTS].contains(&name.as_str());
+            let known = [PUBLIC, access::FILE, "lock", SEGMENTS, KEYS, CHECKPOINTS, HOLDS].contains(&name.as_str());
             if !known {
                 out.findings.push(format!("{}: it is none of the ledger's files", self.home.of(&name)));
             }
@@ -189,6 +198,12 @@ impl History {
                     if head.frame != walk.log.size || head.first_record != walk.out.records {
                         walk.out.findings.push(format!("{place}: frames are missing before frame {}", head.frame));
                     }
+                    for (place, said) in walk.frames.remove(&head.frame).into_iter().flatten() {
+                        if said != head {
+                            let place = self.home.of(&holds::file(&place));
+                            walk.out.findings.push(format!("{place}: its frame is not the one in the log"));
+                        }
+                    }
                     walk.log.push(leaf(&head.encode()));
                     walk.out.records += u64::from(head.records);
                     for bytes in records.into_iter().flatten() {
@@ -226,38 +241,95 @@ impl History {
         }
     }
 
+    /// Takes note of the frames that held records say they are of.
+    fn read_holds(&self, walk: &mut Walk) -> Result<(), LedgerError> {
+        let places = match holds::list(&self.home) {
+            Ok(places) => places,
+            Err(error) => {
+                walk.out.findings.push(error.to_string());
+                return Ok(());
+            }
+        };
+        for place in places {
+            let key = holds::key(&self.home, &place.0)?;
+            let read = Held::read(&self.home, &place).ok().and_then(|(held, _)| {
+                let opens = key.is_none_or(|key| held.open(&key).is_some());
+                held.proof().filter(|_| opens)
+            });
+            match read {
+                Some((head, ..)) => walk.frames.entry(head.frame).or_default().push((place, head)),
+                None => {
+                    let place = self.home.of(&holds::file(&place));
+                    walk.out.findings.push(format!("{place}: it is not what was held, or its case's key is another"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is held is what the record says is held.
+    fn check_holds(&self, walk: &mut Walk) -> Result<(), LedgerError> {
+        for place in holds::list(&self.home).unwrap_or_default() {
+            let file = self.home.of(&holds::file(&place));
+            let hash = self.home.read(&holds::file(&place))?.map(|bytes| sha256(&bytes));
+            match walk.held.remove(&place) {
+                Some(said) if Some(&said) == hash.as_ref() => {}
+                Some(_) => walk.out.findings.push(format!("{file}: it is not what was held")),
+                None if walk.released.contains(&place.0) => {
+                    walk.out.notes.push(format!("{file}: ending the case was interrupted; remove what is held for it"));
+                }
+                None => walk.out.findings.push(format!("{file}: nothing on the record says that it is held")),
+            }
+        }
+        for place in std::mem::take(&mut walk.held).into_keys() {
+            walk.out.findings.push(format!("{}: it is missing", self.home.of(&holds::file(&place))));
+        }
+        for frame in std::mem::take(&mut walk.frames).into_values().flatten() {
+            let place = self.home.of(&holds::file(&frame.0));
+            walk.out.findings.push(format!("{place}: the log has no such frame"));
+        }
+        Ok(())
+    }
+
     /// Every key that sealed something is there, unless a purge destroyed it.
     fn check_epochs(&self, walk: &mut Walk) -> Result<(), LedgerError> {
         let mut names: BTreeSet<String> = self.home.names(KEYS)?.into_iter().collect();
         names.remove("signing.key");
-        for (epoch, class, id) in &walk.sealed {
-            let name = keys::file(*epoch, *class);
+        for (case, _) in holds::list(&self.home).unwrap_or_default() {
+            let file = holds::key_file(&case);
+            if !names.remove(file.trim_start_matches(&format!("{KEYS}/"))) && self.home.read(&file)?.is_none() {
+                walk.out.findings.push(format!("{}: the key of the case is lost; put it back", self.home.of(&file)));
+            }
+        }
+        for (slot, id) in &walk.sealed {
+            let (name, Slot { epoch, class, .. }) = (slot.file(), *slot);
             names.remove(name.trim_start_matches(&format!("{KEYS}/")));
-            let purged = walk
-                .purges
-                .iter()
-                .any(|(until, what)| epoch <= until && (*what == Purge::All || *class == Class::Personal));
-            let found = keys::EpochKeys::read(&self.home, *epoch);
-            match found.as_ref().map(|keys| keys.of(*class)) {
-                Ok(Some(key)) if key.id == *id && !purged => {}
-                Ok(Some(key)) if key.id == *id => {
-                    walk.out
-                        .notes
-                        .push(format!("{}: a purge was interrupted; purge again to finish it", self.home.of(&name)));
+            let purged = (walk.purges.iter())
+                .any(|(until, what)| slot.ends_by(*until) && (*what == Purge::All || class == Class::Personal));
+            let keys = match keys::EpochKeys::read(&self.home, epoch) {
+                Ok(keys) => keys,
+                Err(error) => {
+                    walk.out.findings.push(error.to_string());
+                    continue;
                 }
-                Ok(Some(_)) if purged => {}
-                Ok(None) if purged => {
+            };
+            let place = self.home.of(&name);
+            let is_it = |key: &Key| id.as_ref().is_none_or(|id| key.id == *id);
+            match keys.of(class, slot.keep_d).map(is_it) {
+                Some(true) if purged => {
+                    walk.out.notes.push(format!("{place}: a purge was interrupted; purge again to finish it"));
+                }
+                Some(true) => {}
+                Some(false) if purged => {}
+                None if purged => {
                     walk.out.notes.push(format!("{epoch} ({}): purged; provable, and not readable", class.name()));
                 }
-                Ok(Some(_)) => walk.out.findings.push(format!(
-                    "{}: it is not the key that sealed records of that day: these cannot be read with it",
-                    self.home.of(&name)
+                Some(false) => walk.out.findings.push(format!(
+                    "{place}: it is not the key that sealed records of that day: these cannot be read with it"
                 )),
-                Ok(None) => walk.out.findings.push(format!(
-                    "{}: the key is lost: the records that it sealed can be proven, and not read; put it back",
-                    self.home.of(&name)
+                None => walk.out.findings.push(format!(
+                    "{place}: the key is lost: the records that it sealed can be proven, and not read; put it back"
                 )),
-                Err(error) => walk.out.findings.push(error.to_string()),
             }
         }
         for name in names.iter().filter(|name| !name.ends_with(".part")) {
@@ -289,7 +361,8 @@ impl Walk {
             self.out.findings.push(format!("segment {number}: it does not follow from the segments before it"));
         }
         if !purged {
-            self.sealed.extend(Class::ALL.map(|class| (head.epoch, class, head.key(class).to_owned())));
+            let slot = |class| Slot { epoch: head.epoch, class, keep_d: RETENTION_DAYS };
+            self.sealed.extend(Class::ALL.map(|class| (slot(class), Some(head.key(class).to_owned()))));
         }
         let Some((length, tail, place)) = before else { return };
         match &head.before {
@@ -319,9 +392,15 @@ impl Walk {
         match &record.entry.event {
             Event::Decision(decision) => {
                 *(if decision.level == Level::Full { &mut self.out.full } else { &mut self.out.commit }) += 1;
+                // The head of a segment names the keys of what is kept as long as everything.
+                if decision.keep_d > RETENTION_DAYS {
+                    let slot = |class| Slot { epoch: segment.epoch, class, keep_d: decision.keep_d };
+                    self.sealed.extend(Class::ALL.map(|class| (slot(class), None)));
+                }
                 for (class, sealed) in [(Class::Personal, &record.personal), (Class::Decision, &record.outcome)] {
-                    let opens =
-                        keys.of(class).is_none_or(|key| sealed.is_empty() || key.open(number, sealed).is_some());
+                    let opens = keys
+                        .of(class, decision.keep_d)
+                        .is_none_or(|key| sealed.is_empty() || key.open(number, sealed).is_some());
                     if !opens {
                         self.out.findings.push(format!("record {number}: its {} part does not open", class.name()));
                     }
@@ -351,6 +430,23 @@ impl Walk {
                 self.purges.push((*until, *what));
                 let what = if *what == Purge::All { "everything" } else { "personal columns" };
                 self.out.notes.push(format!("record {number}: {by} purged {what} up to {until}"));
+            }
+            Event::Confirmed { .. } => {
+                if keys
+                    .of(Class::Decision, RETENTION_DAYS)
+                    .is_some_and(|key| key.open(number, &record.outcome).is_none())
+                {
+                    self.out.findings.push(format!("record {number}: its sealed part does not open"));
+                }
+            }
+            Event::Held { case, held, file, .. } => {
+                self.held.insert((case.clone(), *held), file.clone());
+                self.released.remove(case);
+            }
+            Event::Released { case, by } => {
+                self.held.retain(|(of, _), _| of != case);
+                self.released.insert(case.clone());
+                self.out.notes.push(format!("record {number}: {by} ended case {case}"));
             }
             Event::Set(_) => {}
         }

@@ -1,6 +1,6 @@
 //! The writer: a bounded queue, and a thread that seals, frames and commits what waits in it, off the judging path.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -11,14 +11,17 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use normgate::contract::{ColumnSpec, Day, hex, now_ms};
-use normgate::{Batch, Detail, Outcome};
+use normgate::{Batch, Confirmation, Detail, NotRecorded, Outcome, Recorder};
 use tracing::error;
 
 use crate::access;
 use crate::error::LedgerError;
+use crate::facets::Facets;
 use crate::frame;
+use crate::history::{self, Query};
+use crate::holds::{self, Held};
 use crate::home::{CHECKPOINTS, Home, KEYS};
-use crate::keys::{self, Class, EpochKeys, Key, Signer, sha256};
+use crate::keys::{self, Class, EpochKeys, Key, RETENTION_DAYS, Signer, Slot, sha256};
 use crate::level;
 use crate::merkle::{Edge, leaf};
 use crate::note::{Checkpoint, Verifier};
@@ -110,15 +113,21 @@ struct Tally {
 
 enum Command {
     Record(Box<Waiting>),
-    Checkpoint(SyncSender<Result<String, LedgerError>>),
-    Purge(Day, Purge, String, SyncSender<Result<(), LedgerError>>),
+    /// Anything else: it is done once all that waited before it is written.
+    Ask(Box<dyn FnOnce(&mut Writer) + Send>),
 }
 
-/// A list that waits to be written.
+/// Something that waits to be written.
 struct Waiting {
-    request: Batch,
-    outcome: Arc<Outcome>,
+    what: What,
+    /// Milliseconds since 1970 UTC.
+    ms: i64,
     done: Option<SyncSender<Result<(), LedgerError>>>,
+}
+
+enum What {
+    List { request: Batch, outcome: Arc<Outcome> },
+    Confirmation(Confirmation),
 }
 
 /// A ledger that is open for writing. `Send + Sync`: every judging thread records through it.
@@ -149,12 +158,24 @@ impl Ledger {
     /// When the queue is full and the ledger refuses, when the list could not be written (with
     /// [`Durability::BeforeAnswer`]), or when the writer has ended.
     pub fn record(&self, request: &Batch, outcome: &Arc<Outcome>) -> Result<(), LedgerError> {
+        let ms = outcome.circumstances.clock_ms;
+        self.keep(What::List { request: request.clone(), outcome: Arc::clone(outcome) }, ms)
+    }
+
+    /// Records what became of a decision. It need not be of this ledger's current day, nor of this process.
+    ///
+    /// # Errors
+    /// As [`Ledger::record`].
+    pub fn confirm(&self, confirmation: &Confirmation) -> Result<(), LedgerError> {
+        self.keep(What::Confirmation(confirmation.clone()), now_ms())
+    }
+
+    fn keep(&self, what: What, ms: i64) -> Result<(), LedgerError> {
         let (done, acknowledged) = match self.settings.durability {
             Durability::BeforeAnswer => Some(sync_channel(1)).unzip(),
             Durability::Behind { .. } => (None, None),
         };
-        let waiting = Waiting { request: request.clone(), outcome: Arc::clone(outcome), done };
-        self.send(Command::Record(Box::new(waiting)))?;
+        self.send(Command::Record(Box::new(Waiting { what, ms, done })))?;
         match acknowledged {
             Some(acknowledged) => acknowledged.recv().unwrap_or_else(|_| Err(self.stopped())),
             None => Ok(()),
@@ -166,7 +187,7 @@ impl Ledger {
     /// # Errors
     /// When it cannot be written.
     pub fn checkpoint(&self) -> Result<String, LedgerError> {
-        self.ask(Command::Checkpoint)
+        self.ask(Writer::checkpoint)
     }
 
     /// Destroys keys up to a day, and it too: what they sealed can be proven from then on, and not read. The purge is on the
@@ -175,7 +196,27 @@ impl Ledger {
     /// # Errors
     /// When the day is not over, or a file cannot be written or removed.
     pub fn purge(&self, until: Day, what: Purge, by: &str) -> Result<(), LedgerError> {
-        self.ask(|done| Command::Purge(until, what, by.to_owned(), done))
+        let by = by.to_owned();
+        self.ask(move |writer| writer.purge(until, what, by))
+    }
+
+    /// Holds a decision for a case: its record is sealed again under the case's key, and stays readable and provable when its
+    /// day's keys are destroyed, until the case is over. `case` is up to 64 lower-case letters, digits and hyphens.
+    ///
+    /// # Errors
+    /// When there is no such decision or its key is gone, or a file cannot be written.
+    pub fn hold(&self, decision_id: &str, case: &str, by: &str) -> Result<(), LedgerError> {
+        let (decision_id, case, by) = (decision_id.to_owned(), case.to_owned(), by.to_owned());
+        self.ask(move |writer| writer.hold(&decision_id, case, by))
+    }
+
+    /// Ends a case: its key is destroyed, and what was held for it lives as long as any other record.
+    ///
+    /// # Errors
+    /// When nothing is held for the case, or a file cannot be written or removed.
+    pub fn release(&self, case: &str, by: &str) -> Result<(), LedgerError> {
+        let (case, by) = (case.to_owned(), by.to_owned());
+        self.ask(move |writer| writer.release(case, by))
     }
 
     /// What was done since it was opened.
@@ -202,9 +243,13 @@ impl Ledger {
         }
     }
 
-    fn ask<T>(&self, command: impl FnOnce(SyncSender<Result<T, LedgerError>>) -> Command) -> Result<T, LedgerError> {
+    fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
         let (done, answer) = sync_channel(1);
-        self.send(command(done))?;
+        // Whoever asked may have gone; a failure is theirs to see to, and does not stop the writer.
+        self.send(Command::Ask(Box::new(move |writer| drop(done.send(work(writer))))))?;
         answer.recv().unwrap_or_else(|_| Err(self.stopped()))
     }
 
@@ -225,11 +270,34 @@ impl Ledger {
     }
 }
 
+impl Recorder for Ledger {
+    fn record(&self, request: &Batch, outcome: &Arc<Outcome>) -> Result<(), NotRecorded> {
+        Self::record(self, request, outcome).map_err(|error| NotRecorded(error.to_string()))
+    }
+
+    fn confirm(&self, confirmation: &Confirmation) -> Result<(), NotRecorded> {
+        Self::confirm(self, confirmation).map_err(|error| NotRecorded(error.to_string()))
+    }
+}
+
 impl Drop for Ledger {
     fn drop(&mut self) {
         if let Err(error) = self.end() {
             error!(%error, "the ledger was not closed in order");
         }
+    }
+}
+
+/// The keys of both classes.
+struct Keys {
+    personal: Key,
+    decision: Key,
+}
+
+impl Keys {
+    fn provide(home: &Home, epoch: Day, keep_d: u32) -> Result<Self, LedgerError> {
+        let key = |class| keys::provide(home, &Slot { epoch, class, keep_d }.file());
+        Ok(Self { personal: key(Class::Personal)?, decision: key(Class::Decision)? })
     }
 }
 
@@ -239,8 +307,9 @@ struct Open {
     name: String,
     number: u64,
     epoch: Day,
-    personal: Key,
-    decision: Key,
+    keys: Keys,
+    /// Of what is kept longer than most, by the number of days.
+    longer: HashMap<u32, Keys>,
     length: u64,
     /// Policy sets that are described in it.
     described: HashSet<String>,
@@ -408,12 +477,10 @@ impl Writer {
             let (lists, then) = self.gather(first, commands);
             let begin = Instant::now();
             let committed = self.commit(lists);
-            let done = committed.and_then(|()| match then {
-                Some(Command::Checkpoint(done)) => self.answer(&done, Self::checkpoint),
-                Some(Command::Purge(until, what, by, done)) => {
-                    self.answer(&done, |writer| writer.purge(until, what, by))
+            let done = committed.map(|()| {
+                if let Some(Command::Ask(work)) = then {
+                    work(&mut self);
                 }
-                _ => Ok(()),
             });
             let busy = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.tally.busy_us.fetch_add(busy, Ordering::Relaxed);
@@ -451,24 +518,18 @@ impl Writer {
         (lists, None)
     }
 
-    /// Answers a command; its failure is the caller's to see to, and does not stop the writer.
-    fn answer<T>(
-        &mut self,
-        done: &SyncSender<Result<T, LedgerError>>,
-        work: impl FnOnce(&mut Self) -> Result<T, LedgerError>,
-    ) -> Result<(), LedgerError> {
-        // Whoever asked may have gone.
-        let _ = done.send(work(self));
-        Ok(())
-    }
-
     /// Writes lists, and acknowledges each when it is on the disk.
     fn commit(&mut self, lists: Vec<Waiting>) -> Result<(), LedgerError> {
         let mut draft = Draft::default();
         for waiting in lists {
-            let ms = waiting.outcome.circumstances.clock_ms;
-            let room = self.make_room(ms, &mut draft);
-            let encoded = room.and_then(|()| self.encode(&waiting, &mut draft));
+            let room = self.make_room(waiting.ms, &mut draft);
+            let encoded = room.and_then(|()| match &waiting.what {
+                What::List { request, outcome } => {
+                    let keep_d = level::keep_d(outcome);
+                    self.provide_keys(keep_d).and_then(|()| self.encode(request, outcome, keep_d, &mut draft))
+                }
+                What::Confirmation(confirmation) => self.encode_confirmation(confirmation, waiting.ms, &mut draft),
+            });
             match encoded {
                 Ok(()) => draft.acknowledge.push(waiting.done),
                 Err(error) if self.broken => return Err(error),
@@ -515,13 +576,12 @@ impl Writer {
 
     /// Begins a segment: its head, and a record that names it.
     fn begin(&mut self, epoch: Day) -> Result<(), LedgerError> {
-        let personal = keys::provide(&self.home, epoch, Class::Personal)?;
-        let decision = keys::provide(&self.home, epoch, Class::Decision)?;
+        let keys = Keys::provide(&self.home, epoch, RETENTION_DAYS)?;
         let head = SegmentHead {
             segment: self.next_segment,
             epoch,
-            personal_key: personal.id.clone(),
-            decision_key: decision.id.clone(),
+            personal_key: keys.personal.id.clone(),
+            decision_key: keys.decision.id.clone(),
             behind: matches!(self.settings.durability, Durability::Behind { .. }),
             frames: self.log.size,
             records: self.records,
@@ -534,7 +594,8 @@ impl Writer {
         let mut begun = file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(self.home.io(&name));
         if begun.is_ok() {
             let (number, length, described) = (head.segment, bytes.len() as u64, HashSet::new());
-            self.open = Some(Open { file, name: name.clone(), number, epoch, personal, decision, length, described });
+            let longer = HashMap::new();
+            self.open = Some(Open { file, name: name.clone(), number, epoch, keys, longer, length, described });
             let mut draft = Draft::default();
             let opened = Event::Opened { segment: head.digest(), gap: self.gap.clone(), access: self.access()? };
             self.note(opened, now_ms(), &mut draft);
@@ -571,11 +632,42 @@ impl Writer {
         draft.push(&Record::of(Entry { record: self.records + draft.records.len() as u64, ms, event }));
     }
 
-    fn encode(&self, waiting: &Waiting, draft: &mut Draft) -> Result<(), LedgerError> {
-        let Some(open) = &self.open else {
-            return Err(LedgerError::NotRecorded { message: "no segment is open".into() });
-        };
-        let Waiting { request, outcome, .. } = waiting;
+    fn open_segment(&self) -> Result<&Open, LedgerError> {
+        let closed = || LedgerError::NotRecorded { message: "no segment is open".into() };
+        self.open.as_ref().ok_or_else(closed)
+    }
+
+    fn encode_confirmation(&self, confirmation: &Confirmation, ms: i64, draft: &mut Draft) -> Result<(), LedgerError> {
+        let open = self.open_segment()?;
+        let record = self.records + draft.records.len() as u64;
+        let id = hex(&open.keys.decision.tag("decision", confirmation.decision_id.as_bytes()));
+        // Writing to memory cannot fail.
+        let text = serde_json::to_vec(confirmation).unwrap_or_default();
+        let entry = Entry { record, ms, event: Event::Confirmed { id } };
+        draft.push(&Record { outcome: open.keys.decision.seal(record, &text)?, ..Record::of(entry) });
+        Ok(())
+    }
+
+    /// Sees to it that the open segment has keys for what is kept so many days.
+    fn provide_keys(&mut self, keep_d: u32) -> Result<(), LedgerError> {
+        if let Some(open) = &mut self.open
+            && keep_d > RETENTION_DAYS
+            && !open.longer.contains_key(&keep_d)
+        {
+            open.longer.insert(keep_d, Keys::provide(&self.home, open.epoch, keep_d)?);
+        }
+        Ok(())
+    }
+
+    fn encode(
+        &self,
+        request: &Batch,
+        outcome: &Arc<Outcome>,
+        keep_d: u32,
+        draft: &mut Draft,
+    ) -> Result<(), LedgerError> {
+        let open = self.open_segment()?;
+        let Keys { personal: personal_key, decision: key } = open.longer.get(&keep_d).unwrap_or(&open.keys);
         let (ms, set) = (outcome.circumstances.clock_ms, outcome.policy_set());
         if !open.described.contains(set.digest()) && !draft.described.iter().any(|known| known == set.digest()) {
             self.note(Event::Set(Box::new(set.describe())), ms, draft);
@@ -583,7 +675,7 @@ impl Writer {
         }
         let record = self.records + draft.records.len() as u64;
         let decision_id = outcome.decision_id();
-        let why = level::reasons(request, outcome, &decision_id, &open.decision, self.settings.sample_ppm);
+        let why = level::reasons(request, outcome, &decision_id, &open.keys.decision, self.settings.sample_ppm);
         let level = if why.is_empty() { Level::Commit } else { Level::Full };
         let read = |spec: &ColumnSpec| set.columns_read().binary_search(&spec.name).is_ok();
         let public = request.canonical_part(|spec| read(spec) && !spec.personal);
@@ -592,21 +684,24 @@ impl Writer {
             record,
             ms,
             event: Event::Decision(Box::new(Decision {
-                id: hex(&open.decision.tag("decision", decision_id.as_bytes())),
+                id: hex(&key.tag("decision", decision_id.as_bytes())),
                 level,
                 why,
                 policy_set: set.digest().to_owned(),
                 generation: outcome.generation().map(str::to_owned),
-                user: request
-                    .request_text("request.user.ref")
-                    .map(|user| hex(&open.decision.tag("user", user.as_bytes()))),
-                input: hex(&open.decision.tag("input", &[&public[..], &personal].concat())),
+                user: request.request_text("request.user.ref").map(|user| hex(&key.tag("user", user.as_bytes()))),
+                keep_d,
+                input: hex(&key.tag("input", &[&public[..], &personal].concat())),
                 circumstances: outcome.circumstances.clone(),
             })),
         };
-        let outcome = open.decision.seal(record, outcome.to_json_of(&decision_id, Detail::default()).as_bytes())?;
+        let mut sealed = outcome.to_json_of(&decision_id, Detail::default()).into_bytes();
+        sealed.push(b'\n');
+        serde_json::to_writer(&mut sealed, &Facets::of(request))
+            .map_err(|error| LedgerError::NotRecorded { message: error.to_string() })?;
+        let outcome = key.seal(record, &sealed)?;
         draft.push(&match level {
-            Level::Full => Record { entry, open: public, personal: open.personal.seal(record, &personal)?, outcome },
+            Level::Full => Record { entry, open: public, personal: personal_key.seal(record, &personal)?, outcome },
             Level::Commit => Record { entry, open: Vec::new(), personal: Vec::new(), outcome },
         });
         draft.levels.push(level);
@@ -689,25 +784,89 @@ impl Writer {
         let mut draft = Draft::default();
         self.make_room(now, &mut draft)?;
         self.note(Event::Purged { until, what, by }, now, &mut draft);
+        // What said so before may go with its segment.
+        for held in self.holds()? {
+            self.note(held, now, &mut draft);
+        }
         self.write_all(draft)?;
         self.checkpoint()?;
         let current = self.open.as_ref().map(|open| open.number);
-        for name in self.home.names(KEYS)? {
-            let key = name.strip_suffix(".key").and_then(|name| name.split_once('.'));
-            let Some((Ok(epoch), class)) = key.map(|(epoch, class)| (epoch.parse::<Day>(), class)) else { continue };
-            if epoch <= until && (what == Purge::All || class == Class::Personal.name()) {
-                self.home.destroy(&format!("{KEYS}/{name}"))?;
+        for slot in self.home.names(KEYS)?.iter().filter_map(|name| Slot::of_file(name)) {
+            if slot.ends_by(until) && (what == Purge::All || slot.class == Class::Personal) {
+                self.home.destroy(&slot.file())?;
             }
         }
         if what == Purge::All {
             for (number, _) in segment::list(&self.home)?.into_iter().filter(|(number, _)| Some(*number) != current) {
                 let whole = self.home.read(&segment::file(number, false))?.is_some();
-                if whole && SegmentReader::open(&self.home, number, false)?.head.epoch <= until {
+                // A segment stays for the longest-kept of its lists; the others in it have lost their key.
+                if whole
+                    && SegmentReader::open(&self.home, number, false)?.head.epoch
+                        <= keys::earlier(until, segment::longest(&self.home, number)?)
+                {
                     segment::strip(&self.home, number)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Seals a record again for a case, and puts that on the record.
+    fn hold(&mut self, decision_id: &str, case: String, by: String) -> Result<(), LedgerError> {
+        holds::check_name(&case)?;
+        let key = keys::provide(&self.home, &holds::key_file(&case))?;
+        let query = Query { decision: Some(decision_id.to_owned()), ..Query::default() };
+        let mut sets = HashMap::new();
+        let mut held = None;
+        history::records(&self.home, &query, |found, keys| {
+            match &found.record.entry.event {
+                Event::Set(set) => drop(sets.insert(set.policy_set.clone(), (**set).clone())),
+                Event::Decision(_) if held.is_none() => {
+                    let (frame, index, head) = (found.frame, found.index, found.head);
+                    let recorded = history::open(found.segment.epoch, found.record, keys)?;
+                    let set = sets.get(&recorded.decision.policy_set).cloned().ok_or_else(|| {
+                        LedgerError::altered(format!("record {}", recorded.record), "its policy set is not described")
+                    })?;
+                    held =
+                        Some((recorded.record, Held::seal(&recorded, set, (head, frame, index), decision_id, &key)?));
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        let absent = || LedgerError::Absent(format!("no decision {decision_id} is here, or its key is gone"));
+        let (record, held) = held.ok_or_else(absent)?;
+        let file = held.write(&self.home, &(case.clone(), record))?;
+        self.say(Event::Held { case, held: record, file, by })
+    }
+
+    /// Puts the end of a case on the record, then destroys its key and what it sealed.
+    fn release(&mut self, case: String, by: String) -> Result<(), LedgerError> {
+        let held: Vec<_> = holds::list(&self.home)?.into_iter().filter(|(of, _)| *of == case).collect();
+        if held.is_empty() {
+            return Err(LedgerError::Absent(format!("nothing is held for case `{case}`")));
+        }
+        self.say(Event::Released { case: case.clone(), by })?;
+        self.home.destroy(&holds::key_file(&case))?;
+        held.iter().try_for_each(|place| self.home.remove(&holds::file(place)))
+    }
+
+    /// What is held now, as the record says it.
+    fn holds(&self) -> Result<Vec<Event>, LedgerError> {
+        let held = holds::list(&self.home)?.into_iter().map(|place| {
+            let (_, file) = Held::read(&self.home, &place)?;
+            Ok(Event::Held { case: place.0, held: place.1, file, by: "purge".into() })
+        });
+        held.collect()
+    }
+
+    /// Puts something of the ledger's own on the record, signed.
+    fn say(&mut self, event: Event) -> Result<(), LedgerError> {
+        let (now, mut draft) = (now_ms(), Draft::default());
+        self.make_room(now, &mut draft)?;
+        self.note(event, now, &mut draft);
+        self.write_all(draft)?;
+        self.checkpoint().map(drop)
     }
 
     /// Ends in order: the last record says so, and a checkpoint covers it.
@@ -733,7 +892,6 @@ impl Writer {
 pub(crate) fn keys_of(home: &Home, head: &SegmentHead) -> Result<EpochKeys, LedgerError> {
     let mut keys = EpochKeys::read(home, head.epoch)?;
     // A key of the same day that is not the one that sealed this segment opens nothing in it.
-    keys.personal = keys.personal.filter(|key| key.id == head.personal_key);
-    keys.decision = keys.decision.filter(|key| key.id == head.decision_key);
+    Class::ALL.into_iter().for_each(|class| keys.only(class, head.key(class)));
     Ok(keys)
 }

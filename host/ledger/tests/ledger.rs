@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use normgate::{Batch, Gate, Outcome, embedded};
+use normgate::contract::Day;
+use normgate::{Batch, Confirmation, Discharge, Gate, Outcome, embedded};
 use normgate_ledger::{
-    Access, Checked, Durability, History, Ledger, LedgerError, Level, Purge, Query, Recorded, Redaction, Replay,
-    Settings, Verifier, WhenFull, Why, check,
+    Access, Checked, Confirmed, Durability, Group, History, Ledger, LedgerError, Level, Purge, Query, Recorded,
+    Redaction, Replay, Settings, Verifier, WhenFull, Why, check,
 };
 use serde_json::{Value, json};
 
@@ -86,6 +87,16 @@ fn found(folder: &Path, query: &Query) -> Vec<Recorded> {
     all
 }
 
+fn confirmed(folder: &Path, query: &Query) -> Vec<Confirmation> {
+    let mut all = Vec::new();
+    let collect = |Confirmed { confirmation, .. }| {
+        all.push(confirmation);
+        Ok(())
+    };
+    History::open(folder).unwrap().confirmations(query, collect).unwrap();
+    all
+}
+
 fn findings(folder: &Path) -> Vec<String> {
     History::open(folder).unwrap().verify(None, None).unwrap().findings
 }
@@ -146,6 +157,38 @@ fn lists_are_found_by_decision_user_item_and_time_and_shown_without_persons() {
         whole.contains("likes-tea") && whole.contains("request.user.age_band") && !whole.contains("user-2"),
         "{whole}"
     );
+}
+
+#[test]
+fn a_gate_with_a_ledger_keeps_decisions_and_what_became_of_them() {
+    let folder = folder("confirmed");
+    let ledger = Arc::new(Ledger::open(&folder, BEFORE_ANSWER).unwrap());
+    let gate = Gate::builder().policies(embedded::arp()).recorder(Arc::clone(&ledger) as _).build().unwrap();
+    let mut minor = labelled(1);
+    minor["user"]["minor_mode"] = true.into();
+    let said: Vec<Confirmation> = [plain(0), minor]
+        .iter()
+        .map(|request| {
+            let (outcome, kept) = gate.decide(&Batch::from_json(request.to_string().as_bytes()).unwrap());
+            kept.unwrap();
+            let discharged = vec![Discharge { code: "offer.why".into(), target: None }];
+            let shown = outcome.ranking().map(|row| row.id().to_owned()).collect();
+            Confirmation { decision_id: outcome.decision_id(), shown, discharged, ..Confirmation::default() }
+        })
+        .collect();
+    said.iter().for_each(|confirmation| gate.confirm(confirmation).unwrap());
+    drop(gate);
+    Arc::into_inner(ledger).unwrap().close().unwrap();
+
+    assert_eq!(confirmed(&folder, &Query::default()), said);
+    let one = Query { decision: Some(said[1].decision_id.clone()), ..Query::default() };
+    assert_eq!(confirmed(&folder, &one), said[1..]);
+    let facets: Vec<_> = found(&folder, &Query::default()).into_iter().map(|list| list.facets.unwrap()).collect();
+    assert_eq!(facets.iter().map(|facets| facets.group()).collect::<Vec<_>>(), [Group::Adult, Group::Minor]);
+    assert_eq!((facets[0].user.as_deref(), facets[0].surface.as_deref()), (Some("user-0"), Some("feed")));
+    assert_eq!(notes(&folder), Vec::<String>::new());
+    let without = Gate::builder().build().unwrap().confirm(&said[0]).unwrap_err();
+    assert!(without.to_string().contains("built without a recorder"), "{without}");
 }
 
 #[test]
@@ -408,6 +451,94 @@ fn purged_days_are_provable_and_not_readable() {
     record(&ledger, 2..4);
     ledger.close().unwrap();
     assert_eq!(findings(&folder), Vec::<String>::new());
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+fn yesterday() -> Day {
+    Day::containing(normgate::contract::now_ms() - DAY_MS)
+}
+
+#[test]
+fn what_an_obligation_asks_to_keep_longer_outlives_the_rest() {
+    let folder = folder("longer");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let (batch, outcome) = judged_before(&labelled(0), 300 * DAY_MS);
+    ledger.record(&batch, &outcome).unwrap();
+    let (batch, outcome) = judged_before(&labelled(2), 300 * DAY_MS);
+    let mut outcome = Arc::unwrap_or_clone(outcome);
+    outcome.obligations[0].retain_d = Some(400);
+    let id = outcome.decision_id();
+    ledger.record(&batch, &Arc::new(outcome)).unwrap();
+    // What is kept as long as everything ends 184 days after its day, the other 400.
+    let days_ago = |days: i64| Day::containing(normgate::contract::now_ms() - days * DAY_MS);
+    ledger.purge(days_ago(184 + 1), Purge::All, "test").unwrap();
+    ledger.close().unwrap();
+    assert!(notes(&folder).iter().any(|note| note.contains("purged; provable, and not readable")));
+    let all = found(&folder, &Query::default());
+    assert_eq!(all.iter().map(|list| list.outcome.is_some()).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(all[1].decision.keep_d, 400);
+    assert_eq!(found(&folder, &Query { decision: Some(id), ..Query::default() }).len(), 1);
+
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    ledger.purge(yesterday(), Purge::All, "test").unwrap();
+    ledger.close().unwrap();
+    assert_eq!(found(&folder, &Query::default()).iter().filter(|list| list.outcome.is_some()).count(), 0);
+    assert_eq!(notes(&folder).iter().filter(|note| note.contains("interrupted")).count(), 0);
+}
+
+#[test]
+fn what_is_held_for_a_case_outlives_its_day() {
+    let folder = folder("held");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let ids: Vec<String> = (0..6)
+        .map(|number| {
+            let (batch, outcome) = judged_before(&labelled(number), 10 * DAY_MS);
+            ledger.record(&batch, &outcome).unwrap();
+            outcome.decision_id()
+        })
+        .collect();
+    assert!(ledger.hold(&ids[3], "No 7", "officer").unwrap_err().to_string().contains("lower-case"));
+    assert!(ledger.hold("0123", "case-7", "officer").unwrap_err().to_string().contains("no decision 0123"));
+    ledger.hold(&ids[3], "case-7", "officer").unwrap();
+    assert_eq!(found(&folder, &Query::default()).len(), 6, "a held record is given once");
+    // Twice, so that what said that it is held goes with its segment.
+    ledger.purge(yesterday(), Purge::All, "test").unwrap();
+    ledger.purge(yesterday(), Purge::All, "test").unwrap();
+    ledger.close().unwrap();
+
+    notes(&folder);
+    let left = found(&folder, &Query::default());
+    assert_eq!(left.len(), 1);
+    for query in [
+        Query { decision: Some(ids[3].clone()), ..Query::default() },
+        Query { user: Some("user-0".into()), ..Query::default() },
+        Query { item: Some("c3".into()), ..Query::default() },
+    ] {
+        assert_eq!(found(&folder, &query), left, "{query:?}");
+    }
+    assert_eq!(found(&folder, &Query { user: Some("user-1".into()), ..Query::default() }), []);
+    let (modules, history) = (embedded::arp(), History::open(&folder).unwrap());
+    let again = Replay::new(&modules, Gate::builder, 1).run(&history, &Query::default(), |_| {}).unwrap();
+    assert_eq!((again.judged, again.different.len()), (1, 0));
+    let proof = history.prove(&ids[3]).unwrap();
+    assert!(matches!(check(&proof, None).unwrap(), Checked::Included { record, .. } if record == left[0].record));
+
+    let file = files(&folder.join("holds")).pop().unwrap();
+    let bytes = fs::read(&file).unwrap();
+    for at in (0..bytes.len()).step_by(97) {
+        let mut altered = bytes.clone();
+        altered[at] ^= 1;
+        fs::write(&file, altered).unwrap();
+        assert!(!findings(&folder).is_empty(), "byte {at}");
+    }
+    fs::write(&file, bytes).unwrap();
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    ledger.release("case-7", "officer").unwrap();
+    assert!(ledger.release("case-7", "officer").unwrap_err().to_string().contains("nothing is held"));
+    ledger.close().unwrap();
+    assert_eq!(found(&folder, &Query::default()), []);
+    assert!(notes(&folder).iter().any(|note| note.contains("officer ended case case-7")));
 }
 
 #[test]

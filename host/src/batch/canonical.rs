@@ -6,7 +6,7 @@ use normgate_contract::ColumnSpec;
 use serde::de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 use super::json::{Reading, Value};
-use super::{Batch, Column, InputError, MAX_ROWS, Reader, quote};
+use super::{Batch, InputError, MAX_ROWS, Reader, quote};
 
 impl Batch {
     /// The request in one canonical form: every known value by column name, row by row, whatever the input looked like.
@@ -50,19 +50,6 @@ impl Batch {
             }
         }
         out
-    }
-
-    /// Whether some row of a tri column is known to be yes.
-    pub fn any_yes(&self, column: &str) -> bool {
-        matches!(self.column(column), Some(Column::Tri(codes)) if codes.contains(&2))
-    }
-
-    /// A text of the request itself, such as `request.user.ref`; none when it is unknown.
-    pub fn request_text(&self, column: &str) -> Option<&str> {
-        match self.column(column) {
-            Some(Column::Text(values)) => values.first().and_then(Option::as_deref),
-            _ => None,
-        }
     }
 }
 

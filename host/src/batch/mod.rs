@@ -117,8 +117,29 @@ impl Batch {
         }
     }
 
-    /// The term of a request column; none when unknown.
-    pub(crate) fn request_term(&self, name: &str) -> Option<&str> {
+    /// Whether some row of a tri column is known to be yes.
+    pub fn any_yes(&self, column: &str) -> bool {
+        matches!(self.column(column), Some(Column::Tri(codes)) if codes.contains(&2))
+    }
+
+    /// A tri of the request itself, such as `request.user.minor_mode`; none when it is unknown.
+    pub fn request_tri(&self, column: &str) -> Option<bool> {
+        match self.column(column) {
+            Some(Column::Tri(codes)) => codes.first().filter(|code| **code > 0).map(|code| *code == 2),
+            _ => None,
+        }
+    }
+
+    /// A text of the request itself, such as `request.user.ref`; none when it is unknown.
+    pub fn request_text(&self, column: &str) -> Option<&str> {
+        match self.column(column) {
+            Some(Column::Text(values)) => values.first().and_then(Option::as_deref),
+            _ => None,
+        }
+    }
+
+    /// A term of the request itself, such as `request.ctx.surface`; none when it is unknown.
+    pub fn request_term(&self, name: &str) -> Option<&str> {
         self.row_term(name, 0)
     }
 

@@ -1,19 +1,18 @@
 //! `normgate ledger`: check, search, prove and purge what a gate recorded. And the options under which `eval` records.
 
-use std::io::{BufWriter, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use normgate::Confirmation;
 use normgate::contract::{Day, now_ms};
 use normgate_ledger::{
-    Access, Durability, History, Ledger, LedgerError, Purge, Query, Recorded, Redaction, Settings, Verifier, WhenFull,
-    check,
+    Access, Durability, History, Ledger, LedgerError, Purge, Query, RETENTION_DAYS, Recorded, Redaction, Settings,
+    Verifier, WhenFull, check,
 };
-
-/// How long decisions are kept unless said otherwise: six months, at their longest.
-const RETENTION_DAYS: u32 = 184;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -61,6 +60,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         view: View,
     },
+    /// Record what became of decisions: what was shown, which labels were rendered, which vetoes applied, what was discharged
+    Confirm {
+        /// The ledger; no gate may be writing to it
+        ledger: PathBuf,
+        /// Confirmations, one JSON object a line; - reads standard input
+        #[arg(short, long, value_name = "confirmations.jsonl", default_value = "-")]
+        input: PathBuf,
+    },
     /// Write the proof that a decision is in the log, for anybody to check without the ledger
     Prove {
         /// The ledger
@@ -84,6 +91,24 @@ pub(crate) enum Command {
     Checkpoint {
         /// The ledger
         ledger: PathBuf,
+    },
+    /// Hold a decision for a case, so that it outlives the keys of its day
+    Hold {
+        /// The ledger
+        ledger: PathBuf,
+        /// Decision id
+        id: String,
+        /// Name of the case: lower-case letters, digits, hyphens
+        #[arg(long, value_name = "NAME")]
+        case: String,
+    },
+    /// End a case: what was held for it lives as long as any other record
+    Release {
+        /// The ledger
+        ledger: PathBuf,
+        /// Name of the case
+        #[arg(long, value_name = "NAME")]
+        case: String,
     },
     /// Destroy the keys of past days, so that what they sealed can be proven and not read
     Purge {
@@ -205,6 +230,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             eprintln!("normgate: {found} decisions");
             Ok(ExitCode::SUCCESS)
         }
+        Command::Confirm { ledger, input } => confirm(ledger, input),
         Command::Prove { ledger, id, since } => prove(ledger, id.as_deref(), since.as_deref()),
         Command::CheckProof { proof, key } => {
             let text = read(proof)?;
@@ -234,6 +260,23 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
                 },
                 Err(error) => return Err(error.into()),
             }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Hold { ledger, id, case } => {
+            let history = History::open(ledger)?;
+            let writer = Ledger::open(ledger, Settings::default())?;
+            note_access(&history, "hold", id, 1, false)?;
+            writer.hold(id, case, &caller())?;
+            writer.close()?;
+            println!("{}: {id} is held for case {case}, until it is released", ledger.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Release { ledger, case } => {
+            History::open(ledger)?;
+            let writer = Ledger::open(ledger, Settings::default())?;
+            writer.release(case, &caller())?;
+            writer.close()?;
+            println!("{}: case {case} is over; its key is destroyed", ledger.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Purge { ledger, until, personal } => {
@@ -309,6 +352,33 @@ fn show(ledger: &Path, query: &Query, command: &str, asked: &str, view: &View) -
     }
     output.flush()?;
     Ok(count)
+}
+
+/// Records confirmations; a line that is none is refused in its place, and those around it are recorded.
+fn confirm(ledger: &Path, input: &Path) -> Result<ExitCode> {
+    History::open(ledger)?;
+    let lines: Box<dyn BufRead> = match input.as_os_str() == "-" {
+        true => Box::new(std::io::stdin().lock()),
+        false => Box::new(BufReader::new(File::open(input).with_context(|| input.display().to_string())?)),
+    };
+    let ledger = Ledger::open(ledger, Settings::default())?;
+    let (mut recorded, mut refused) = (0u64, 0u64);
+    for (number, line) in (1..).zip(lines.lines()) {
+        let line = line?;
+        match serde_json::from_str::<Confirmation>(&line) {
+            Ok(confirmation) => {
+                ledger.confirm(&confirmation)?;
+                recorded += 1;
+            }
+            Err(error) => {
+                eprintln!("normgate: {} line {number}: no confirmation: {error}", input.display());
+                refused += 1;
+            }
+        }
+    }
+    ledger.close()?;
+    eprintln!("normgate: {recorded} confirmations recorded, {refused} lines refused");
+    Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn prove(ledger: &Path, id: Option<&str>, since: Option<&Path>) -> Result<ExitCode> {
