@@ -203,8 +203,23 @@ impl PolicySet {
         }
     }
 
-    /// The resolved value of a policy's parameter, encoded; none when the policy has no such parameter.
-    pub(crate) fn parameter(&self, policy: u16, name: &str) -> Option<i64> {
+    /// The mode of a rule by configuration; that of its whole release where this keeps it from acting.
+    pub fn mode(&self, rule: RuleRef) -> Mode {
+        let Some(policy) = self.policies.get(usize::from(rule.policy)) else { return Mode::Enforce };
+        match policy.modes.get(usize::from(rule.rule)) {
+            Some(mode) if !policy.release.weakens() => *mode,
+            _ => policy.release,
+        }
+    }
+
+    /// The first day on which what is decided is applied, where the set only observes until then.
+    pub fn observed_until(&self) -> Option<Day> {
+        self.observed_until
+    }
+
+    /// The resolved value of a policy's parameter, encoded, before any sector norm tightens it; none when the policy has no such
+    /// parameter.
+    pub fn parameter(&self, policy: u16, name: &str) -> Option<i64> {
         let policy = self.policies.get(usize::from(policy))?;
         let index = policy.module.manifest.parameters.iter().position(|parameter| parameter.name == name)?;
         policy.resolved.first()?.parameters.get(index).copied()
