@@ -242,6 +242,32 @@ impl History {
         Ok(())
     }
 
+    /// One decision, and the policy set that made it.
+    ///
+    /// # Errors
+    /// When there is none, its key is gone, or a file cannot be read or was altered.
+    pub fn decision(&self, id: &str) -> Result<(Recorded, SetDescription), LedgerError> {
+        let query = Query { decision: Some(id.to_owned()), ..Query::default() };
+        let (mut sets, mut found) = (HashMap::new(), None);
+        self.lists(
+            &query,
+            |set| {
+                sets.insert(set.policy_set.clone(), set);
+                Ok(())
+            },
+            |recorded| {
+                found.get_or_insert(recorded);
+                Ok(())
+            },
+        )?;
+        let absent = || format!("no decision {id} is in {}, or its key is gone", self.home.place());
+        let recorded: Recorded = found.ok_or_else(|| LedgerError::Absent(absent()))?;
+        let set = sets.remove(&recorded.decision.policy_set).ok_or_else(|| {
+            LedgerError::altered(format!("record {}", recorded.record), "its policy set is not described before it")
+        })?;
+        Ok((recorded, set))
+    }
+
     /// Hands everything that was confirmed in a time, in order, to `f`; of one decision, if the query names one. What a destroyed
     /// key sealed is passed over.
     ///
