@@ -183,3 +183,90 @@ fn list<W: Write + Send>(
     }
     column(group, |c| c.typed::<ByteArrayType>().write_batch(&values, Some(&defined), Some(&repeated)))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use normgate::Circumstances;
+    use normgate_ledger::{Because, Decision, Facets, Level, RETENTION_DAYS};
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+
+    use super::*;
+
+    fn decision(user: &str, rows: &[(&str, &[&str])]) -> (Recorded, Answer) {
+        let because = |rule: &&str| {
+            let text = |text: &str| text.to_owned();
+            Because { rule: text(rule), policy: text("p@1.0.0"), effect: text("label"), cause: text("fact") }
+        };
+        let row = |(id, rules): &(&str, &[&str])| RowAnswer {
+            id: (*id).into(),
+            action: "label".into(),
+            hold: "none".into(),
+            weight_ppm: 1_000_000,
+            labels: Vec::new(),
+            reasons: rules.iter().map(because).collect(),
+        };
+        let facets = Facets { user: Some(user.into()), minor_mode: Some(true), ..Facets::default() };
+        let recorded = Recorded {
+            record: 7,
+            ms: 1_767_225_600_000,
+            epoch: "2026-01-01".parse().unwrap(),
+            decision: Decision {
+                id: "0".into(),
+                level: Level::Commit,
+                why: Vec::new(),
+                policy_set: "sha256:0".into(),
+                generation: None,
+                keep_d: RETENTION_DAYS,
+                user: None,
+                input: "0".into(),
+                circumstances: Circumstances::default(),
+            },
+            outcome: None,
+            facets: Some(facets),
+            open: Vec::new(),
+            personal: None,
+        };
+        let answer = Answer {
+            decision_id: format!("decision of {user}"),
+            scope: "in".into(),
+            shown: 1,
+            verdicts: rows.iter().map(row).collect(),
+            tags: Vec::new(),
+            obligations: Vec::new(),
+            vetoes: Vec::new(),
+            violations: Vec::new(),
+            shadow: Vec::new(),
+            failures: Vec::new(),
+        };
+        (recorded, answer)
+    }
+
+    #[test]
+    fn a_row_a_candidate_is_read_back() {
+        for (redaction, user) in [(Redaction::Nothing, Some("u1")), (Redaction::Personal, None)] {
+            let mut bytes = Vec::new();
+            let mut table = Parquet::new(&mut bytes, redaction).unwrap();
+            let (recorded, answer) = decision("u1", &[("a", &["r1", "r2"]), ("b", &[])]);
+            table.add(&recorded, &answer).unwrap();
+            table.close().unwrap();
+            let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+            let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+            let field = |row: usize, name: &str| {
+                let mut columns = rows[row].get_column_iter();
+                columns.find(|(column, _)| *column == name).map(|(_, field)| field.clone()).unwrap()
+            };
+            assert_eq!(rows.len(), 2);
+            assert_eq!(field(0, "user"), user.map_or(Field::Null, |user| Field::Str(user.into())));
+            assert_eq!(field(1, "candidate"), Field::Str("b".into()));
+            assert_eq!((field(0, "shown"), field(1, "shown")), (Field::Bool(true), Field::Bool(false)));
+            let list = |row: usize| match field(row, "rules") {
+                Field::ListInternal(list) => list.elements().len(),
+                other => unreachable!("{other}"),
+            };
+            assert_eq!((list(0), list(1)), (2, 0));
+        }
+    }
+}
