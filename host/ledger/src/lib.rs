@@ -40,7 +40,7 @@ mod writer;
 pub use access::Access;
 pub use error::LedgerError;
 pub use facets::{Facets, Group};
-pub use history::{Confirmed, History, Query, Recorded, Redaction};
+pub use history::{Confirmed, History, Query, Recorded, Redaction, Told};
 pub use keys::{Class, RETENTION_DAYS};
 pub use note::{Checkpoint, Verifier};
 pub use proof::{Checked, check};

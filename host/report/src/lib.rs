@@ -5,6 +5,9 @@
 //! `words` and `phrases`. What a provider says of itself is a [`Profile`]. On these stand the reports: [`disclosure()`] for the
 //! public (Art 7, 12, 16), [`Filing`] (Art 24, 25) with its [`Calendar`], [`Badge`] (Art 26).
 
+mod answer;
+mod assessment;
+mod assessment_page;
 mod badge;
 mod calendar;
 mod disclosure;
@@ -17,6 +20,10 @@ mod plot;
 mod profile;
 mod words;
 
+pub use assessment::{
+    Assessment, Causes, Confirmations, Effects, Failed, Fired, InShadow, Labelled, Ledger, Lists, NO_SURFACE, Owed,
+    Protected, Shares, Tags,
+};
 pub use badge::Badge;
 pub use calendar::{Calendar, CalendarError};
 pub use disclosure::disclosure;
