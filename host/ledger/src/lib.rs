@@ -45,6 +45,6 @@ pub use keys::{Class, RETENTION_DAYS};
 pub use note::{Checkpoint, Verifier};
 pub use proof::{Checked, check};
 pub use record::{AccessHead, Decision, Entry, Event, Gap, Level, Purge, Why};
-pub use replay::{Difference, Replay, Replayed};
+pub use replay::{Difference, Parts, Replay, Replayed};
 pub use verify::Verification;
 pub use writer::{Counts, Durability, Ledger, Settings, WhenFull};

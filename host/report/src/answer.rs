@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use normgate::Action;
 use normgate::contract::TagAction;
 use serde::Deserialize;
 
@@ -41,6 +40,7 @@ pub(crate) struct Verdict<'a> {
     pub(crate) action: Act,
     #[serde(borrow)]
     pub(crate) hold: Cow<'a, str>,
+    pub(crate) weight_ppm: u32,
     pub(crate) labels: Vec<String>,
     #[serde(borrow)]
     pub(crate) reasons: Vec<Reason<'a, Act>>,
@@ -116,17 +116,6 @@ pub(crate) enum Act {
     Label,
     Demote,
     Block,
-}
-
-impl From<Action> for Act {
-    fn from(action: Action) -> Self {
-        match action {
-            Action::Allow => Self::Allow,
-            Action::Label => Self::Label,
-            Action::Demote => Self::Demote,
-            Action::Block => Self::Block,
-        }
-    }
 }
 
 /// Why a rule fired.

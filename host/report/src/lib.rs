@@ -10,6 +10,9 @@ mod assessment;
 mod assessment_page;
 mod badge;
 mod calendar;
+mod compare;
+mod diff;
+mod diff_page;
 mod disclosure;
 mod filing;
 mod html;
@@ -26,6 +29,8 @@ pub use assessment::{
 };
 pub use badge::Badge;
 pub use calendar::{Calendar, CalendarError};
+pub use compare::{Comparison, List, Rebuild, Request, Side};
+pub use diff::{Change, Difference, Example, Of, OfRule};
 pub use disclosure::disclosure;
 pub use filing::{Deadline, Event, Filing, FilingError};
 pub use page::{Cell, Page, Plot, Shape, Table, count, share};
