@@ -125,8 +125,6 @@ pub struct Fired {
     pub rule: String,
     /// The surface.
     pub surface: String,
-    /// Lists in which it acted.
-    pub lists: u64,
     /// Because of a fact.
     pub fact: Effects,
     /// Because something was unknown: a matter of data quality, never a breach.
@@ -136,6 +134,8 @@ pub struct Fired {
 /// What a rule did, counted in rows, the last in tags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Effects {
+    /// In how many lists.
+    pub lists: u64,
     /// Labelled.
     pub label: u64,
     /// Ranked lower.
@@ -330,8 +330,8 @@ struct Waits {
 struct Counting {
     out: Assessment,
     names: Names,
-    /// By rule and surface.
-    fired: HashMap<(usize, usize), (u64, Effects, Effects)>,
+    /// By rule and surface, first what it did because of a fact, then for want of an input.
+    fired: HashMap<(usize, usize), [Effects; 2]>,
     protected: BTreeMap<(Group, usize), Protected>,
     owed: HashMap<usize, (u64, u64)>,
     owed_by: HashMap<(usize, usize), u64>,
@@ -412,15 +412,12 @@ impl Counting {
 
     fn rules(&mut self, answer: &Answer<'_>, facets: &Facets) {
         let surface = self.names.of(surface_of(facets));
-        let mut acted: Vec<usize> = Vec::new();
+        let mut acted: Vec<(usize, usize)> = Vec::new();
         let mut fire = |names: &mut Names, rule: &str, cause: Why, count: fn(&mut Effects)| {
             let rule = names.of(rule);
-            acted.push(rule);
-            let (_, fact, missing) = self.fired.entry((rule, surface)).or_default();
-            count(match cause {
-                Why::Fact => fact,
-                Why::MissingInput => missing,
-            });
+            let cause = usize::from(cause == Why::MissingInput);
+            acted.push((rule, cause));
+            count(&mut self.fired.entry((rule, surface)).or_default()[cause]);
         };
         for reason in answer.verdicts.iter().flat_map(|verdict| &verdict.reasons) {
             match reason.effect {
@@ -442,8 +439,8 @@ impl Counting {
         }
         acted.sort_unstable();
         acted.dedup();
-        for rule in acted {
-            self.fired.entry((rule, surface)).or_default().0 += 1;
+        for (rule, cause) in acted {
+            self.fired.entry((rule, surface)).or_default()[cause].lists += 1;
         }
     }
 
@@ -583,10 +580,9 @@ impl Counting {
         let Self { mut out, names, fired, protected, owed, owed_by, failed, .. } = self;
         let name = |number: usize| names.names.get(number).cloned().unwrap_or_default();
         out.rules = (fired.into_iter())
-            .map(|((rule, surface), (lists, fact, missing_input))| Fired {
+            .map(|((rule, surface), [fact, missing_input])| Fired {
                 rule: name(rule),
                 surface: name(surface),
-                lists,
                 fact,
                 missing_input,
             })
@@ -627,12 +623,13 @@ impl Shares {
 }
 
 impl Effects {
-    /// All of them.
+    /// Rows and tags together.
     pub fn total(&self) -> u64 {
         self.label + self.demote + self.block + self.tag
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
+        self.lists += other.lists;
         self.label += other.label;
         self.demote += other.demote;
         self.block += other.block;

@@ -51,9 +51,15 @@ impl Writer<'_> {
     fn head(&self, page: &mut Page) {
         let figures = self.figures;
         let lists = figures.lists;
-        let day = |day: Option<Day>| day.map_or_else(|| "…".to_owned(), |day| day.to_string());
+        // Where nobody named a first or last day, it is that of the records.
+        let day = |asked: Option<Day>, found: Option<i64>| {
+            asked.or(found.map(Day::containing)).map_or_else(|| "–".to_owned(), |day| day.to_string())
+        };
         page.facts([
-            (self.say("统计区间", "Days"), Cell::Text(format!("{} – {}", day(figures.from), day(figures.to)))),
+            (
+                self.say("统计区间", "Days"),
+                Cell::Text(format!("{} – {}", day(figures.from, figures.first_ms), day(figures.to, figures.last_ms))),
+            ),
             (self.say("判定的列表", "Lists judged"), grouped(lists.full + lists.commit).into()),
             (self.say("其中完整留存", "Of these kept in full"), grouped(lists.full).into()),
             (
@@ -110,7 +116,8 @@ impl Writer<'_> {
                 self.say("逐日占比", "Shares of rows, day by day"),
                 self.say("日期", "day"),
                 series,
-            );
+            )
+            .colours([3, 2, 1]);
             for (day, shares) in &self.figures.days {
                 let ppm = |part: u64| part * 1_000_000 / shares.rows().max(1);
                 plot.point(day.to_string(), [ppm(shares.block), ppm(shares.demote), ppm(shares.label)]);
@@ -126,20 +133,18 @@ impl Writer<'_> {
     }
 
     /// What rules did by one cause, over all surfaces.
-    fn by_rule(&self, wanted: impl Fn(&str) -> bool, fact: bool) -> BTreeMap<&str, (u64, Effects)> {
-        let mut rules: BTreeMap<&str, (u64, Effects)> = BTreeMap::new();
+    fn by_rule(&self, wanted: impl Fn(&str) -> bool, fact: bool) -> BTreeMap<&str, Effects> {
+        let mut rules: BTreeMap<&str, Effects> = BTreeMap::new();
         for fired in self.figures.rules.iter().filter(|fired| wanted(&fired.rule)) {
             let effects = if fact { &fired.fact } else { &fired.missing_input };
             if effects.total() > 0 {
-                let (lists, sum) = rules.entry(&fired.rule).or_default();
-                *lists += fired.lists;
-                sum.add(effects);
+                rules.entry(&fired.rule).or_default().add(effects);
             }
         }
         rules
     }
 
-    fn rule_table(&self, caption: &str, rules: &BTreeMap<&str, (u64, Effects)>) -> Table {
+    fn rule_table(&self, caption: &str, rules: &BTreeMap<&str, Effects>) -> Table {
         let head = [
             self.say("规则", "Rule"),
             self.say("涉及列表", "Lists"),
@@ -149,8 +154,8 @@ impl Writer<'_> {
             self.say("标签", "Tags"),
         ];
         let mut table = Table::new(caption, head);
-        for (rule, (lists, effects)) in rules {
-            let figures = [*lists, effects.label, effects.demote, effects.block, effects.tag];
+        for (rule, effects) in rules {
+            let figures = [effects.lists, effects.label, effects.demote, effects.block, effects.tag];
             table.row([self.rule(rule)].into_iter().chain(figures.map(count)));
         }
         table
@@ -159,7 +164,7 @@ impl Writer<'_> {
     fn rules(&self, page: &mut Page) {
         page.heading(self.say("规则触发情况(依据事实)", "Rules that acted because of a fact"));
         let rules = self.by_rule(|_| true, true);
-        let mut most: Vec<(&str, u64)> = rules.iter().map(|(rule, (_, effects))| (*rule, effects.total())).collect();
+        let mut most: Vec<(&str, u64)> = rules.iter().map(|(rule, effects)| (*rule, effects.total())).collect();
         most.sort_by_key(|(rule, total)| (std::cmp::Reverse(*total), *rule));
         let mut plot = Plot::new(
             Shape::Bars,
@@ -208,7 +213,7 @@ impl Writer<'_> {
             self.say("无回执", "nothing confirmed"),
         ];
         let title = self.say("应加标识的合成内容", "Synthetic rows that were to be shown with a label");
-        let mut plot = Plot::new(Shape::Shares, title, self.say("位置", "surface"), series);
+        let mut plot = Plot::new(Shape::Shares, title, self.say("位置", "surface"), series).colours([1, 3, 0, 5]);
         let mut all = [0; 4];
         for (surface, labelled) in &self.figures.synthetic {
             let values = [labelled.rendered, labelled.shown_without, labelled.not_shown, labelled.unconfirmed];

@@ -53,13 +53,22 @@ pub struct Example {
     pub candidate: Option<String>,
 }
 
+/// What a side was made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SideName {
+    /// Whether it is what was recorded, but for the options.
+    pub recorded: bool,
+    /// The options, as they are typed.
+    pub options: Vec<String>,
+}
+
 /// What changes between two policy sets over the same lists.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Difference {
-    /// What was compared with what, in words.
-    pub base: String,
-    /// The other side.
-    pub other: String,
+    /// What was compared.
+    pub base: SideName,
+    /// With what.
+    pub other: SideName,
     /// Lists of which only a commitment is kept: they cannot be judged again.
     pub commitments: u64,
     /// Lists whose keys are gone.

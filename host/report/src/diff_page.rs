@@ -8,7 +8,7 @@ use normgate::contract::Manifest;
 
 use crate::assessment::NO_SURFACE;
 use crate::assessment_page::group_name;
-use crate::diff::{Change, Difference, Example};
+use crate::diff::{Change, Difference, Example, SideName};
 use crate::page::{Cell, Page, Plot, Shape, Table, clean, count, grouped, percent, share};
 use crate::words::Words;
 
@@ -19,8 +19,8 @@ impl Difference {
         let mut page = Page::new(language, say("规则集差异", "What changes between two policy sets"));
         let total = self.total();
         page.facts([
-            (say("基准", "Base"), self.base.clone().into()),
-            (say("对照", "Other side"), self.other.clone().into()),
+            (say("基准", "Base"), self.base.words(language).into()),
+            (say("对照", "Other side"), self.other.words(language).into()),
             (say("比较的列表", "Lists compared"), grouped(total.lists).into()),
             (say("仅有承诺值,未比较", "Commitments, not compared"), grouped(self.commitments).into()),
             (say("密钥已销毁,未比较", "Keys gone, not compared"), Cell::from(grouped(self.unreadable))),
@@ -142,7 +142,8 @@ fn lists(page: &mut Page, of: &str, changes: &[(String, Change)], language: Lang
         say("其他判定改变", "another verdict"),
         say("新增不展示", "withheld"),
     ];
-    let mut plot = Plot::new(Shape::Shares, say("内容条目的变化", "What becomes of rows"), of, series);
+    let mut plot =
+        Plot::new(Shape::Shares, say("内容条目的变化", "What becomes of rows"), of, series).colours([5, 1, 2, 3]);
     let head = [
         of,
         say("列表", "Lists"),
@@ -180,6 +181,19 @@ fn named(id: &str, manifests: &[Arc<Manifest>], language: Language) -> Cell {
     Cell::Lines(sentence.into_iter().chain([Cell::Code(id.to_owned())]).collect())
 }
 
+impl SideName {
+    fn words(&self, language: Language) -> String {
+        let options = self.options.join(" ");
+        match (self.recorded, self.options.is_empty()) {
+            (true, true) => language.pick("台账所记录的结果", "what was recorded").into(),
+            (true, false) => language
+                .pick(format!("台账所记录的规则集,改为 {options}"), format!("what was recorded, but for {options}")),
+            (false, true) => language.pick("内置规则集", "the embedded set").into(),
+            (false, false) => options,
+        }
+    }
+}
+
 impl fmt::Display for Example {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.number)?;
@@ -192,7 +206,8 @@ impl fmt::Display for Example {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.total();
-        writeln!(f, "base   {}\nother  {}\n", self.base, self.other)?;
+        let (base, other) = (self.base.words(Language::En), self.other.words(Language::En));
+        writeln!(f, "base   {base}\nother  {other}\n")?;
         let rules: Vec<(String, Change)> =
             self.by_rule().into_iter().map(|(rule, change)| (rule.to_owned(), change)).collect();
         lines(f, "rule", &rules, |rule| {

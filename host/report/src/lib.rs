@@ -30,7 +30,7 @@ pub use assessment::{
 pub use badge::Badge;
 pub use calendar::{Calendar, CalendarError};
 pub use compare::{Comparison, List, Rebuild, Request, Side};
-pub use diff::{Change, Difference, Example, Of, OfRule};
+pub use diff::{Change, Difference, Example, Of, OfRule, SideName};
 pub use disclosure::disclosure;
 pub use filing::{Deadline, Event, Filing, FilingError};
 pub use page::{Cell, Page, Plot, Shape, Table, count, share};

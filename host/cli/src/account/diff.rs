@@ -10,7 +10,7 @@ use clap::Args as ClapArgs;
 use normgate::contract::{Day, now_ms};
 use normgate::{Circumstances, Config, Gate, GateBuilder, Module, SetDescription, embedded};
 use normgate_ledger::{Facets, History, LedgerError, Parts};
-use normgate_report::{Comparison, Difference, List, Request, Side};
+use normgate_report::{Comparison, Difference, List, Request, Side, SideName};
 
 use crate::account::ledger::{Range, note_access};
 use crate::judge::compile;
@@ -71,43 +71,43 @@ pub(crate) struct Args {
 struct Other {
     /// Module file or folder of the other side; may be given again
     #[arg(long = "to-policy", value_name = "MODULE.wasm|DIR")]
-    policies: Vec<PathBuf>,
+    to_policies: Vec<PathBuf>,
 
     /// Store whose generation in force is the other side
-    #[arg(long = "to-store", value_name = "DIR", conflicts_with = "policies")]
-    store: Option<PathBuf>,
+    #[arg(long = "to-store", value_name = "DIR", conflicts_with = "to_policies")]
+    to_store: Option<PathBuf>,
 
     /// Only these modules on the other side
     #[arg(long = "to-only", value_name = "MODULES", value_delimiter = ',')]
-    only: Vec<String>,
+    to_only: Vec<String>,
 
     /// Parameters and modes of the other side
     #[arg(long = "to-config", value_name = "normgate.toml")]
-    config: Option<PathBuf>,
+    to_config: Option<PathBuf>,
 
     /// The day by which the other side judges
     #[arg(long = "to-as-of", value_name = "YYYY-MM-DD")]
-    as_of: Option<Day>,
+    to_as_of: Option<Day>,
 }
 
 impl Other {
     fn is_empty(&self) -> bool {
-        self.policies.is_empty()
-            && self.store.is_none()
-            && self.only.is_empty()
-            && self.config.is_none()
-            && self.as_of.is_none()
+        self.to_policies.is_empty()
+            && self.to_store.is_none()
+            && self.to_only.is_empty()
+            && self.to_config.is_none()
+            && self.to_as_of.is_none()
     }
 
     /// The other side in full: the base side but for what is said here.
     fn source(&self, base: &Source) -> Source {
-        let elsewhere = !self.policies.is_empty() || self.store.is_some();
+        let elsewhere = !self.to_policies.is_empty() || self.to_store.is_some();
         Source {
-            policies: if elsewhere { self.policies.clone() } else { base.policies.clone() },
-            store: if elsewhere { self.store.clone() } else { base.store.clone() },
-            only: if self.only.is_empty() { base.only.clone() } else { self.only.clone() },
-            config: self.config.clone().or_else(|| base.config.clone()),
-            as_of: self.as_of.or(base.as_of),
+            policies: if elsewhere { self.to_policies.clone() } else { base.policies.clone() },
+            store: if elsewhere { self.to_store.clone() } else { base.store.clone() },
+            only: if self.to_only.is_empty() { base.only.clone() } else { self.to_only.clone() },
+            config: self.to_config.clone().or_else(|| base.config.clone()),
+            as_of: self.to_as_of.or(base.as_of),
         }
     }
 }
@@ -123,11 +123,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         (None, Some(input)) => over_requests(args, input, &other, threads)?,
         (None, None) => bail!("say which lists, with --ledger or -i"),
     };
-    (difference.base, difference.other) = match args.ledger.is_some() && is_recorded(&args.base) {
-        true => ("what was recorded".into(), format!("what was recorded, but for {}", words(&other).join("; "))),
-        false => (all_words(&args.base), all_words(&other)),
-    };
-    println!("{difference}");
+    let recorded = args.ledger.is_some() && is_recorded(&args.base);
+    difference.base = SideName { recorded, options: options(&args.base) };
+    difference.other = SideName { recorded, options: options(&other) };
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(&difference)? + "\n";
         std::fs::write(path, text).with_context(|| path.display().to_string())?;
@@ -138,6 +136,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         let page = difference.page(&manifests, args.lang.into());
         std::fs::write(path, page.to_html()).with_context(|| path.display().to_string())?;
     }
+    println!("{difference}");
     Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
@@ -146,7 +145,7 @@ fn over_ledger(args: &Args, ledger: &std::path::Path, other: &Source, threads: u
     let history = History::open(ledger)?;
     note_access(&history, "diff", &args.range.words(), 0, args.personal)?;
     let sides = match is_recorded(&args.base) {
-        true => ((Side::Recorded, None), (recorded_but_for(&args.other, other)?, args.other.as_of)),
+        true => ((Side::Recorded, None), (recorded_but_for(&args.other, other)?, args.other.to_as_of)),
         false => (side(&args.base)?, side(other)?),
     };
     let show_progress = io::stderr().is_terminal();
@@ -215,17 +214,17 @@ fn side(source: &Source) -> Result<(Side<'static>, Option<Day>)> {
 
 /// The sets that were recorded, but for what the options of the other side say.
 fn recorded_but_for<'s>(given: &'s Other, source: &Source) -> Result<Side<'s>> {
-    let elsewhere = !given.policies.is_empty() || given.store.is_some();
+    let elsewhere = !given.to_policies.is_empty() || given.to_store.is_some();
     let at_hand: Vec<Module> = if elsewhere { source.modules()? } else { embedded::arp() };
-    let config: Option<Config> = given.config.as_ref().map(|_| source.config()).transpose()?;
+    let config: Option<Config> = given.to_config.as_ref().map(|_| source.config()).transpose()?;
     Ok(Side::Changed(Box::new(move |description: &SetDescription, label: Option<&str>| {
         let mut parts = match elsewhere {
             true => Parts { judging: at_hand.clone(), ..Parts::without_modules(description)? },
             false => Parts::of(&at_hand, description)?,
         };
-        parts.judging.retain(|module| given.only.is_empty() || given.only.contains(&module.manifest.module));
+        parts.judging.retain(|module| given.to_only.is_empty() || given.to_only.contains(&module.manifest.module));
         parts.config = config.clone().unwrap_or(parts.config);
-        parts.day = given.as_of.unwrap_or(parts.day);
+        parts.day = given.to_as_of.unwrap_or(parts.day);
         let built = parts.builder(builder(), label).generation();
         built.map_err(|error| LedgerError::Absent(format!("the other side cannot be built: {error}")))
     })))
@@ -239,20 +238,14 @@ fn builder() -> GateBuilder {
     }
 }
 
-/// The options of a side as a person gave them.
-fn words(source: &Source) -> Vec<String> {
-    let mut words: Vec<String> = source.policies.iter().map(|path| path.display().to_string()).collect();
-    words.extend(source.store.as_ref().map(|store| format!("store {}", store.display())));
+/// The options of a side as a person types them.
+fn options(source: &Source) -> Vec<String> {
+    let mut options: Vec<String> = source.policies.iter().map(|path| format!("-p {}", path.display())).collect();
+    options.extend(source.store.as_ref().map(|store| format!("--store {}", store.display())));
     if !source.only.is_empty() {
-        words.push(format!("only {}", source.only.join(", ")));
+        options.push(format!("--only {}", source.only.join(",")));
     }
-    words.extend(source.config.as_ref().map(|config| config.display().to_string()));
-    words.extend(source.as_of.map(|day| format!("as of {day}")));
-    words
-}
-
-fn all_words(source: &Source) -> String {
-    let embedded = source.policies.is_empty() && source.store.is_none();
-    let set = embedded.then(|| "the embedded set".to_owned());
-    set.into_iter().chain(words(source)).collect::<Vec<_>>().join("; ")
+    options.extend(source.config.as_ref().map(|config| format!("-c {}", config.display())));
+    options.extend(source.as_of.map(|day| format!("--as-of {day}")));
+    options
 }
