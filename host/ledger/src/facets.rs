@@ -41,7 +41,8 @@ pub enum Group {
 }
 
 impl Facets {
-    pub(crate) fn of(request: &Batch) -> Self {
+    /// What a request is counted by.
+    pub fn of(request: &Batch) -> Self {
         let term = |column: &str| request.request_term(column).map(str::to_owned);
         Self {
             user: request.request_text("request.user.ref").map(str::to_owned),

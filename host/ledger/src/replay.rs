@@ -245,6 +245,66 @@ impl<'m> Replay<'m> {
     }
 }
 
+/// What a described set was built of.
+pub struct Parts {
+    /// The modules that judge.
+    pub judging: Vec<Module>,
+    /// Those that stand in for a failing one.
+    pub stand_ins: Vec<Module>,
+    /// The configuration.
+    pub config: Config,
+    /// Digests of modules that a trial left in shadow.
+    pub held: Vec<String>,
+    /// The day by which dated parameters were resolved.
+    pub day: Day,
+}
+
+impl Parts {
+    /// The parts of a described set, among the modules that are at hand.
+    ///
+    /// # Errors
+    /// When a module is not at hand, or the configuration is none that this program reads.
+    pub fn of(modules: &[Module], description: &SetDescription) -> Result<Self, LedgerError> {
+        let set = &description.policy_set;
+        let mut parts = Self::without_modules(description)?;
+        for policy in &description.policies {
+            let module = modules.iter().find(|module| module.digest_text() == policy.digest).ok_or_else(|| {
+                LedgerError::Absent(format!(
+                    "policy set {set}: {}@{} ({}) is not among the modules at hand; give its file or folder with -p",
+                    policy.id, policy.version, policy.digest
+                ))
+            })?;
+            (if policy.stands_in { &mut parts.stand_ins } else { &mut parts.judging }).push(module.clone());
+        }
+        Ok(parts)
+    }
+
+    /// All but the modules, for a set of others.
+    ///
+    /// # Errors
+    /// When the configuration is none that this program reads.
+    pub fn without_modules(description: &SetDescription) -> Result<Self, LedgerError> {
+        let config = Config::parse(&description.config);
+        let config = config.map_err(|error| unbuilt(&description.policy_set, error.to_string()))?;
+        let (judging, stand_ins, held) = (Vec::new(), Vec::new(), description.held.clone());
+        Ok(Self { judging, stand_ins, config, held, day: Day::containing(description.resolved_ms) })
+    }
+
+    /// The builder of a set of these parts.
+    pub fn builder(self, builder: GateBuilder, label: Option<&str>) -> GateBuilder {
+        let Self { judging, stand_ins, config, held, day } = self;
+        let builder = builder.policies(judging).held(&held).last_good(stand_ins).config(config).as_of(day);
+        match label {
+            Some(label) => builder.label(label),
+            None => builder,
+        }
+    }
+}
+
+fn unbuilt(set: &str, message: String) -> LedgerError {
+    LedgerError::Absent(format!("policy set {set} cannot be built again: {message}"))
+}
+
 /// A described set, built again of the modules that are at hand; and a sentence where only its semantics are others here.
 fn build(
     modules: &[Module],
@@ -253,27 +313,11 @@ fn build(
     label: Option<&str>,
 ) -> Result<(Generation, Option<String>), LedgerError> {
     let set = &description.policy_set;
-    let (mut judging, mut stand_ins) = (Vec::new(), Vec::new());
-    for policy in &description.policies {
-        let module = modules.iter().find(|module| module.digest_text() == policy.digest).ok_or_else(|| {
-            LedgerError::Absent(format!(
-                "policy set {set}: {}@{} ({}) is not among the modules at hand; give its file or folder with -p",
-                policy.id, policy.version, policy.digest
-            ))
-        })?;
-        (if policy.stands_in { &mut stand_ins } else { &mut judging }).push(module.clone());
-    }
-    let unbuilt = |message: String| LedgerError::Absent(format!("policy set {set} cannot be built again: {message}"));
-    let config = Config::parse(&description.config).map_err(|error| unbuilt(error.to_string()))?;
-    let mut builder = builder.policies(judging).held(&description.held).last_good(stand_ins).config(config);
-    builder = builder.as_of(Day::containing(description.resolved_ms));
-    if let Some(label) = label {
-        builder = builder.label(label);
-    }
-    let generation = builder.generation().map_err(|error| unbuilt(error.to_string()))?;
+    let builder = Parts::of(modules, description)?.builder(builder, label);
+    let generation = builder.generation().map_err(|error| unbuilt(set, error.to_string()))?;
     let (built, semantics) = (generation.policy_set(), &description.semantics);
     if built.digest_under(semantics) != *set {
-        return Err(unbuilt("its modules, parameters and grants make another digest here".to_owned()));
+        return Err(unbuilt(set, "its modules, parameters and grants make another digest here".to_owned()));
     }
     let note = (built.digest() != set).then(|| {
         let own = built.describe().semantics;

@@ -6,8 +6,14 @@
 //! public (Art 7, 12, 16), [`Filing`] (Art 24, 25) with its [`Calendar`], [`Badge`] (Art 26), and of a recorded decision its
 //! [`statement()`] (Art 17) and its [`statements`] of reasons under the DSA.
 
+mod answer;
+mod assessment;
+mod assessment_page;
 mod badge;
 mod calendar;
+mod compare;
+mod diff;
+mod diff_page;
 mod disclosure;
 mod dsa;
 mod filing;
@@ -21,13 +27,19 @@ mod profile;
 mod statement;
 mod words;
 
+pub use assessment::{
+    Assessment, Causes, Confirmations, Effects, Failed, Fired, InShadow, Labelled, Ledger, Lists, NO_SURFACE, Owed,
+    Protected, Shares, Tags,
+};
 pub use badge::Badge;
 pub use calendar::{Calendar, CalendarError};
+pub use compare::{Comparison, List, Rebuild, Request, Side};
+pub use diff::{Change, Difference, Example, Of, OfRule, SideName};
 pub use disclosure::disclosure;
 pub use dsa::{StatementOfReasons, TooLong, statements};
 pub use filing::{Deadline, Event, Filing, FilingError};
 pub use page::{Cell, Page, Plot, Shape, Table, count, share};
 pub use parquet::Parquet;
 pub use profile::{Problem, Profile};
-pub use statement::{Told, statement};
+pub use statement::{Dossier, statement};
 pub use words::Words;

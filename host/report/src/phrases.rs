@@ -90,7 +90,7 @@ impl Phrases<'_> {
     }
 
     fn demoted(&self, weight: &str) -> String {
-        self.language.pick(format!("排序权重降至 {weight}"), format!("counts {weight} in ranking"))
+        self.language.pick(format!("排序权重降至 {weight}"), format!("ranks with {weight} of its score"))
     }
 
     fn obligation(&self, obligation: &Obligation) -> String {

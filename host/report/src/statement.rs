@@ -13,7 +13,7 @@ use crate::phrases::{self, moment};
 use crate::words::Words;
 
 /// A recorded decision with all that explaining it takes.
-pub struct Told<'t> {
+pub struct Dossier<'t> {
     /// The record.
     pub recorded: &'t Recorded,
     /// Its answer.
@@ -32,8 +32,8 @@ pub struct Told<'t> {
 type Evidence = HashMap<(String, Option<String>), Map<String, Value>>;
 
 /// The statement to one kind of reader, on one candidate or on everything. An officer reads what is said to anybody.
-pub fn statement(told: &Told<'_>, to: Audience, candidate: Option<&str>, language: Language) -> Page {
-    let statement = Statement { told, to, evidence: evidence(told.outcome), language };
+pub fn statement(dossier: &Dossier<'_>, to: Audience, candidate: Option<&str>, language: Language) -> Page {
+    let statement = Statement { dossier, to, evidence: evidence(dossier.outcome), language };
     let mut page = Page::new(language, language.pick("算法推荐决定说明", "Why this list is as it is"));
     statement.head(&mut page);
     statement.rows(&mut page, candidate);
@@ -47,7 +47,7 @@ pub fn statement(told: &Told<'_>, to: Audience, candidate: Option<&str>, languag
 }
 
 struct Statement<'t> {
-    told: &'t Told<'t>,
+    dossier: &'t Dossier<'t>,
     to: Audience,
     evidence: Evidence,
     language: Language,
@@ -59,7 +59,7 @@ impl Statement<'_> {
     }
 
     fn head(&self, page: &mut Page) {
-        let Told { recorded, answer, set, outcome, .. } = self.told;
+        let Dossier { recorded, answer, set, outcome, .. } = self.dossier;
         let surface = recorded.facets.as_ref().and_then(|facets| facets.surface.as_deref());
         let mut facts = vec![(self.say("决定时间", "Decided"), Cell::from(moment(recorded.ms, self.language)))];
         facts.extend(
@@ -83,7 +83,7 @@ impl Statement<'_> {
 
     fn rows(&self, page: &mut Page, candidate: Option<&str>) {
         let about = |row: &&RowAnswer| candidate.map_or(!row.reasons.is_empty(), |id| row.id == id);
-        let told: Vec<&RowAnswer> = self.told.answer.verdicts.iter().filter(about).collect();
+        let told: Vec<&RowAnswer> = self.dossier.answer.verdicts.iter().filter(about).collect();
         for row in &told {
             let reasons: Vec<&Because> = row.reasons.iter().filter(|reason| self.speaks_to(reason)).collect();
             if reasons.is_empty() && candidate.is_none() {
@@ -112,7 +112,7 @@ impl Statement<'_> {
     }
 
     fn tags(&self, page: &mut Page) {
-        for tag in &self.told.answer.tags {
+        for tag in &self.dossier.answer.tags {
             let reasons: Vec<&Because> = tag.reasons.iter().filter(|reason| self.speaks_to(reason)).collect();
             if reasons.is_empty() {
                 continue;
@@ -136,8 +136,12 @@ impl Statement<'_> {
     fn owed(&self, page: &mut Page) {
         let words = Words::shipped();
         let mut lines: Vec<Cell> = Vec::new();
-        for owed in
-            self.told.answer.obligations.iter().filter(|owed| owed.target.is_none() && self.rule_speaks_to(&owed.rule))
+        for owed in self
+            .dossier
+            .answer
+            .obligations
+            .iter()
+            .filter(|owed| owed.target.is_none() && self.rule_speaks_to(&owed.rule))
         {
             lines.push(Cell::Line(vec![
                 words.obligation(&owed.code, self.language).into(),
@@ -145,7 +149,7 @@ impl Statement<'_> {
                 Cell::Code(owed.rule.clone()),
             ]));
         }
-        for veto in self.told.answer.vetoes.iter().filter(|veto| self.rule_speaks_to(&veto.rule)) {
+        for veto in self.dossier.answer.vetoes.iter().filter(|veto| self.rule_speaks_to(&veto.rule)) {
             let text = match veto.feature.strip_prefix("tag:") {
                 Some(tag) => {
                     self.language.pick(format!("不得依据标签 {tag} 推荐"), format!("must not use the tag {tag}"))
@@ -175,8 +179,8 @@ impl Statement<'_> {
     fn receipt(&self, page: &mut Page) {
         page.heading(self.say("凭据", "Receipt"));
         page.facts([
-            (self.say("决定编号", "Decision"), Cell::Code(self.told.answer.decision_id.clone())),
-            (self.say("记录哈希", "Record"), Cell::Code(self.told.leaf.to_owned())),
+            (self.say("决定编号", "Decision"), Cell::Code(self.dossier.answer.decision_id.clone())),
+            (self.say("记录哈希", "Record"), Cell::Code(self.dossier.leaf.to_owned())),
         ]);
     }
 
@@ -264,8 +268,8 @@ impl Statement<'_> {
     /// The manifests of the modules that decided.
     fn manifests(&self) -> impl Iterator<Item = &Manifest> {
         let decided =
-            |module: &&Module| self.told.set.policies.iter().any(|policy| policy.digest == module.digest_text());
-        self.told.modules.iter().filter(decided).map(|module| &*module.manifest)
+            |module: &&Module| self.dossier.set.policies.iter().any(|policy| policy.digest == module.digest_text());
+        self.dossier.modules.iter().filter(decided).map(|module| &*module.manifest)
     }
 }
 

@@ -9,7 +9,7 @@ use normgate::contract::{Audience, Block, Rule, Vocabulary};
 use normgate::{Action, Backend, HOST_FAILURE, Language, Outcome, RuleRef, Verdict};
 
 use normgate_ledger::{History, Replay};
-use normgate_report::{Told, statement};
+use normgate_report::{Dossier, statement};
 
 use crate::account::ledger::note_access;
 use crate::account::replay::builder;
@@ -107,8 +107,8 @@ fn recorded(args: &Args, ledger: &Path) -> Result<ExitCode> {
     let leaf = history.receipt(id)?;
     note_access(&history, "explain", id, 1, true)?;
     let outcome = outcome.as_ref().map(|(_, outcome)| outcome);
-    let told = Told { recorded: &recorded, answer: &answer, set: &set, modules: &modules, outcome, leaf: &leaf };
-    let page = statement(&told, args.to.into(), args.candidate.as_deref(), args.lang.into());
+    let dossier = Dossier { recorded: &recorded, answer: &answer, set: &set, modules: &modules, outcome, leaf: &leaf };
+    let page = statement(&dossier, args.to.into(), args.candidate.as_deref(), args.lang.into());
     print!("{}", args.format.write(&page));
     Ok(ExitCode::SUCCESS)
 }
