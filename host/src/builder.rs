@@ -238,6 +238,10 @@ impl GateBuilder {
         if let Some(facts) = &facts {
             semantics.push_str(&format!(" provider={}", facts.digest()));
         }
+        let filed = self.config.filing.is_some();
+        if filed {
+            semantics.push_str(" filed");
+        }
         let observed_until = self.config.observed_until()?;
         let held = self.held.iter().map(|digest| format!("sha256:{}", hex(digest))).collect();
         let origin = Origin { semantics, config: self.config.to_toml()?, resolved_ms: now, held };
@@ -249,6 +253,7 @@ impl GateBuilder {
             sandbox,
             set: Arc::new(set),
             facts,
+            filed,
             notices,
             vocabulary,
             as_of: self.as_of,

@@ -72,6 +72,9 @@ impl Generation {
         }
 
         // 4. The final order, and the outcome.
+        if self.filed && scope == Scope::In {
+            merge.owe_filing_number();
+        }
         let merged = merge.finish();
         let (order, shown) = order::sorted(batch, &merged.judgements);
         notices.extend((scope == Scope::Out).then(|| notices::scope_contradiction(batch)).flatten());

@@ -65,7 +65,7 @@ pub use artifacts::Artifacts;
 pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_ROWS, Reader};
 pub use breaker::BreakerState;
 pub use builder::GateBuilder;
-pub use config::{BreakerConfig, Config, Mode, SetMode};
+pub use config::{BreakerConfig, Config, Filing, Mode, SetMode};
 pub use confirm::{Confirmation, Discharge, NotRecorded, Recorder, RenderedLabel};
 pub use diff::{ShadowChange, ShadowDiff};
 pub use error::BuildError;
@@ -80,7 +80,7 @@ pub use outcome::{
 };
 pub use overrides::{MAX_OVERRIDE_S, Override};
 pub use plan::{ArgumentValue, Arguments};
-pub use policy_set::{HOST_FAILURE, LOOSENING, PolicySet, RuleRef};
+pub use policy_set::{FILING, HOST_FAILURE, LOOSENING, PolicySet, RuleRef};
 pub use record::{CanaryDraw, Circumstances, Disturbance, PolicyDescription, SetDescription};
 pub use sandbox::{Allocation, Backend, Compiler, FailureKind, Limits, precompile};
 pub use stats::{ModuleStats, Stats};

@@ -15,7 +15,7 @@ use crate::provider;
 use crate::record::Origin;
 use crate::sandbox::Compiled;
 
-/// A rule of the set. `rule` is [`HOST_FAILURE`] or [`LOOSENING`] for what the host itself says.
+/// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`] or [`FILING`] for what the host itself says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleRef {
     /// Index of the policy in the set.
@@ -28,6 +28,8 @@ pub struct RuleRef {
 pub const HOST_FAILURE: u16 = u16::MAX;
 /// The rule index of `art05.loosening`: a sector norm that would loosen a parameter of the law.
 pub const LOOSENING: u16 = u16::MAX - 1;
+/// `host.filing` in the place of a rule: the number of the provider's filing is to be displayed (Art 26).
+pub const FILING: u16 = u16::MAX - 2;
 
 /// What the host itself goes by: scope, order, emergencies, applicability, adoption, and what notices are about.
 const HOST_COLUMNS: [&str; 14] = [
@@ -196,12 +198,28 @@ impl PolicySet {
         match rule.rule {
             HOST_FAILURE => "host.failure",
             LOOSENING => "art05.loosening",
+            FILING => "host.filing",
             _ => self.rule(rule).map_or("", |rule| rule.id.as_str()),
         }
     }
 
-    /// The resolved value of a policy's parameter, encoded; none when the policy has no such parameter.
-    pub(crate) fn parameter(&self, policy: u16, name: &str) -> Option<i64> {
+    /// The mode of a rule by configuration; that of its whole release where this keeps it from acting.
+    pub fn mode(&self, rule: RuleRef) -> Mode {
+        let Some(policy) = self.policies.get(usize::from(rule.policy)) else { return Mode::Enforce };
+        match policy.modes.get(usize::from(rule.rule)) {
+            Some(mode) if !policy.release.weakens() => *mode,
+            _ => policy.release,
+        }
+    }
+
+    /// The first day on which what is decided is applied, where the set only observes until then.
+    pub fn observed_until(&self) -> Option<Day> {
+        self.observed_until
+    }
+
+    /// The resolved value of a policy's parameter, encoded, before any sector norm tightens it; none when the policy has no such
+    /// parameter.
+    pub fn parameter(&self, policy: u16, name: &str) -> Option<i64> {
         let policy = self.policies.get(usize::from(policy))?;
         let index = policy.module.manifest.parameters.iter().position(|parameter| parameter.name == name)?;
         policy.resolved.first()?.parameters.get(index).copied()

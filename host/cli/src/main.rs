@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use account::{ledger, replay};
+use account::{ledger, replay, report};
 use author::{build, check, inspect, new, test, verify};
 use judge::{bench, compile, demo, eval, explain, r#override};
 use publish::{key, mirror, repo, sync};
@@ -65,6 +65,9 @@ enum Command {
     Ledger(ledger::Command),
     /// Judge recorded lists again, and show what comes out otherwise
     Replay(replay::Args),
+    /// Tell the public, an authority or the platform itself what is decided, by which rules
+    #[command(subcommand)]
+    Report(report::Command),
     /// Judge the scenes that this program carries, for a person to read
     Demo(demo::Args),
     /// Compile a module from standard input to standard output; what `eval -p` runs in a child process
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         Command::Ledger(command) => ledger::run(&command),
         Command::Replay(args) => replay::run(&args),
         Command::CompileModule(args) => compile::run(&args),
+        Command::Report(command) => report::run(&command),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "normgate", &mut std::io::stdout());

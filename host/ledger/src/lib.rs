@@ -21,10 +21,12 @@
 //! signs (`cosign`). Everything lies in one folder (`home`); who looked something up stands in `access`.
 
 mod access;
+mod answer;
 mod cosign;
 mod error;
 mod facets;
 mod frame;
+mod fulfilment;
 mod history;
 mod holds;
 mod home;
@@ -43,9 +45,11 @@ mod verify;
 mod writer;
 
 pub use access::Access;
+pub use answer::{Answer, Because, Failed, Owed, RowAnswer, Shadowed, TagAnswer, Vetoed, Violated};
 pub use cosign::{Cosigned, Cosigner, Shown, Witness};
 pub use error::LedgerError;
 pub use facets::{Facets, Group};
+pub use fulfilment::{Breach, Counts as DutyCounts, Deed, Duty, Fulfilment, Subject};
 pub use history::{Confirmed, History, Query, Recorded, Redaction};
 pub use keys::{Class, RETENTION_DAYS};
 pub use note::{Checkpoint, Verifier};

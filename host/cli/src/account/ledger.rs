@@ -10,8 +10,8 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use normgate::Confirmation;
 use normgate::contract::{Day, now_ms};
 use normgate_ledger::{
-    Access, Cosigned, Durability, History, Ledger, LedgerError, Purge, Query, RETENTION_DAYS, Recorded, Redaction,
-    Settings, Verifier, WhenFull, check,
+    Access, Breach, Cosigned, Durability, DutyCounts, History, Ledger, LedgerError, Purge, Query, RETENTION_DAYS,
+    Recorded, Redaction, Settings, Subject, Verifier, WhenFull, check,
 };
 
 use crate::account::{cosign, sealed};
@@ -77,6 +77,17 @@ pub(crate) enum Command {
         /// Confirmations, one JSON object a line; - reads standard input
         #[arg(short, long, value_name = "confirmations.jsonl", default_value = "-")]
         input: PathBuf,
+    },
+    /// Hold what became of decisions against what was decided: rows that were withheld and shown, labels and vetoes that were not
+    /// applied, duties that are overdue
+    Fulfilment {
+        /// The ledger
+        ledger: PathBuf,
+        #[command(flatten)]
+        range: Range,
+        /// Write everything as one JSON object, users by name
+        #[arg(long)]
+        json: bool,
     },
     /// Write the proof that a decision is in the log, for anybody to check without the ledger
     Prove {
@@ -249,6 +260,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Confirm { ledger, input } => confirm(ledger, input),
+        Command::Fulfilment { ledger, range, json } => fulfilment(ledger, range, *json),
         Command::Prove { ledger, id, since } => prove(ledger, id.as_deref(), since.as_deref()),
         Command::CheckProof { proof, key } => {
             let text = read(proof)?;
@@ -408,6 +420,48 @@ fn confirm(ledger: &Path, input: &Path) -> Result<ExitCode> {
     ledger.close()?;
     eprintln!("normgate: {recorded} confirmations recorded, {refused} lines refused");
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Prints what was done against decisions and what is overdue; without names of users unless all of it is asked for as JSON.
+fn fulfilment(ledger: &Path, range: &Range, json: bool) -> Result<ExitCode> {
+    let history = History::open(ledger)?;
+    let found = history.fulfilment(&range.query(), now_ms())?;
+    note_access(&history, "fulfilment", &range.words(), found.decisions, json)?;
+    if json {
+        println!("{}", serde_json::to_string(&found)?);
+    } else {
+        for Breach { record, decision_id, what, about, rules } in &found.breaches {
+            println!("BREACH   record {record}, decision {decision_id}: {about}: {what}  {}", rules.join(", "));
+        }
+        for duty in &found.overdue {
+            let subject = match &duty.subject {
+                Subject::Service => "the service".to_owned(),
+                Subject::User(_) => "a user".to_owned(),
+                Subject::List(decision) => format!("decision {decision}"),
+                Subject::Item(item) => format!("item {item}"),
+                Subject::Tag(..) => "a user's tag".to_owned(),
+            };
+            let since = Day::containing(duty.opened_ms);
+            println!(
+                "OVERDUE  {}, {subject}, since {since}: raised by {} lists  {}",
+                duty.code, duty.sightings, duty.rule
+            );
+        }
+        for (code, DutyCounts { opened, discharged, late, overdue }) in &found.duties {
+            println!("duty     {code}: {opened} opened, {discharged} discharged, {late} late, {overdue} overdue");
+        }
+        println!(
+            "{}: {} decisions, {} confirmed, {} without a key; {} breaches, {} duties overdue",
+            ledger.display(),
+            found.decisions,
+            found.confirmed,
+            found.unreadable,
+            found.breaches.len(),
+            found.overdue.len()
+        );
+    }
+    let all_well = found.breaches.is_empty() && found.overdue.is_empty();
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn prove(ledger: &Path, id: Option<&str>, since: Option<&Path>) -> Result<ExitCode> {

@@ -3,4 +3,5 @@
 pub(crate) mod cosign;
 pub(crate) mod ledger;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod sealed;

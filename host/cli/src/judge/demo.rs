@@ -11,6 +11,7 @@ use normgate::contract::{Block, Day, Text, Vocabulary};
 use normgate::{
     Action, Cause, FULL_WEIGHT, Gate, Language, Outcome, Reader, Reason, RuleRef, Target, Verdict, embedded,
 };
+use normgate_report::Words;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -21,7 +22,6 @@ use crate::judge::source::artifacts;
 const SCENES: &str = include_str!("../../demo/scenes.json");
 const USERS: &str = include_str!("../../demo/users.json");
 const FILMS: &str = include_str!("../../demo/films.json");
-const WORDS: &str = include_str!("../../demo/words.json");
 
 /// The day of the scenes, so that the demo says the same next year.
 const AS_OF: &str = "2026-11-01";
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let stdout = io::stdout();
     let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).unwrap_or(WIDTHS.1);
-    let page = Page { language: args.lang.into(), colour, width: columns.clamp(WIDTHS.0, WIDTHS.1), words: words()? };
+    let page = Page { language: args.lang.into(), colour, width: columns.clamp(WIDTHS.0, WIDTHS.1) };
     let gate = gate()?;
     let text = page.scenes(&gate, args.scene.as_deref(), args.user.as_deref())?;
     stdout.lock().write_all(text.as_bytes())?;
@@ -95,18 +95,6 @@ struct Film {
     title: String,
     rating: Option<String>,
     year: u16,
-}
-
-/// Labels, obligations and vetoes in words.
-#[derive(Deserialize)]
-struct Words {
-    labels: BTreeMap<String, Text>,
-    obligations: BTreeMap<String, Text>,
-    vetoes: BTreeMap<String, Text>,
-}
-
-fn words() -> Result<Words> {
-    serde_json::from_str(WORDS).context("host/cli/demo/words.json")
 }
 
 fn scenes() -> Result<Vec<Scene>> {
@@ -179,7 +167,6 @@ struct Page {
     language: Language,
     colour: bool,
     width: usize,
-    words: Words,
 }
 
 /// What one user sees of one row.
@@ -292,7 +279,8 @@ impl Page {
             let was = format!("{:>3} → ", verdict.row + 1);
             let (action, ink) = self.action(verdict);
             let title = judged.titles.get(outcome.candidate_id(verdict.row)).map_or("", String::as_str);
-            let labels: Vec<&str> = outcome.labels(verdict).map(|label| self.word(&self.words.labels, label)).collect();
+            let labels: Vec<&str> =
+                outcome.labels(verdict).map(|label| Words::shipped().label(label, self.language)).collect();
             let labels = if labels.is_empty() { String::new() } else { format!("  [{}]", labels.join(" | ")) };
             let room = self.width.saturating_sub(INDENT + labels.width());
             out.push_str(&pad(&was, 6));
@@ -445,7 +433,7 @@ impl Page {
             let rows = targets.iter().filter(|target| **target != Target::Request).count();
             let times = if rows > 1 { format!(" ×{rows}") } else { String::new() };
             let rules: Vec<&str> = rules.iter().copied().collect();
-            format!("{}{times} ({})", self.word(&self.words.obligations, code), rules.join(", "))
+            format!("{}{times} ({})", Words::shipped().obligation(code, self.language), rules.join(", "))
         });
         words.collect()
     }
@@ -455,14 +443,10 @@ impl Page {
         for veto in &outcome.vetoes {
             by_feature.entry(&veto.feature).or_default().push(outcome.policy_set().rule_id(veto.rule));
         }
-        let words = by_feature
-            .iter()
-            .map(|(feature, rules)| format!("{} ({})", self.word(&self.words.vetoes, feature), rules.join(", ")));
+        let words = by_feature.iter().map(|(feature, rules)| {
+            format!("{} ({})", Words::shipped().veto(feature, self.language), rules.join(", "))
+        });
         words.collect()
-    }
-
-    fn word<'w>(&'w self, words: &'w BTreeMap<String, Text>, code: &'w str) -> &'w str {
-        words.get(code).map_or(code, |text| self.language.of(text))
     }
 
     /// The sentence of a rule, with its article and id.
@@ -590,8 +574,8 @@ fn pieces(text: &str) -> Vec<&str> {
 mod tests {
     use super::*;
 
-    fn page(language: Language, width: usize) -> Result<Page> {
-        Ok(Page { language, colour: false, width, words: words()? })
+    fn page(language: Language, width: usize) -> Page {
+        Page { language, colour: false, width }
     }
 
     #[test]
@@ -599,7 +583,7 @@ mod tests {
         let gate = gate()?;
         for language in [Language::En, Language::Zh] {
             for width in [WIDTHS.0, WIDTHS.1] {
-                let text = page(language, width)?.scenes(&gate, None, None)?;
+                let text = page(language, width).scenes(&gate, None, None)?;
                 for line in text.lines() {
                     assert!(line.width() <= width, "{} > {width}: {line}", line.width());
                 }
@@ -609,17 +593,8 @@ mod tests {
     }
 
     #[test]
-    fn every_term_of_an_answer_has_words() -> Result<()> {
-        let (words, vocabulary) = (words()?, Vocabulary::shipped());
-        assert_eq!(words.labels.keys().collect::<BTreeSet<_>>(), vocabulary.labels.iter().collect());
-        assert_eq!(words.obligations.keys().collect::<BTreeSet<_>>(), vocabulary.obligations.iter().collect());
-        assert_eq!(words.vetoes.keys().collect::<BTreeSet<_>>(), vocabulary.vetoes.iter().collect());
-        Ok(())
-    }
-
-    #[test]
     fn minor_mode_sees_only_films_with_a_fitting_rating() -> Result<()> {
-        let text = page(Language::En, WIDTHS.1)?.scenes(&gate()?, Some("films"), Some("teen_mode"))?;
+        let text = page(Language::En, WIDTHS.1).scenes(&gate()?, Some("films"), Some("teen_mode"))?;
         let line = |title: &str| text.lines().find(|line| line.contains(title)).unwrap_or_default().to_owned();
         assert!(line("Paper Boats").contains("allow"));
         assert!(line("North of the Ice").contains("allow"), "PG-13 is r12");
@@ -631,7 +606,7 @@ mod tests {
     #[test]
     fn unknown_names_are_refused_with_the_known_ones() -> Result<()> {
         let gate = gate()?;
-        let page = page(Language::En, WIDTHS.1)?;
+        let page = page(Language::En, WIDTHS.1);
         let error = page.scenes(&gate, Some("cinema"), None).err().map(|e| e.to_string()).unwrap_or_default();
         assert_eq!(error, "--scene cinema: there is no such scene; there are feed, films, hot, shop, dispatch");
         let error = page.scenes(&gate, None, Some("child")).err().map(|e| e.to_string()).unwrap_or_default();

@@ -79,7 +79,7 @@ impl Source {
     }
 
     /// The day by which is judged.
-    fn day(&self) -> Result<Day> {
+    pub(crate) fn day(&self) -> Result<Day> {
         self.as_of.or_else(normgate_repo::today).context("the clock stands outside of the calendar; give --as-of")
     }
 

@@ -1,0 +1,176 @@
+//! `normgate report`: what is told to the public, to an authority, and to the platform itself.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use normgate::Config;
+use normgate::contract::Day;
+use normgate_report::{Badge, Calendar, Event, Filing, FilingError, Page, Problem, Profile, disclosure};
+
+use crate::judge::eval::Lang;
+use crate::judge::source::Source;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// The page for the public (Art 7, 12, 16): how the algorithm works, how to turn it off, which rules judge it
+    ///
+    /// Example: normgate report disclosure --profile provider.toml --lang zh --format html > algorithm.html
+    Disclosure {
+        #[command(flatten)]
+        provider: Provider,
+        #[command(flatten)]
+        look: Look,
+        #[command(flatten)]
+        source: Source,
+    },
+    /// The filing record (Art 24) as JSON, checked field by field, with the deadlines in working days (Art 24, 25)
+    ///
+    /// Example: normgate report filing --profile provider.toml --calendar 2026.toml --event start --on 2026-11-02
+    Filing {
+        #[command(flatten)]
+        provider: Provider,
+        /// Holidays and adjusted working days of a time, as announced; may be given again for another year
+        #[arg(long, value_name = "calendar.toml")]
+        calendar: Vec<PathBuf>,
+        /// What a deadline runs from; without it, what the profile itself dates
+        #[arg(long, value_name = "EVENT", requires = "on", requires = "calendar")]
+        event: Option<EventArg>,
+        /// On which day it was
+        #[arg(long, value_name = "YYYY-MM-DD", requires = "event")]
+        on: Option<Day>,
+    },
+    /// The filing number with a link to the published record (Art 26), for a conspicuous place
+    ///
+    /// Example: normgate report badge --profile provider.toml --lang zh --format html
+    Badge {
+        #[command(flatten)]
+        provider: Provider,
+        #[command(flatten)]
+        look: Look,
+    },
+}
+
+/// The file in which a provider says what it is.
+#[derive(ClapArgs)]
+pub(crate) struct Provider {
+    /// What the provider says of itself and its algorithm, as TOML or JSON
+    #[arg(long, value_name = "provider.toml")]
+    profile: PathBuf,
+}
+
+/// How a report is written.
+#[derive(ClapArgs)]
+pub(crate) struct Look {
+    /// Language
+    #[arg(long, value_name = "LANGUAGE", default_value = "en")]
+    pub(crate) lang: Lang,
+    /// Markdown, or one HTML file that needs nothing else
+    #[arg(long, value_name = "FORMAT", default_value = "md")]
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Markdown
+    Md,
+    /// HTML
+    Html,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum EventArg {
+    /// The service began: filing within 10 working days
+    Start,
+    /// What was filed changed: filing of the change within 10 working days
+    Change,
+    /// The service ended: cancellation within 20 working days
+    End,
+    /// The authority has complete material: its decision within 30 working days
+    Submit,
+}
+
+impl From<EventArg> for Event {
+    fn from(event: EventArg) -> Self {
+        match event {
+            EventArg::Start => Self::Start,
+            EventArg::Change => Self::Change,
+            EventArg::End => Self::End,
+            EventArg::Submit => Self::Submit,
+        }
+    }
+}
+
+impl Look {
+    pub(crate) fn write(&self, page: &Page) -> String {
+        match self.format {
+            Format::Md => page.to_markdown(),
+            Format::Html => page.to_html(),
+        }
+    }
+}
+
+pub(crate) fn run(command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::Disclosure { provider, look, source } => {
+            let profile = provider.read()?;
+            let gate = source.build()?;
+            let adopted = adopted(&source.config()?);
+            match disclosure(&profile, &gate.policy_set(), source.day()?, &adopted, look.lang.into()) {
+                Ok(page) => print!("{}", look.write(&page)),
+                Err(problems) => return Ok(complain(&provider.profile, &problems)),
+            }
+        }
+        Command::Filing { provider, calendar, event, on } => {
+            let profile = provider.read()?;
+            let days = calendar.iter().try_fold(Calendar::default(), |days, path| add(days, path))?;
+            let days = (!calendar.is_empty()).then_some(days);
+            let events: Vec<(Event, Day)> = event.zip(*on).map(|(event, on)| (event.into(), on)).into_iter().collect();
+            match Filing::of(&profile, &events, days.as_ref()) {
+                Ok(filing) => println!("{}", serde_json::to_string_pretty(&filing)?),
+                Err(FilingError::Incomplete(problems)) => return Ok(complain(&provider.profile, &problems)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Command::Badge { provider, look } => {
+            let profile = provider.read()?;
+            match Badge::of(&profile, look.lang.into()) {
+                Ok(badge) if look.format == Format::Html => print!("{}", badge.to_html()),
+                Ok(badge) => print!("{}", badge.to_markdown()),
+                Err(problems) => return Ok(complain(&provider.profile, &problems)),
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Provider {
+    fn read(&self) -> Result<Profile> {
+        let text = read(&self.profile)?;
+        Profile::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", self.profile.display()))
+    }
+}
+
+/// The sector norms that the platform adopted.
+fn adopted(config: &Config) -> Vec<String> {
+    let norms = config.provider.get("norms_adopted").and_then(|norms| norms.as_array());
+    norms.into_iter().flatten().filter_map(|norm| norm.as_str().map(str::to_owned)).collect()
+}
+
+fn add(mut days: Calendar, path: &Path) -> Result<Calendar> {
+    days.add(&read(path)?).with_context(|| path.display().to_string())?;
+    Ok(days)
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| path.display().to_string())
+}
+
+/// One sentence for each field that is missing or wrong; nothing is written then.
+fn complain(profile: &Path, problems: &[Problem]) -> ExitCode {
+    for problem in problems {
+        eprintln!("normgate: {}: {problem}", profile.display());
+    }
+    ExitCode::from(1)
+}
