@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use normgate::contract::{ColumnSpec, Day, hex, now_ms};
-use normgate::{Batch, Confirmation, Detail, NotRecorded, Outcome, Recorder};
+use normgate::{Batch, Circumstances, Confirmation, Detail, NotRecorded, Outcome, Recorder};
 use tracing::error;
 
 use crate::access;
@@ -692,12 +692,12 @@ impl Writer {
                 user: request.request_text("request.user.ref").map(|user| hex(&key.tag("user", user.as_bytes()))),
                 keep_d,
                 input: hex(&key.tag("input", &[&public[..], &personal].concat())),
-                circumstances: outcome.circumstances.clone(),
+                circumstances: Circumstances { draws: Vec::new(), ..outcome.circumstances.clone() },
             })),
         };
         let mut sealed = outcome.to_json_of(&decision_id, Detail::default()).into_bytes();
         sealed.push(b'\n');
-        serde_json::to_writer(&mut sealed, &Facets::of(request))
+        serde_json::to_writer(&mut sealed, &Facets::of(request, &outcome.circumstances.draws))
             .map_err(|error| LedgerError::NotRecorded { message: error.to_string() })?;
         let outcome = key.seal(record, &sealed)?;
         draft.push(&match level {
