@@ -22,7 +22,7 @@ pub enum Side<'s> {
     /// What was recorded: nothing is judged.
     Recorded,
     /// One policy set.
-    Set(Generation),
+    Set(Box<Generation>),
     /// The set that judged each list, changed.
     Changed(Rebuild<'s>),
 }
@@ -93,7 +93,7 @@ impl<'s> Judges<'s> {
     fn new((side, as_of): (Side<'s>, Option<Day>)) -> Self {
         let judging = match side {
             Side::Recorded => Judging::Recorded,
-            Side::Set(generation) => Judging::One(Arc::new(Judge::new(generation))),
+            Side::Set(generation) => Judging::One(Arc::new(Judge::new(*generation))),
             Side::Changed(rebuild) => Judging::Changed(rebuild, HashMap::new()),
         };
         Self { judging, as_of }

@@ -209,7 +209,7 @@ fn is_recorded(base: &Source) -> bool {
 
 /// A side that is one policy set.
 fn side(source: &Source) -> Result<(Side<'static>, Option<Day>)> {
-    Ok((Side::Set(source.gate()?.generation()?), source.as_of))
+    Ok((Side::Set(Box::new(source.gate()?.generation()?)), source.as_of))
 }
 
 /// The sets that were recorded, but for what the options of the other side say.
