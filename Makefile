@@ -18,7 +18,7 @@ LISTS ?= 100000
 PEERS ?= 1
 BENCH_TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 
-.PHONY: help demo story test lint bench instructions hostile faults trial docs package target
+.PHONY: help demo story test lint bench instructions hostile faults golden trial docs package target
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -63,6 +63,9 @@ trial: target ## Judge real data sets: make trial DATA=folder
 	@test -n "$(DATA)" || { echo "name the folder of data sets: make trial DATA=folder"; exit 2; }
 	cargo build --quiet --release --locked -p normgate-cli
 	cargo run --quiet --release --locked -p normgate-tests --bin trial -- $(DATA) --normgate target/release/normgate
+
+golden: target ## Seal the scenes of tests/golden that have no case yet; those that are there are never written again
+	cargo test --quiet --locked --workspace --test golden -- --ignored --nocapture
 
 docs: target ## Regenerate the pages that come from the vocabulary and the manifests
 	NORMGATE_ACCEPT=1 cargo test --quiet --locked -p normgate-tests --test contract --test law

@@ -276,3 +276,20 @@ fn one_gate_serves_many_threads() {
         }
     });
 }
+
+#[test]
+fn a_provider_that_filed_owes_the_display_of_its_number_wherever_the_provisions_reach() {
+    let filed = configured("[filing]\nnumber = \"0001\"\n", "2026-11-01");
+    let owed = |gate: &Gate, request: &Value| {
+        let outcome = gate.evaluate(&read(request));
+        let rules = outcome.obligations.iter().filter(|owed| outcome.owed(owed) == "display.filing_no");
+        rules.map(|owed| outcome.policy_set().rule_id(owed.rule).to_owned()).collect::<Vec<_>>()
+    };
+    let mut request = request(&[json!({})]);
+    assert_eq!(owed(&filed, &request), ["host.filing"]);
+    assert_eq!(owed(set(), &request), [""; 0]);
+    assert_ne!(filed.policy_set().digest(), set().policy_set().digest());
+    request["ctx"]["territory"] = "OTHER".into();
+    assert_eq!(owed(&filed, &request), [""; 0]);
+    assert!(Config::parse("[filing]\n").unwrap_err().to_string().contains("number"));
+}

@@ -5,7 +5,7 @@ mod support;
 
 use std::path::Path;
 
-use normgate::{Batch, Config, Detail, Gate, GateBuilder, Generation, Override, embedded};
+use normgate::{Backend, Batch, Config, Detail, Gate, GateBuilder, Generation, Override, embedded};
 use serde_json::Value;
 use support::component::module;
 use support::generated_request;
@@ -136,6 +136,7 @@ fn a_canary_draws_the_same_again() {
     let elsewhere = builder().config(Config::parse(&described.config).unwrap()).generation().unwrap();
     assert_eq!(elsewhere.policy_set().digest(), described.policy_set);
     let mut acted = 0;
+    assert!(!elsewhere.policy_set().columns_read().iter().any(|column| column == "request.user.ref"));
     for user in 0..12 {
         let line = format!(
             r#"{{"ctx":{{"now_ms":1793532600000,"local_min":600,"can_render_labels":true}},"user":{{"ref":"u{user}"}},
@@ -147,7 +148,12 @@ fn a_canary_draws_the_same_again() {
         // What was noticed of the generation is said again, whatever was there before it elsewhere.
         assert!(outcome.circumstances.notices.iter().any(|notice| notice.code == "must-weakened"));
         let circumstances = serde_json::to_string(&outcome.circumstances).unwrap();
-        let again = elsewhere.replay(&kept(&batch, &elsewhere), &serde_json::from_str(&circumstances).unwrap());
+        assert_eq!(outcome.circumstances.draws.len(), 1, "one module is in canary");
+        // Who the user was is neither kept nor needed.
+        let kept = kept(&batch, &elsewhere);
+        assert!(kept.request_text("request.user.ref").is_none());
+        let again = elsewhere.replay(&kept, &serde_json::from_str(&circumstances).unwrap());
+        assert_eq!(again.circumstances, outcome.circumstances);
         assert_eq!(again.to_json_of(&outcome.decision_id(), Detail::default()), outcome.to_json(Detail::default()));
     }
     assert!((1..12).contains(&acted), "{acted} of 12 users are on one side");
@@ -169,4 +175,45 @@ fn a_described_set_builds_the_same_set() {
         serde_json::from_str::<normgate::SetDescription>(&serde_json::to_string(&described).unwrap()).unwrap(),
         described
     );
+}
+
+#[test]
+fn an_interpreter_says_the_same_and_counts_the_same_work() {
+    let config = "[modes]\n\"art09\" = { canary = 50 }\n\"art14\" = \"shadow\"\n";
+    let build = || builder().config(Config::parse(config).unwrap());
+    let (native, interpreter) = (build().build().unwrap(), build().backend(Backend::Interpreter).build().unwrap());
+    assert_eq!(interpreter.policy_set().digest(), native.policy_set().digest());
+    let elsewhere = build().backend(Backend::Interpreter).generation().unwrap();
+    for batch in requests() {
+        let outcome = native.evaluate(&batch);
+        let again = elsewhere.replay(&kept(&batch, &elsewhere), &outcome.circumstances);
+        assert_eq!(again.to_json_of(&outcome.decision_id(), Detail::default()), outcome.to_json(Detail::default()));
+        interpreter.evaluate(&batch);
+    }
+    let fuel = |gate: &Gate| -> Vec<(String, u64, u64)> {
+        gate.stats().modules.into_iter().map(|module| (module.policy, module.calls, module.fuel)).collect()
+    };
+    assert_eq!(fuel(&interpreter), fuel(&native));
+    assert!(fuel(&native).iter().all(|(.., fuel)| *fuel > 0), "every module was asked");
+}
+
+#[test]
+fn an_interpreter_ends_a_call_where_its_work_is_used_up() {
+    for body in
+        ["(loop (br 0))", "unreachable", "(drop (i32.load (i32.const -8)))", "(drop (memory.grow (i32.const 9999)))"]
+    {
+        let module = normgate::Module::read(
+            "hostile.wasm",
+            &module(body, 0, 1, 300_000),
+            normgate::contract::Vocabulary::shipped(),
+        )
+        .unwrap();
+        let line = br#"{"ctx":{"now_ms":1793532600000,"local_min":600},"candidates":[{"id":"a"}]}"#;
+        let judge = |backend| {
+            let gate = Gate::builder().policies([module.clone()]).trusting().backend(backend).build().unwrap();
+            let outcome = gate.evaluate(&Batch::from_json(line).unwrap());
+            (outcome.to_json(Detail::default()), gate.stats().modules[0].fuel)
+        };
+        assert_eq!(judge(Backend::Interpreter), judge(Backend::Native), "{body}");
+    }
 }

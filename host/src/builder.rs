@@ -19,7 +19,7 @@ use crate::plan::Plan;
 use crate::policy_set::{Loaded, PolicySet, Resolved};
 use crate::provider::Facts;
 use crate::record::Origin;
-use crate::sandbox::{Allocation, Compiler, Limits, Sandbox};
+use crate::sandbox::{Allocation, Backend, Compiler, Limits, Sandbox};
 use crate::stats::Health;
 
 /// Most sector norms that may tighten the parameters of one module: each doubles the combinations kept ready.
@@ -32,6 +32,7 @@ pub struct GateBuilder {
     config: Config,
     limits: Limits,
     allocation: Allocation,
+    backend: Backend,
     artifacts: Option<Artifacts>,
     compiler: Option<Box<Compiler>>,
     trusting: bool,
@@ -56,6 +57,7 @@ impl Gate {
             config: Config::default(),
             limits: Limits::default(),
             allocation: Allocation::default(),
+            backend: Backend::default(),
             artifacts: None,
             compiler: None,
             trusting: false,
@@ -100,6 +102,12 @@ impl GateBuilder {
     /// Sets where instances take their memory from.
     pub fn allocation(mut self, allocation: Allocation) -> Self {
         self.allocation = allocation;
+        self
+    }
+
+    /// Sets what executes modules. A compiler that is given ([`GateBuilder::compiler`]) has to compile for it.
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
         self
     }
 
@@ -201,7 +209,7 @@ impl GateBuilder {
     /// # Errors
     /// See [`BuildError`]: each names the module or the configuration key.
     pub fn generation(&self) -> Result<Generation, BuildError> {
-        let sandbox = Sandbox::new(self.limits, self.allocation).map_err(BuildError::Sandbox)?;
+        let sandbox = Sandbox::new(self.limits, self.allocation, self.backend).map_err(BuildError::Sandbox)?;
         let now = self.as_of.map_or_else(now_ms, Day::start_ms);
         let Lineup { judging, stand_ins, replaced, mut notices } =
             Lineup::of(&self.modules, &self.last_good, &self.config, &self.held, now)?;
@@ -230,6 +238,10 @@ impl GateBuilder {
         if let Some(facts) = &facts {
             semantics.push_str(&format!(" provider={}", facts.digest()));
         }
+        let filed = self.config.filing.is_some();
+        if filed {
+            semantics.push_str(" filed");
+        }
         let observed_until = self.config.observed_until()?;
         let held = self.held.iter().map(|digest| format!("sha256:{}", hex(digest))).collect();
         let origin = Origin { semantics, config: self.config.to_toml()?, resolved_ms: now, held };
@@ -241,6 +253,7 @@ impl GateBuilder {
             sandbox,
             set: Arc::new(set),
             facts,
+            filed,
             notices,
             vocabulary,
             as_of: self.as_of,

@@ -1,15 +1,46 @@
 //! The canary's draw: for which users a rule acts that acts for some of them only.
 
+use std::cell::RefCell;
+
 use sha2::{Digest, Sha256};
 
 use crate::batch::Batch;
+use crate::record::CanaryDraw;
+
+/// The draws of one request: those that a record knows, and those that the user decides as they are asked for.
+pub(crate) struct Draws<'b> {
+    batch: &'b Batch,
+    known: RefCell<Vec<CanaryDraw>>,
+}
+
+impl<'b> Draws<'b> {
+    pub(crate) fn new(batch: &'b Batch, known: Vec<CanaryDraw>) -> Self {
+        Self { batch, known: RefCell::new(known) }
+    }
+
+    /// The hundredth that a policy's canary goes by.
+    pub(crate) fn of(&self, policy: &str) -> u8 {
+        let mut known = self.known.borrow_mut();
+        if let Some(draw) = known.iter().find(|draw| draw.policy == policy) {
+            return draw.hundredth;
+        }
+        let hundredth = draw(policy, self.batch);
+        known.push(CanaryDraw { policy: policy.to_owned(), hundredth });
+        hundredth
+    }
+
+    /// All of them, in the order in which they were drawn.
+    pub(crate) fn into_known(self) -> Vec<CanaryDraw> {
+        self.known.into_inner()
+    }
+}
 
 /// In which hundredth of all users the user of a request is, for one module: 0 to 99. A rule in canary acts for the
 /// hundredths below its percentage, so a user stays on one side of it, and raising the percentage only adds users.
 ///
 /// The draw is by `user.ref` and the policy's id, so that two modules do not try themselves on the same users, and a new
 /// version keeps those of the one before. Who has no reference comes last: for them a rule acts at 100 percent alone.
-pub(crate) fn draw(policy: &str, batch: &Batch) -> u8 {
+fn draw(policy: &str, batch: &Batch) -> u8 {
     let Some(user) = batch.request_text("request.user.ref") else { return 99 };
     let mut hash = Sha256::new();
     for part in ["canary", policy, user] {

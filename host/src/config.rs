@@ -89,6 +89,14 @@ impl Default for BreakerConfig {
     }
 }
 
+/// The filing of the service's algorithm (Art 24).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Filing {
+    /// Its number, which Art 26 has displayed: every outcome in scope then owes `display.filing_no`.
+    pub number: String,
+}
+
 /// The operator's configuration.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -118,6 +126,9 @@ pub struct Config {
     /// Facts about the operator: `territory`, and the fields of `provider` in a request. They win over the request's.
     #[serde(default)]
     pub provider: toml::Table,
+    /// `[filing]`: what Art 24 and 26 ask of a provider that has filed.
+    #[serde(default)]
+    pub filing: Option<Filing>,
     /// When a failing module is left out.
     #[serde(default)]
     pub breaker: BreakerConfig,

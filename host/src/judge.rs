@@ -9,7 +9,7 @@ use tracing::warn;
 
 use crate::batch::Batch;
 use crate::bindings::exports::normgate::policy::judging;
-use crate::canary;
+use crate::canary::Draws;
 use crate::config::Mode;
 use crate::generation::Generation;
 use crate::merge::{Merge, Part, stage_name};
@@ -30,14 +30,23 @@ impl Generation {
         let clock_ms = now_ms();
         let overrides = overrides.iter().filter(|entry| entry.in_force(clock_ms)).cloned().collect();
         let notices = self.notices.clone();
-        let circumstances = Circumstances { clock_ms, as_of: self.as_of, notices, overrides, disturbed: Vec::new() };
+        let circumstances =
+            Circumstances { clock_ms, as_of: self.as_of, notices, overrides, ..Circumstances::default() };
         self.judge_under(request, circumstances, health)
     }
 
-    /// Judges a request as it was judged under recorded circumstances: by that clock or day, with the calls that were disturbed
-    /// then failing in the same way, and with no breaker. Nothing is counted.
+    /// Judges a request as it was judged under recorded circumstances: by that clock or day, by the canaries' draws, with the
+    /// calls that were disturbed then failing in the same way, and with no breaker. Nothing is counted.
     pub fn replay(&self, request: &Batch, circumstances: &Circumstances) -> Outcome {
         self.judge_under(request, circumstances.clone(), &Health::of(&self.set, self.breaker))
+    }
+
+    /// The id that a decision of this generation on a request has: [`Outcome::decision_id`] without judging.
+    pub fn decision_id(&self, request: &Batch) -> String {
+        match &self.facts {
+            Some(facts) => self.set.decision_id(&facts.apply(request).0),
+            None => self.set.decision_id(request),
+        }
     }
 
     /// Calls that are disturbed in `circumstances` fail as they did then; what is disturbed now is added there.
@@ -71,6 +80,9 @@ impl Generation {
         }
 
         // 4. The final order, and the outcome.
+        if self.filed && scope == Scope::In {
+            merge.owe_filing_number();
+        }
         let merged = merge.finish();
         let (order, shown) = order::sorted(batch, &merged.judgements);
         notices.extend((scope == Scope::Out).then(|| notices::scope_contradiction(batch)).flatten());
@@ -287,13 +299,13 @@ impl<'t> Turn<'t> {
         generation: &Generation,
         batch: &Batch,
         scope: Scope,
-        circumstances: Circumstances,
+        mut circumstances: Circumstances,
         health: &'t [Arc<Health>],
         notices: &mut Vec<Notice>,
     ) -> Self {
         let set = &generation.set;
         let at_ms = circumstances.at_ms();
-        let mut draws = Vec::new();
+        let (drawing, mut draws) = (Draws::new(batch, std::mem::take(&mut circumstances.draws)), Vec::new());
         let parts = set.policies.iter().enumerate().map(|(index, policy)| {
             let manifest = &policy.module.manifest;
             let plan = &policy.resolved[0].plan;
@@ -303,10 +315,10 @@ impl<'t> Turn<'t> {
             if index < set.judging {
                 notices.extend(overridden.map(|entry| entry.notice(manifest)));
             }
-            if !asked || set.is_succeeded(policy, batch, at_ms) {
+            if !asked || set.is_succeeded(policy, &drawing, at_ms) {
                 return None;
             }
-            let (mut parts, draw) = parts_of(policy, batch, at_ms);
+            let (mut parts, draw) = parts_of(policy, batch, &drawing, at_ms);
             draws
                 .extend(draw.filter(|_| index < set.judging).map(|hundredth| Draw { policy: index as u16, hundredth }));
             if overridden.is_some() {
@@ -318,13 +330,14 @@ impl<'t> Turn<'t> {
         let adopted = set.policies.iter().map(|policy| {
             let manifest = &policy.module.manifest;
             !manifest.overlays.is_empty()
-                && policy.is_released(batch)
-                && !set.is_succeeded(policy, batch, at_ms)
+                && policy.is_released(&drawing)
+                && !set.is_succeeded(policy, &drawing, at_ms)
                 && in_force(manifest.effective_from, manifest.effective_until, at_ms)
                 && adopted(manifest, batch)
         });
-        let budget = Cell::new(generation.sandbox.limits().budget);
-        Self { health, parts, draws, adopted: adopted.collect(), budget, circumstances: RefCell::new(circumstances) }
+        let (budget, adopted) = (Cell::new(generation.sandbox.limits().budget), adopted.collect());
+        circumstances.draws = drawing.into_known();
+        Self { health, parts, draws, adopted, budget, circumstances: RefCell::new(circumstances) }
     }
 
     /// How a call was disturbed, if the circumstances say that it was.
@@ -457,12 +470,12 @@ fn adopted(manifest: &Manifest, batch: &Batch) -> bool {
 
 /// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode. And the hundredth of users
 /// that was drawn, if that mattered.
-fn parts_of(policy: &Loaded, batch: &Batch, at_ms: i64) -> (Vec<Part>, Option<u8>) {
+fn parts_of(policy: &Loaded, batch: &Batch, draws: &Draws<'_>, at_ms: i64) -> (Vec<Part>, Option<u8>) {
     let manifest = &policy.module.manifest;
     let module_in_force = in_force(manifest.effective_from, manifest.effective_until, at_ms);
     let adopted = adopted(manifest, batch);
     let mut drawn = None;
-    let mut acts = |mode: Mode| mode.acts(|| *drawn.get_or_insert_with(|| canary::draw(&manifest.id, batch)));
+    let mut acts = |mode: Mode| mode.acts(|| *drawn.get_or_insert_with(|| draws.of(&manifest.id)));
     let released = acts(policy.release);
     let part = |(rule, mode): (&Rule, &Mode)| {
         let observed_early = policy.awaited || *mode == Mode::Preview;

@@ -10,7 +10,7 @@ use crate::outcome::{
     Cause, ConstraintItem, Failure, ObligationItem, Reason, ShadowItem, TagVerdict, Target, VetoItem,
 };
 use crate::plan::{ArgumentValue, EffectPlan};
-use crate::policy_set::{Fallback, HOST_FAILURE, Loaded, PolicySet, Resolved, RuleRef};
+use crate::policy_set::{FILING, Fallback, HOST_FAILURE, Loaded, PolicySet, Resolved, RuleRef};
 use crate::sandbox::FailureKind;
 use crate::verdict::{Action, FULL_WEIGHT, Judgement};
 
@@ -328,6 +328,19 @@ impl<'m> Merge<'m> {
     /// Records a finding of the host itself about the operator.
     pub(crate) fn find(&mut self, rule: RuleRef) {
         self.violations.push((Target::Request, rule, Cause::Fact));
+    }
+
+    /// Has the number of the provider's filing displayed (Art 26).
+    pub(crate) fn owe_filing_number(&mut self) {
+        let named = self.batch.vocabulary.obligations.iter().position(|known| known == "display.filing_no");
+        self.obligations.extend(named.map(|code| ObligationItem {
+            code: code as u16,
+            target: Target::Request,
+            rule: RuleRef { policy: 0, rule: FILING },
+            deadline_s: None,
+            retain_d: None,
+            args: None,
+        }));
     }
 
     /// Sorts and joins what was said, so that nothing remembers who spoke first.

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use normgate_contract::{Block, Day, Level, Manifest, OnFailure, Rule, Stage, Vocabulary, hex};
 use sha2::{Digest, Sha256};
 
-use crate::batch::Batch;
-use crate::canary;
+use crate::canary::Draws;
 use crate::config::{Looser, Mode};
 use crate::error::BuildError;
 use crate::grant::Granted;
@@ -16,7 +15,7 @@ use crate::provider;
 use crate::record::Origin;
 use crate::sandbox::Compiled;
 
-/// A rule of the set. `rule` is [`HOST_FAILURE`] or [`LOOSENING`] for what the host itself says.
+/// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`] or [`FILING`] for what the host itself says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleRef {
     /// Index of the policy in the set.
@@ -29,6 +28,8 @@ pub struct RuleRef {
 pub const HOST_FAILURE: u16 = u16::MAX;
 /// The rule index of `art05.loosening`: a sector norm that would loosen a parameter of the law.
 pub const LOOSENING: u16 = u16::MAX - 1;
+/// `host.filing` in the place of a rule: the number of the provider's filing is to be displayed (Art 26).
+pub const FILING: u16 = u16::MAX - 2;
 
 /// What the host itself goes by: scope, order, emergencies, applicability, adoption, and what notices are about.
 const HOST_COLUMNS: [&str; 14] = [
@@ -153,17 +154,14 @@ impl PolicySet {
         let lent = policies.iter().flat_map(|policy| &policy.resolved).flat_map(|resolved| resolved.plan.columns());
         let mut columns_read: Vec<String> = lent.map(|column| vocabulary.columns[column].name.clone()).collect();
         columns_read.extend(HOST_COLUMNS.iter().chain(&provider::columns()).map(|name| (*name).to_owned()));
-        // A canary's draw goes by the user; no module sees who that is.
-        let drawn =
-            |policy: &Loaded| policy.modes.iter().chain([&policy.release]).any(|m| matches!(m, Mode::Canary(_)));
-        columns_read.extend(policies.iter().any(drawn).then(|| "request.user.ref".to_owned()));
         columns_read.sort_unstable();
         columns_read.dedup();
         Ok(Self { policies, judging, obligation_rank, slate_columns, observed_until, columns_read, origin, digest })
     }
 
     /// Frame-qualified names of the columns that judging looks at, sorted: those that modules are handed, and those that the
-    /// host itself goes by. A request without its other columns is judged the same.
+    /// host itself goes by. A request without its other columns is judged the same, once the canaries' draws are known
+    /// ([`crate::Circumstances::draws`]).
     pub fn columns_read(&self) -> &[String] {
         &self.columns_read
     }
@@ -173,15 +171,21 @@ impl PolicySet {
         &self.digest
     }
 
+    /// The digest that this set would have under other semantics ([`crate::SetDescription::semantics`]): equal digests say that
+    /// two sets differ in nothing else.
+    pub fn digest_under(&self, semantics: &str) -> String {
+        digest(&self.policies, self.observed_until, semantics)
+    }
+
     /// The manifests of the modules that judge, in the order of policy ids.
     pub fn manifests(&self) -> impl Iterator<Item = &Arc<Manifest>> {
         self.policies[..self.judging].iter().map(|policy| &policy.module.manifest)
     }
 
     /// Whether a policy has given its place to one that came after it, for the user of a request.
-    pub(crate) fn is_succeeded(&self, policy: &Loaded, batch: &Batch, at_ms: i64) -> bool {
+    pub(crate) fn is_succeeded(&self, policy: &Loaded, draws: &Draws<'_>, at_ms: i64) -> bool {
         let mut successors = policy.successors.iter().map(|next| &self.policies[usize::from(*next)]);
-        successors.any(|next| begun(next.module.manifest.effective_from, at_ms) && next.is_released(batch))
+        successors.any(|next| begun(next.module.manifest.effective_from, at_ms) && next.is_released(draws))
     }
 
     /// A rule; none for `host.failure`.
@@ -194,6 +198,7 @@ impl PolicySet {
         match rule.rule {
             HOST_FAILURE => "host.failure",
             LOOSENING => "art05.loosening",
+            FILING => "host.filing",
             _ => self.rule(rule).map_or("", |rule| rule.id.as_str()),
         }
     }
@@ -290,8 +295,8 @@ pub(crate) enum Fallback {
 
 impl Loaded {
     /// Whether this release acts for the user of a request.
-    pub(crate) fn is_released(&self, batch: &Batch) -> bool {
-        self.release.acts(|| canary::draw(&self.module.manifest.id, batch))
+    pub(crate) fn is_released(&self, draws: &Draws<'_>) -> bool {
+        self.release.acts(|| draws.of(&self.module.manifest.id))
     }
 
     /// The failure policy, capped by what the module's enforced rules could do at all.

@@ -26,6 +26,9 @@ pub struct Circumstances {
     /// Overrides in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
+    /// On which side of each canary the user was. It follows from `user.ref`, which whoever judges again need not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub draws: Vec<CanaryDraw>,
     /// Calls that ended by something that neither the module nor its input determines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disturbed: Vec<Disturbance>,
@@ -36,6 +39,16 @@ impl Circumstances {
     pub(crate) fn at_ms(&self) -> i64 {
         self.as_of.map_or(self.clock_ms, Day::start_ms)
     }
+}
+
+/// What a policy's canary drew for the user of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CanaryDraw {
+    /// Policy id.
+    pub policy: String,
+    /// The hundredth of all users, 0 to 99: a rule acts whose percentage is above it.
+    pub hundredth: u8,
 }
 
 /// A call that was not made because a breaker was open, was killed at its deadline, or found no free slot.

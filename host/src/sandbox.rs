@@ -119,6 +119,16 @@ pub enum Allocation {
     OnDemand,
 }
 
+/// What executes modules. It changes no outcome: both count the same work, and both end a call where it is used up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// Machine code, compiled by Cranelift.
+    #[default]
+    Native,
+    /// Bytecode of wasmtime's Pulley, interpreted: slower, and another way to the same answer, on any processor.
+    Interpreter,
+}
+
 /// What one call may use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Allowance {
@@ -140,7 +150,7 @@ const SLOTS: u32 = 256;
 /// Elements of a table; a policy has a few dozen function pointers.
 const TABLE_ELEMENTS: usize = 4_096;
 
-/// The sandbox of a gate. Gates with the same limits share one engine, and so one pool and one clock.
+/// The sandbox of a gate. Gates with the same limits and backend share one engine, and so one pool and one clock.
 pub(crate) struct Sandbox {
     shared: Arc<Shared>,
     linker: Linker<StoreLimits>,
@@ -160,20 +170,20 @@ struct Shared {
 
 impl Shared {
     /// The process's engine for these limits: a pool reserves address space, and one is enough.
-    fn of(limits: Limits, allocation: Allocation) -> Result<Arc<Self>, String> {
-        type Known = (Limits, Allocation, Weak<Shared>);
+    fn of(limits: Limits, allocation: Allocation, backend: Backend) -> Result<Arc<Self>, String> {
+        type Known = (Limits, Allocation, Backend, Weak<Shared>);
         static ENGINES: Mutex<Vec<Known>> = Mutex::new(Vec::new());
         let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
         engines.retain(|(.., shared)| shared.strong_count() > 0);
-        let known = engines.iter().find(|(l, a, _)| (*l, *a) == (limits, allocation));
+        let known = engines.iter().find(|(l, a, b, _)| (*l, *a, *b) == (limits, allocation, backend));
         if let Some(shared) = known.and_then(|(.., shared)| shared.upgrade()) {
             return Ok(shared);
         }
-        let engine = engine(limits, allocation)?;
+        let engine = engine(limits, allocation, backend)?;
         let alive = Arc::new(AtomicBool::new(true));
         let shared = Arc::new(Self { engine, alive, ticks_in: AtomicU32::new(0), compiled: Mutex::default() });
         shared.tick()?;
-        engines.push((limits, allocation, Arc::downgrade(&shared)));
+        engines.push((limits, allocation, backend, Arc::downgrade(&shared)));
         Ok(shared)
     }
 
@@ -203,8 +213,9 @@ impl Drop for Shared {
     }
 }
 
-/// The engine for these limits. Artifacts fit every engine of the same release, limits and allocation.
-fn engine(limits: Limits, allocation: Allocation) -> Result<Engine, String> {
+/// The engine for these limits. Artifacts fit every engine of the same release, limits, allocation and backend, and no other:
+/// what they are of is part of them.
+fn engine(limits: Limits, allocation: Allocation, backend: Backend) -> Result<Engine, String> {
     let strategy = match allocation {
         Allocation::OnDemand => InstanceAllocationStrategy::OnDemand,
         Allocation::Pooled => {
@@ -236,16 +247,20 @@ fn engine(limits: Limits, allocation: Allocation) -> Result<Engine, String> {
         .wasm_relaxed_simd(false)
         .memory_init_cow(true)
         .max_wasm_stack(limits.stack);
-    Engine::new(&config).map_err(|error| format!("the sandbox cannot start: {error:#}"))
+    let cannot = |error| format!("the sandbox cannot start: {error:#}");
+    if backend == Backend::Interpreter {
+        config.target("pulley64").map_err(cannot)?;
+    }
+    Engine::new(&config).map_err(cannot)
 }
 
-/// Compiles a module to an artifact that [`crate::GateBuilder::compiler`] may hand back, with default limits. For the child
+/// Compiles a module to an artifact that [`crate::GateBuilder::compiler`] may hand back for a backend, with default limits. For the child
 /// process that compiles what nobody trusts: this call may take long and much memory, and whoever starts it may kill it.
 ///
 /// # Errors
 /// What the compiler says of a component that it refuses.
-pub fn precompile(component: &[u8]) -> Result<Vec<u8>, String> {
-    let engine = engine(Limits::default(), Allocation::Pooled)?;
+pub fn precompile(component: &[u8], backend: Backend) -> Result<Vec<u8>, String> {
+    let engine = engine(Limits::default(), Allocation::Pooled, backend)?;
     engine.precompile_component(component).map_err(|error| format!("{error:#}"))
 }
 
@@ -303,8 +318,8 @@ impl Compiled {
 }
 
 impl Sandbox {
-    pub(crate) fn new(limits: Limits, allocation: Allocation) -> Result<Self, String> {
-        let shared = Shared::of(limits, allocation)?;
+    pub(crate) fn new(limits: Limits, allocation: Allocation, backend: Backend) -> Result<Self, String> {
+        let shared = Shared::of(limits, allocation, backend)?;
         Ok(Self { linker: Linker::new(&shared.engine), shared, limits })
     }
 

@@ -165,7 +165,8 @@ impl Scene {
         }
         let config = Config::parse(config).unwrap();
         let trust = Trust::read(&config.repositories, &self.folder).unwrap();
-        let compiler = Arc::new(|module: &normgate::Module| normgate::precompile(&module.bytes));
+        let compiler =
+            Arc::new(|module: &normgate::Module| normgate::precompile(&module.bytes, normgate::Backend::Native));
         let checks = Checks { compiler, artifacts: || None, config, bounds: self.bounds };
         sync(&self.store(), &trust, &checks).unwrap()
     }

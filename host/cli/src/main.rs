@@ -50,7 +50,7 @@ enum Command {
     Check(check::Args),
     /// Break-glass: put one module into shadow for a while, on the record
     Override(r#override::Args),
-    /// Make keys for signing what a repository says
+    /// Make keys: for signing, and for opening what is sealed
     Key(key::Args),
     /// Keep a repository of signed modules
     Repo(repo::Args),
@@ -74,7 +74,7 @@ enum Command {
     Demo(demo::Args),
     /// Compile a module from standard input to standard output; what `eval -p` runs in a child process
     #[command(name = compile::COMMAND, hide = true)]
-    CompileModule,
+    CompileModule(compile::Args),
     /// Print the completion script of a shell
     Completions {
         /// The shell
@@ -108,9 +108,9 @@ fn main() -> ExitCode {
         Command::Pull(args) => mirror::pull(&args),
         Command::Ledger(command) => ledger::run(&command),
         Command::Replay(args) => replay::run(&args),
+        Command::CompileModule(args) => compile::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Report(command) => report::run(&command),
-        Command::CompileModule => compile::run(),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "normgate", &mut std::io::stdout());

@@ -87,7 +87,7 @@ impl Stage {
     /// The gate of a generation of the store: what the program carries, and what was taken.
     fn builder(&self, taken: Option<&Generation>, today: Day) -> GateBuilder {
         let builder = Gate::builder().policies(embedded::arp()).config(self.config());
-        let builder = builder.compiler(|module| normgate::precompile(&module.bytes));
+        let builder = builder.compiler(|module| normgate::precompile(&module.bytes, normgate::Backend::Native));
         match taken {
             Some(taken) => builder
                 .policies(taken.modules_on(today))

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use crate::keys::{LEVEL, MAX_TEXT_BYTES};
 use crate::merkle::{Edge, Hash};
+use crate::record::leaf_of_record;
 
 const MAGIC: &[u8; 4] = b"NGF1";
 /// Bytes of a head, without its checksum.
@@ -143,7 +144,7 @@ pub(crate) fn encode(
         sets,
         from_ms: times.0,
         to_ms: times.1,
-        root: Edge::over(records.iter().map(Vec::as_slice)).root(),
+        root: root_over(records),
         stored: u32::try_from(stored.len()).map_err(io::Error::other)?,
         checksum: crc32c::crc32c(&stored),
         plain: u32::try_from(plain.len()).map_err(io::Error::other)?,
@@ -151,6 +152,13 @@ pub(crate) fn encode(
     let mut bytes = head.with_checksum();
     bytes.extend_from_slice(&stored);
     Ok((head, bytes))
+}
+
+/// The root of the tree over encoded records.
+fn root_over(records: &[Vec<u8>]) -> Hash {
+    let mut edge = Edge::default();
+    records.iter().for_each(|record| edge.push(leaf_of_record(record)));
+    edge.root()
 }
 
 /// The encoded records of a frame, held against its head; a clause on what is wrong otherwise.
@@ -168,7 +176,7 @@ pub(crate) fn decode(head: &Head, stored: &[u8]) -> Result<Vec<Vec<u8>>, &'stati
         records.push(record.to_vec());
         rest = after;
     }
-    if records.len() != head.records as usize || Edge::over(records.iter().map(Vec::as_slice)).root() != head.root {
+    if records.len() != head.records as usize || root_over(&records) != head.root {
         return Err("its records are not those that its root was made of");
     }
     Ok(records)

@@ -262,6 +262,32 @@ impl History {
         Ok(())
     }
 
+    /// One decision, and the policy set that made it.
+    ///
+    /// # Errors
+    /// When there is none, its key is gone, or a file cannot be read or was altered.
+    pub fn decision(&self, id: &str) -> Result<(Recorded, SetDescription), LedgerError> {
+        let query = Query { decision: Some(id.to_owned()), ..Query::default() };
+        let (mut sets, mut found) = (HashMap::new(), None);
+        self.lists(
+            &query,
+            |set| {
+                sets.insert(set.policy_set.clone(), set);
+                Ok(())
+            },
+            |recorded| {
+                found.get_or_insert(recorded);
+                Ok(())
+            },
+        )?;
+        let absent = || format!("no decision {id} is in {}, or its key is gone", self.home.place());
+        let recorded: Recorded = found.ok_or_else(|| LedgerError::Absent(absent()))?;
+        let set = sets.remove(&recorded.decision.policy_set).ok_or_else(|| {
+            LedgerError::altered(format!("record {}", recorded.record), "its policy set is not described before it")
+        })?;
+        Ok((recorded, set))
+    }
+
     /// Hands every record of a time to `f`, in the order in which they were written, and policy sets also where they were
     /// described before it. A list whose keys are gone comes without what they sealed, one that is held for a case too;
     /// confirmations of which that holds are left out.

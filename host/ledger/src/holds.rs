@@ -13,8 +13,8 @@ use crate::frame::{HEAD_BYTES, Head, take};
 use crate::history::{Query, Recorded, split};
 use crate::home::{HOLDS, Home, KEYS};
 use crate::keys::{self, Key, sha256, unhex};
-use crate::merkle::{Hash, inclusion, is_included, leaf};
-use crate::record::{Event, Record};
+use crate::merkle::{Hash, inclusion, is_included};
+use crate::record::{Event, Record, leaf_of_record};
 
 /// A held record, as its file has it.
 #[derive(Serialize, Deserialize)]
@@ -93,7 +93,7 @@ impl Held {
         text.push(b'\n');
         // Writing to memory cannot fail.
         text.extend(serde_json::to_vec(facets).unwrap_or_default());
-        let leaves: Vec<Hash> = frame.iter().map(|bytes| leaf(bytes)).collect();
+        let leaves: Vec<Hash> = frame.iter().map(|bytes| leaf_of_record(bytes)).collect();
         Ok(Self {
             epoch: recorded.epoch,
             set,
@@ -127,7 +127,8 @@ impl Held {
         let head: [u8; HEAD_BYTES] = STANDARD.decode(&self.frame).ok()?.try_into().ok()?;
         let (head, record) = (Head::decode(&head)?, STANDARD.decode(&self.record).ok()?);
         let path = self.record_path.iter().map(|node| unhex(node)?.try_into().ok()).collect::<Option<Vec<Hash>>>()?;
-        is_included(self.index, head.records.into(), leaf(&record), &path, &head.root).then_some((head, record, path))
+        is_included(self.index, head.records.into(), leaf_of_record(&record), &path, &head.root)
+            .then_some((head, record, path))
     }
 
     /// Whether it fits a query; by user and decision only where the key of the case is there.

@@ -17,34 +17,46 @@
 //! # Layout
 //! Writing: [`Ledger`] (`writer`) → which lists are kept in full (`level`) → `record` → `frame` → `segment`, with `keys` for what
 //! is sealed, `merkle` and `note` for what is signed. Reading: [`History`] → records, opened; `verify`, `proof` and `replay`
-//! stand on it. Everything lies in one folder (`home`); who looked something up stands in `access`.
+//! stand on it. Leaving: [`Case`] (`sealed`), under other `names`, by `sealing` to whoever judges it elsewhere; and what a witness
+//! signs (`cosign`). Everything lies in one folder (`home`); who looked something up stands in `access`.
 
 mod access;
+mod answer;
+mod cosign;
 mod error;
 mod facets;
 mod frame;
+mod fulfilment;
 mod history;
 mod holds;
 mod home;
 mod keys;
 mod level;
 mod merkle;
+mod names;
 mod note;
 mod proof;
 mod record;
 mod replay;
+mod sealed;
+mod sealing;
 mod segment;
 mod verify;
 mod writer;
 
 pub use access::Access;
+pub use answer::{Answer, Because, Failed, Owed, RowAnswer, Shadowed, TagAnswer, Vetoed, Violated};
+pub use cosign::{Cosigned, Cosigner, Shown, Witness};
 pub use error::LedgerError;
 pub use facets::{Facets, Group};
+pub use fulfilment::{Breach, Counts as DutyCounts, Deed, Duty, Fulfilment, Subject};
 pub use history::{Confirmed, History, Query, Recorded, Redaction, Told};
 pub use keys::{Class, RETENTION_DAYS};
 pub use note::{Checkpoint, Verifier};
 pub use proof::{Checked, check};
 pub use record::{AccessHead, Decision, Entry, Event, Gap, Level, Purge, Why};
 pub use replay::{Difference, Parts, Replay, Replayed};
+pub use sealed::{Case, CaseReplayed, Fired, Proven};
+pub use sealing::{Recipient, SealingKey};
 pub use verify::Verification;
 pub use writer::{Counts, Durability, Ledger, Settings, WhenFull};

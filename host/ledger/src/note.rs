@@ -72,9 +72,33 @@ impl Verifier {
     }
 
     fn hash(&self) -> [u8; 4] {
-        let hash = Sha256::new().chain_update(&self.name).chain_update(b"\n").chain_update(self.typed()).finalize();
-        [hash[0], hash[1], hash[2], hash[3]]
+        key_hash(&self.name, ED25519_TYPE, &self.public)
     }
+
+    /// Whether the signature of a text is of this key.
+    pub(crate) fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, &self.public).verify(text, signature).is_ok()
+    }
+}
+
+/// By which a signature names its key.
+pub(crate) fn key_hash(name: &str, kind: u8, public: &[u8]) -> [u8; 4] {
+    let hash = Sha256::new().chain_update(name).chain_update([b'\n', kind]).chain_update(public).finalize();
+    [hash[0], hash[1], hash[2], hash[3]]
+}
+
+/// A signature of a note: who signed, and with what.
+type Signature = (String, Vec<u8>);
+
+/// A signed note in two: its text, and its signatures with the names of who signed. None when some line is no signature.
+pub(crate) fn parted(note: &str) -> Option<(String, Vec<Signature>)> {
+    let (text, signatures) = note.split_once("\n\n")?;
+    let signature = |line: &str| {
+        let (name, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
+        Some((name.to_owned(), STANDARD.decode(signature).ok()?))
+    };
+    let signatures = signatures.strip_suffix('\n')?.split('\n').map(signature).collect::<Option<_>>()?;
+    Some((format!("{text}\n"), signatures))
 }
 
 impl Checkpoint {
@@ -95,24 +119,11 @@ impl Checkpoint {
     /// When it is no checkpoint, or not signed by the log.
     pub fn open(note: &str, verifier: &Verifier) -> Result<Self, LedgerError> {
         let wrong = |message: &str| LedgerError::altered("checkpoint", message);
-        let (text, signatures) = note.split_once("\n\n").ok_or_else(|| wrong("it is not a signed note"))?;
-        let text = format!("{text}\n");
-        let signed = signatures.strip_suffix('\n').is_some_and(|signatures| {
-            let mut lines = signatures.split('\n').map(|line| {
-                let (name, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
-                Some((name, STANDARD.decode(signature).ok()?))
-            });
-            // Every line must be a signature; ours must be there and right.
-            let all: Option<Vec<_>> = lines.by_ref().collect();
-            all.is_some_and(|all| {
-                all.iter()
-                    .filter(|(name, signature)| *name == verifier.name && signature.starts_with(&verifier.hash()))
-                    .any(|(_, signature)| {
-                        UnparsedPublicKey::new(&ED25519, &verifier.public)
-                            .verify(text.as_bytes(), &signature[4..])
-                            .is_ok()
-                    })
-            })
+        let (text, signatures) = parted(note).ok_or_else(|| wrong("it is not a signed note"))?;
+        // Others may have signed it too; the log's own signature must be there and right.
+        let signed = signatures.iter().any(|(name, signature)| {
+            let own = signature.strip_prefix(&verifier.hash()).filter(|_| *name == verifier.name);
+            own.is_some_and(|signature| verifier.verifies(text.as_bytes(), signature))
         });
         if !signed {
             return Err(wrong("it is not signed by this ledger's key"));

@@ -11,10 +11,10 @@ use crate::error::LedgerError;
 use crate::frame::{HEAD_BYTES, Head};
 use crate::history::{History, Query, records};
 use crate::holds::{self, Held};
-use crate::keys::unhex;
+use crate::keys::{sha256, unhex};
 use crate::merkle::{Hash, consistency, inclusion, is_consistent, is_included, leaf};
 use crate::note::{Checkpoint, Verifier};
-use crate::record::{Event, Record};
+use crate::record::{Entry, Event, Record, leaf_of, leaf_of_record, parted};
 use crate::segment::{self, Next, SegmentReader};
 use normgate::contract::hex;
 
@@ -28,8 +28,8 @@ enum Proof {
         key: String,
         /// The signed head of the log.
         checkpoint: String,
-        /// The record as it was written, sealed parts and all; base64.
-        record: String,
+        /// The record.
+        record: Carried,
         /// Its place in its frame, and the way from it to the frame's root.
         index: u64,
         record_path: Vec<String>,
@@ -48,6 +48,30 @@ enum Proof {
         /// The way from one to the other.
         path: Vec<String>,
     },
+}
+
+/// How much of its record a proof carries.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Carried {
+    /// All of it as it was written, sealed parts too; base64.
+    Whole(String),
+    /// What it says in the open, and the digest of the rest.
+    Open { says: String, rest: String },
+}
+
+impl Carried {
+    /// Its leaf, and what it says in the open; a clause on what is wrong otherwise.
+    fn read(&self) -> Result<(Hash, Entry), String> {
+        let entry = |text: &[u8]| serde_json::from_slice(text).map_err(|error| error.to_string());
+        match self {
+            Self::Whole(record) => {
+                let bytes = STANDARD.decode(record).map_err(|_| "its record is not base64")?;
+                Ok((leaf_of_record(&bytes), Record::decode(&bytes)?.entry))
+            }
+            Self::Open { says, rest } => Ok((leaf_of(says.as_bytes(), rest), entry(says.as_bytes())?)),
+        }
+    }
 }
 
 /// What a proof shows.
@@ -105,21 +129,19 @@ impl History {
     /// # Errors
     /// When there is no such decision, no checkpoint covers it yet, or a file cannot be read.
     pub fn prove(&self, decision_id: &str) -> Result<String, LedgerError> {
-        let query = Query { decision: Some(decision_id.to_owned()), ..Query::default() };
-        let mut found = None;
-        records(&self.home, &query, |record, _| {
-            if found.is_none() && matches!(record.record.entry.event, Event::Decision(_)) {
-                let leaves: Vec<Hash> = record.frame.iter().map(|bytes| leaf(bytes)).collect();
-                let path = inclusion(record.index, &leaves);
-                found = Some((record.head.clone(), record.index as u64, record.frame[record.index].clone(), path));
-            }
-            Ok(())
-        })?;
-        if found.is_none() {
-            found = self.held(&query)?;
-        }
-        let absent = || format!("no decision {decision_id} is in {}, or its key is gone", self.home.place());
-        let (head, index, record, record_path) = found.ok_or_else(|| LedgerError::Absent(absent()))?;
+        self.prove_with(decision_id, |record| Carried::Whole(STANDARD.encode(record)))
+    }
+
+    /// The same, of the record only what it says in the open.
+    pub(crate) fn prove_open(&self, decision_id: &str) -> Result<String, LedgerError> {
+        self.prove_with(decision_id, |record| {
+            let (says, rest) = parted(record);
+            Carried::Open { says: String::from_utf8_lossy(says).into_owned(), rest: sha256(rest) }
+        })
+    }
+
+    fn prove_with(&self, decision_id: &str, carried: impl Fn(&[u8]) -> Carried) -> Result<String, LedgerError> {
+        let (head, index, record, record_path) = self.way(decision_id)?;
         let (verifier, note) = (self.verifier()?, self.checkpoint()?.unwrap_or_default());
         let size = Checkpoint::open(&note, &verifier).map_or(0, |checkpoint| checkpoint.size);
         if size <= head.frame {
@@ -134,12 +156,40 @@ impl History {
         written(&Proof::Inclusion {
             key: verifier.text(),
             checkpoint: note,
-            record: STANDARD.encode(record),
+            record: carried(&record),
             index,
             record_path: texts(&record_path),
             frame: STANDARD.encode(head.encode()),
             frame_path: texts(&inclusion(at, &leaves)),
         })
+    }
+
+    /// The hash of a decision's leaf: by it whoever was told of the decision can later tell whether this record is the one.
+    ///
+    /// # Errors
+    /// When there is no such decision, or a file cannot be read.
+    pub fn receipt(&self, decision_id: &str) -> Result<String, LedgerError> {
+        let (_, _, record, _) = self.way(decision_id)?;
+        Ok(hex(&leaf_of_record(&record)))
+    }
+
+    /// The way to the record of a decision.
+    fn way(&self, decision_id: &str) -> Result<Way, LedgerError> {
+        let query = Query { decision: Some(decision_id.to_owned()), ..Query::default() };
+        let mut found = None;
+        records(&self.home, &query, |record, _| {
+            if found.is_none() && matches!(record.record.entry.event, Event::Decision(_)) {
+                let leaves: Vec<Hash> = record.frame.iter().map(|bytes| leaf_of_record(bytes)).collect();
+                let path = inclusion(record.index, &leaves);
+                found = Some((record.head.clone(), record.index as u64, record.frame[record.index].clone(), path));
+            }
+            Ok(())
+        })?;
+        if found.is_none() {
+            found = self.held(&query)?;
+        }
+        let absent = || format!("no decision {decision_id} is in {}, or its key is gone", self.home.place());
+        found.ok_or_else(|| LedgerError::Absent(absent()))
     }
 
     /// The way to a record that is held for a case, when its segment or its key is gone.
@@ -207,39 +257,57 @@ fn nodes(path: &[String]) -> Option<Vec<Hash>> {
 /// # Errors
 /// When it is no proof, is not signed by that key, or does not show what it says.
 pub fn check(text: &str, key: Option<&Verifier>) -> Result<Checked, LedgerError> {
+    Ok(check_with_entry(text, key)?.0)
+}
+
+/// The same, with what the record says in the open where the proof is of one, and the key that it was checked with.
+pub(crate) fn check_with_entry(
+    text: &str,
+    key: Option<&Verifier>,
+) -> Result<(Checked, Option<Entry>, Verifier), LedgerError> {
     let wrong = |message: &str| LedgerError::altered("proof", message);
     let trusted = |own: &str| key.cloned().map_or_else(|| Verifier::parse(own), Ok);
     match serde_json::from_str(text).map_err(|error| wrong(&format!("it is none: {error}")))? {
         Proof::Inclusion { key, checkpoint, record, index, record_path, frame, frame_path } => {
-            let checkpoint = Checkpoint::open(&checkpoint, &trusted(&key)?)?;
-            let bytes = STANDARD.decode(record).map_err(|_| wrong("its record is not base64"))?;
+            let verifier = trusted(&key)?;
+            let checkpoint = Checkpoint::open(&checkpoint, &verifier)?;
             let head: Option<[u8; HEAD_BYTES]> = STANDARD.decode(frame).ok().and_then(|bytes| bytes.try_into().ok());
             let head = head.as_ref().and_then(Head::decode).ok_or_else(|| wrong("its frame is none"))?;
             let paths = nodes(&record_path).zip(nodes(&frame_path));
             let (record_path, frame_path) = paths.ok_or_else(|| wrong("its paths are none"))?;
-            let hash = leaf(&bytes);
+            let (hash, entry) = record.read().map_err(|message| wrong(&message))?;
             if !is_included(index, head.records.into(), hash, &record_path, &head.root) {
                 return Err(wrong("the record is not in the frame"));
             }
             if !is_included(head.frame, checkpoint.size, leaf(&head.encode()), &frame_path, &checkpoint.root) {
                 return Err(wrong("the frame is not in the log that was signed"));
             }
-            let entry = Record::decode(&bytes).map_err(|message| wrong(&message))?.entry;
             let policy_set = match &entry.event {
                 Event::Decision(decision) => Some(decision.policy_set.clone()),
                 _ => None,
             };
             let Checkpoint { origin, size, .. } = checkpoint;
-            Ok(Checked::Included { record: entry.record, ms: entry.ms, leaf: hex(&hash), policy_set, origin, size })
+            let (record, ms) = (entry.record, entry.ms);
+            Ok((Checked::Included { record, ms, leaf: hex(&hash), policy_set, origin, size }, Some(entry), verifier))
         }
-        Proof::Consistency { key, older, newer, path } => {
+        Proof::Consistency { key, .. } => {
             let verifier = trusted(&key)?;
-            let (old, new) = (Checkpoint::open(&older, &verifier)?, Checkpoint::open(&newer, &verifier)?);
-            let path = nodes(&path).ok_or_else(|| wrong("its path is none"))?;
-            if old.origin != new.origin || !is_consistent((old.size, &old.root), (new.size, &new.root), &path) {
-                return Err(wrong("the older log is not the beginning of the newer one: history was rewritten"));
-            }
-            Ok(Checked::Consistent { origin: new.origin, older: old.size, newer: new.size })
+            let (old, new) = check_consistency(text, &verifier)?
+                .ok_or_else(|| wrong("the older log is not the beginning of the newer one: history was rewritten"))?;
+            Ok((Checked::Consistent { origin: new.origin, older: old.size, newer: new.size }, None, verifier))
         }
     }
+}
+
+/// The two checkpoints that a proof of consistency is of, both signed by a log; nothing when the older log is not the beginning
+/// of the newer one.
+pub(crate) fn check_consistency(text: &str, log: &Verifier) -> Result<Option<(Checkpoint, Checkpoint)>, LedgerError> {
+    let wrong = |message: &str| LedgerError::altered("proof", message);
+    let Ok(Proof::Consistency { older, newer, path, .. }) = serde_json::from_str(text) else {
+        return Err(wrong("it is none that an older log is the beginning of a newer one"));
+    };
+    let (old, new) = (Checkpoint::open(&older, log)?, Checkpoint::open(&newer, log)?);
+    let path = nodes(&path).ok_or_else(|| wrong("its path is none"))?;
+    let holds = old.origin == new.origin && is_consistent((old.size, &old.root), (new.size, &new.root), &path);
+    Ok(holds.then_some((old, new)))
 }

@@ -6,7 +6,8 @@ use normgate::{Circumstances, SetDescription};
 use serde::{Deserialize, Serialize};
 
 use crate::frame::take;
-use crate::keys::RETENTION_DAYS;
+use crate::keys::{RETENTION_DAYS, sha256};
+use crate::merkle::{Hash, leaf};
 
 /// How much of a list is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -228,4 +229,23 @@ impl Record {
         let entry = serde_json::from_slice(&entry).map_err(|error| error.to_string())?;
         Ok(Self { entry, open, personal, outcome })
     }
+}
+
+/// An encoded record in two: what it says in the open, and the rest.
+pub(crate) fn parted(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let mut rest = bytes;
+    let length = take(&mut rest).map_or(usize::MAX, |length| u32::from_le_bytes(length) as usize);
+    rest.split_at_checked(length).unwrap_or((bytes, &[]))
+}
+
+/// The leaf of a record: over what it says in the open and the digest of the rest, so that a proof can show the one and keep
+/// the other back. The rest of a list has sealed parts, each with a nonce, so its digest tells nobody what it is of.
+pub(crate) fn leaf_of(open: &[u8], rest: &str) -> Hash {
+    leaf(&[open, b"\n", rest.as_bytes()].concat())
+}
+
+/// The leaf of an encoded record.
+pub(crate) fn leaf_of_record(bytes: &[u8]) -> Hash {
+    let (open, rest) = parted(bytes);
+    leaf_of(open, &sha256(rest))
 }

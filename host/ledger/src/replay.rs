@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::thread;
 
 use normgate::contract::Day;
-use normgate::{Config, Detail, GateBuilder, Generation, Module, Reader, SetDescription};
+use normgate::{
+    Batch, Circumstances, Config, Detail, GateBuilder, Generation, Module, Outcome, Reader, SetDescription,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::LedgerError;
 use crate::history::{History, Query, Recorded};
-use crate::record::Level;
+use crate::record::{Decision, Level};
 
 /// Lists that are read before they are judged again, on all threads.
 const CHUNK: usize = 1_024;
@@ -24,10 +26,15 @@ pub struct Replayed {
     pub judged: u64,
     /// Lists that came out otherwise, in order.
     pub different: Vec<Difference>,
-    /// Lists of which only a commitment is kept.
+    /// Of these, commitments whose request was given.
+    pub given: u64,
+    /// Lists of which only a commitment is kept, and whose request was not given.
     pub commitments: u64,
     /// Lists whose keys are gone.
     pub unreadable: u64,
+    /// Policy sets that judged under other semantics than this program's, one sentence each: what came out otherwise may come of
+    /// that.
+    pub notes: Vec<String>,
 }
 
 /// How a list came out otherwise.
@@ -46,13 +53,49 @@ pub struct Difference {
 }
 
 /// A policy set as it was, and what reads requests for it.
-struct Judge {
+pub(crate) struct Judge {
     generation: Generation,
     reader: Reader,
+    /// The digest that it had.
+    recorded: String,
+    /// In which way this program judges otherwise, if it does.
+    pub(crate) note: Option<String>,
 }
 
-/// A list that waits to be judged again.
-type Waiting = (Recorded, Arc<Judge>);
+impl Judge {
+    /// Builds a described set again, of the modules that are at hand.
+    pub(crate) fn build(
+        modules: &[Module],
+        builder: GateBuilder,
+        description: &SetDescription,
+        label: Option<&str>,
+    ) -> Result<Self, LedgerError> {
+        let (generation, note) = build(modules, builder, description, label)?;
+        Ok(Self { reader: generation.reader(), generation, recorded: description.policy_set.clone(), note })
+    }
+
+    /// A request from its canonical form.
+    pub(crate) fn read(&self, place: &str, request: &[u8]) -> Result<Batch, LedgerError> {
+        self.reader.read_canonical(request).map_err(|error| LedgerError::altered(place, error.to_string()))
+    }
+
+    /// The answer to a request under recorded circumstances. Where semantics are others, the set has another digest here; the
+    /// answer bears the recorded one, so that everything else can be compared.
+    pub(crate) fn answer(&self, batch: &Batch, circumstances: &Circumstances, decision_id: &str) -> String {
+        let outcome = self.generation.replay(batch, circumstances);
+        let text = outcome.to_json_of(decision_id, Detail::default());
+        match &self.note {
+            Some(_) => text.replace(outcome.policy_set().digest(), &self.recorded),
+            None => text,
+        }
+    }
+}
+
+/// A list that waits to be judged again, and its request where it was given.
+type Waiting = (Recorded, Arc<Judge>, Option<Batch>);
+
+/// A policy set by digest, with the label of its generation.
+type SetKey = (String, Option<String>);
 
 /// The modules at hand, and the policy sets that were built of them.
 pub struct Replay<'m> {
@@ -60,14 +103,25 @@ pub struct Replay<'m> {
     /// Starts building a gate, with whatever compiles its modules.
     builder: Box<dyn Fn() -> GateBuilder + 'm>,
     threads: usize,
-    /// By digest and label.
-    judges: HashMap<(String, Option<String>), Arc<Judge>>,
+    judges: HashMap<SetKey, Arc<Judge>>,
+    /// Requests that were given, as JSON.
+    given: Vec<Vec<u8>>,
+    /// Where among these a decision's is, by the decision's id.
+    index: HashMap<SetKey, HashMap<String, usize>>,
 }
 
 impl<'m> Replay<'m> {
     /// Judges again with these modules, whichever of them a list needs, on so many threads.
     pub fn new(modules: &'m [Module], builder: impl Fn() -> GateBuilder + 'm, threads: usize) -> Self {
-        Self { modules, builder: Box::new(builder), threads: threads.max(1), judges: HashMap::new() }
+        let (builder, threads) = (Box::new(builder), threads.max(1));
+        Self { modules, builder, threads, judges: HashMap::new(), given: Vec::new(), index: HashMap::new() }
+    }
+
+    /// Holds commitments against requests that somebody kept, one JSON object each: those that a decision id was made of are
+    /// judged again too.
+    pub fn given(mut self, requests: Vec<Vec<u8>>) -> Self {
+        self.given = requests;
+        self
     }
 
     /// Judges every list again that fits. `progress` hears how many were.
@@ -91,10 +145,21 @@ impl<'m> Replay<'m> {
             },
             |recorded| {
                 match (recorded.decision.level, &recorded.personal, &recorded.outcome) {
+                    (Level::Commit, _, Some(_)) if !self.given.is_empty() => {
+                        let judge = self.judge(&recorded, &described.borrow())?;
+                        match self.request_of(&recorded, &judge)? {
+                            Some(request) => {
+                                out.given += 1;
+                                waiting.push((recorded, judge, Some(request)));
+                            }
+                            None => out.commitments += 1,
+                        }
+                    }
                     (Level::Commit, ..) => out.commitments += 1,
                     (Level::Full, Some(_), Some(_)) => {
                         let judge = self.judge(&recorded, &described.borrow())?;
-                        waiting.push((recorded, judge));
+                        out.notes.extend(judge.note.clone().filter(|note| !out.notes.contains(note)));
+                        waiting.push((recorded, judge, None));
                     }
                     _ => out.unreadable += 1,
                 }
@@ -108,6 +173,23 @@ impl<'m> Replay<'m> {
         self.judge_again(&mut waiting, &mut out)?;
         progress(out.judged);
         Ok(out)
+    }
+
+    /// The request of one recorded decision as far as it is kept, and what judging it again gives, with its evidence at hand;
+    /// none where only a commitment is kept, or its key is gone.
+    ///
+    /// # Errors
+    /// When a module is missing, or the policy set cannot be built as it was.
+    pub fn outcome(
+        &mut self,
+        recorded: &Recorded,
+        set: &SetDescription,
+    ) -> Result<Option<(Batch, Outcome)>, LedgerError> {
+        let Some(request) = recorded.request() else { return Ok(None) };
+        let judge = self.judge(recorded, &HashMap::from([(set.policy_set.clone(), set.clone())]))?;
+        let batch = judge.read(&format!("record {}", recorded.record), &request)?;
+        let outcome = judge.generation.replay(&batch, &recorded.decision.circumstances);
+        Ok(Some((batch, outcome)))
     }
 
     /// The policy set that judged a list; built when it is met for the first time.
@@ -124,17 +206,30 @@ impl<'m> Replay<'m> {
         let description = described.get(set).ok_or_else(|| {
             LedgerError::altered(format!("record {}", recorded.record), "its policy set is not described before it")
         })?;
-        let generation = build(self.modules, (self.builder)(), description, label.as_deref())?;
-        let judge = Arc::new(Judge { reader: generation.reader(), generation });
+        let judge = Arc::new(Judge::build(self.modules, (self.builder)(), description, label.as_deref())?);
         self.judges.insert(key, Arc::clone(&judge));
         Ok(judge)
+    }
+
+    /// The given request that a decision was made on.
+    fn request_of(&mut self, recorded: &Recorded, judge: &Judge) -> Result<Option<Batch>, LedgerError> {
+        let Decision { policy_set, generation, .. } = &recorded.decision;
+        let read = |line: &Vec<u8>| judge.reader.read(line).ok();
+        let index = self.index.entry((policy_set.clone(), generation.clone())).or_insert_with(|| {
+            let ids = self.given.iter().map(|line| Some(judge.generation.decision_id(&read(line)?)));
+            ids.enumerate().filter_map(|(place, id)| Some((id?, place))).collect()
+        });
+        let Some(answer) = recorded.answer()? else { return Ok(None) };
+        Ok(index.get(&answer.decision_id).and_then(|place| read(&self.given[*place])))
     }
 
     /// Judges what waits, on all threads; what comes out otherwise is added in order.
     fn judge_again(&self, waiting: &mut Vec<Waiting>, out: &mut Replayed) -> Result<(), LedgerError> {
         let share = waiting.len().div_ceil(self.threads).max(1);
         let judge = |part: &[Waiting]| -> Result<Vec<Difference>, LedgerError> {
-            part.iter().filter_map(|(recorded, judge)| again(recorded, judge).transpose()).collect()
+            part.iter()
+                .filter_map(|(recorded, judge, given)| again(recorded, judge, given.as_ref()).transpose())
+                .collect()
         };
         let found: Vec<_> = thread::scope(|scope| {
             let running: Vec<_> = waiting.chunks(share).map(|part| scope.spawn(move || judge(part))).collect();
@@ -210,32 +305,25 @@ fn unbuilt(set: &str, message: String) -> LedgerError {
     LedgerError::Absent(format!("policy set {set} cannot be built again: {message}"))
 }
 
-/// Builds a described set again, of the modules that are at hand.
+/// A described set, built again of the modules that are at hand; and a sentence where only its semantics are others here.
 fn build(
     modules: &[Module],
     builder: GateBuilder,
     description: &SetDescription,
     label: Option<&str>,
-) -> Result<Generation, LedgerError> {
+) -> Result<(Generation, Option<String>), LedgerError> {
     let set = &description.policy_set;
     let builder = Parts::of(modules, description)?.builder(builder, label);
     let generation = builder.generation().map_err(|error| unbuilt(set, error.to_string()))?;
-    let built = generation.policy_set().describe();
-    if built.policy_set == *set {
-        return Ok(generation);
+    let (built, semantics) = (generation.policy_set(), &description.semantics);
+    if built.digest_under(semantics) != *set {
+        return Err(unbuilt(set, "its modules, parameters and grants make another digest here".to_owned()));
     }
-    Err(unbuilt(
-        set,
-        match built.semantics == description.semantics {
-            true => "its modules, parameters and grants make another digest here".to_owned(),
-            false => {
-                format!(
-                    "it judged under `{}`, and this program judges under `{}`",
-                    description.semantics, built.semantics
-                )
-            }
-        },
-    ))
+    let note = (built.digest() != set).then(|| {
+        let own = built.describe().semantics;
+        format!("policy set {set} judged under `{semantics}`, and this program judges under `{own}`")
+    });
+    Ok((generation, note))
 }
 
 #[derive(Deserialize)]
@@ -244,25 +332,38 @@ struct DecisionId {
 }
 
 /// Judges one list again; the difference, if there is one.
-fn again(recorded: &Recorded, Judge { generation, reader }: &Judge) -> Result<Option<Difference>, LedgerError> {
+fn again(recorded: &Recorded, judge: &Judge, given: Option<&Batch>) -> Result<Option<Difference>, LedgerError> {
     let place = || format!("record {}", recorded.record);
-    let (Some(request), Some(before)) = (recorded.request(), &recorded.outcome) else { return Ok(None) };
+    let Some(before) = &recorded.outcome else { return Ok(None) };
     let DecisionId { decision_id } =
         serde_json::from_str(before).map_err(|error| LedgerError::altered(place(), error.to_string()))?;
-    let batch = reader.read_canonical(&request).map_err(|error| LedgerError::altered(place(), error.to_string()))?;
-    let outcome = generation.replay(&batch, &recorded.decision.circumstances);
-    let after = outcome.to_json_of(&decision_id, Detail::default());
-    if after == *before {
-        return Ok(None);
+    let batch = match (given, recorded.request()) {
+        (Some(given), _) => given.clone(),
+        (None, Some(request)) => judge.read(&place(), &request)?,
+        (None, None) => return Ok(None),
+    };
+    let after = judge.answer(&batch, &recorded.decision.circumstances, &decision_id);
+    Ok(difference(before, &after).map(|(place, old, new)| Difference {
+        record: recorded.record,
+        decision_id,
+        place,
+        recorded: old,
+        again: new,
+    }))
+}
+
+/// The first place where two answers part, with what each has there; none when they are the same bytes.
+pub(crate) fn difference(before: &str, after: &str) -> Option<(String, String, String)> {
+    if before == after {
+        return None;
     }
     let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
-    let (path, old, new) = first_difference(&parse(before), &parse(&after), String::new())
-        .unwrap_or_else(|| ("the order of fields".into(), String::new(), String::new()));
-    Ok(Some(Difference { record: recorded.record, decision_id, place: path, recorded: old, again: new }))
+    first_difference(&parse(before), &parse(after), String::new())
+        .or_else(|| Some(("the order of fields".into(), String::new(), String::new())))
 }
 
 /// The first place where two answers part, with what each has there.
-fn first_difference(before: &Value, after: &Value, place: String) -> Option<(String, String, String)> {
+pub(crate) fn first_difference(before: &Value, after: &Value, place: String) -> Option<(String, String, String)> {
     let absent = Value::Null;
     match (before, after) {
         (Value::Object(a), Value::Object(b)) => a.keys().chain(b.keys()).find_map(|key| {

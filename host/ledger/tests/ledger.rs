@@ -1,18 +1,21 @@
 //! What is recorded is found, proven, judged again and purged; what is altered, lost or rewritten is noticed.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use normgate::contract::Day;
-use normgate::{Batch, Confirmation, Discharge, Gate, Outcome, embedded};
+use normgate::{Batch, Confirmation, Discharge, Gate, Outcome, RenderedLabel, embedded};
 use normgate_ledger::{
-    Access, Checked, Confirmed, Durability, Group, History, Ledger, LedgerError, Level, Purge, Query, Recorded,
-    Redaction, Replay, Settings, Verifier, WhenFull, Why, check,
+    Access, Checked, Confirmed, Deed, Durability, DutyCounts, Group, History, Ledger, LedgerError, Level, Purge, Query,
+    Recorded, Redaction, Replay, Settings, Subject, Verifier, WhenFull, Why, check,
 };
 use serde_json::{Value, json};
+use support::folder;
 
 static GATE: LazyLock<Gate> = LazyLock::new(|| Gate::builder().policies(embedded::arp()).build().unwrap());
 
@@ -23,14 +26,6 @@ const BEFORE_ANSWER: Settings = Settings {
     sample_ppm: 0,
     segment_bytes: 64 << 20,
 };
-
-/// A folder of this test, empty.
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ledger").join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(folder.parent().unwrap()).unwrap();
-    folder
-}
 
 /// A list of which nobody has to give account, of one user.
 fn plain(number: u64) -> Value {
@@ -191,6 +186,113 @@ fn a_gate_with_a_ledger_keeps_decisions_and_what_became_of_them() {
     assert!(without.to_string().contains("built without a recorder"), "{without}");
 }
 
+/// A confirmation that says that everything was done as decided.
+fn obeyed(outcome: &Outcome) -> Confirmation {
+    let labels = outcome.ranking().flat_map(|row| {
+        let candidate = row.id().to_owned();
+        row.labels()
+            .map(move |label| RenderedLabel { candidate: candidate.clone(), label: label.into() })
+            .collect::<Vec<_>>()
+    });
+    Confirmation {
+        decision_id: outcome.decision_id(),
+        shown: outcome.ranking().map(|row| row.id().to_owned()).collect(),
+        labels_rendered: labels.collect(),
+        vetoes_applied: outcome.vetoes.iter().map(|veto| veto.feature.clone()).collect(),
+        discharged: Vec::new(),
+    }
+}
+
+#[test]
+fn what_was_done_against_a_decision_is_listed() {
+    let folder = folder("breaches");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let mut request = labelled(0);
+    let item = |id: &str, more: Value| {
+        let mut item = request["candidates"][0].clone();
+        item["id"] = id.into();
+        item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        item
+    };
+    let illegal = item("bad", json!({"signals": [{"code": "L8", "source": "authority"}]}));
+    let unlabelled = item("unlabelled", json!({}));
+    request["candidates"].as_array_mut().unwrap().extend([illegal, unlabelled]);
+    request["user"]["personalization"] = "off".into();
+    let (batch, outcome) = judge(&request);
+    assert!(!outcome.vetoes.is_empty(), "a user who does not want it vetoes the profile");
+    ledger.record(&batch, &outcome).unwrap();
+    ledger.confirm(&obeyed(&outcome)).unwrap();
+    let (batch, other) = judge(&labelled(1));
+    ledger.record(&batch, &other).unwrap();
+    ledger.close().unwrap();
+    let of = |folder: &Path| History::open(folder).unwrap().fulfilment(&Query::default(), 0).unwrap();
+    let all_well = of(&folder);
+    assert_eq!((all_well.decisions, all_well.confirmed, all_well.breaches), (2, 1, vec![]));
+
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let mut confirmation = obeyed(&other);
+    confirmation.shown.extend(["stranger".to_owned()]);
+    confirmation.labels_rendered.clear();
+    ledger.confirm(&confirmation).unwrap();
+    let (batch, third) = {
+        request["id"] = "another".into();
+        judge(&request)
+    };
+    ledger.record(&batch, &third).unwrap();
+    let mut confirmation = obeyed(&third);
+    confirmation.shown.push("bad".into());
+    confirmation.vetoes_applied.clear();
+    ledger.confirm(&confirmation).unwrap();
+    ledger.close().unwrap();
+    let mut found: Vec<_> = of(&folder).breaches.into_iter().map(|breach| (breach.what, breach.about)).collect();
+    found.sort();
+    let mut expected = vec![
+        (Deed::WithheldShown, "bad".to_owned()),
+        (Deed::UnjudgedShown, "stranger".into()),
+        (Deed::LabelMissing, "c1".into()),
+    ];
+    expected.extend(third.vetoes.iter().map(|veto| (Deed::VetoNotApplied, veto.feature.clone())));
+    expected.sort();
+    found.dedup();
+    expected.dedup();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn one_duty_is_open_per_code_and_subject_from_its_first_sighting() {
+    let folder = folder("duties");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let mut request = plain(0);
+    request["candidates"][0]["signals"] = json!([{"code": "L8", "source": "authority"}]);
+    // The same item, in lists of four hours ago, of three and of now: a report is owed within a day of the first.
+    let mut ids = Vec::new();
+    for (number, hours) in [(0, 4), (1, 3), (2, 0)] {
+        request["id"] = format!("r{number}").into();
+        let (batch, outcome) = judged_before(&request, hours * 3_600_000);
+        assert!(outcome.obligations.iter().any(|owed| outcome.owed(owed) == "report.authority"));
+        ids.push(outcome.decision_id());
+        ledger.record(&batch, &outcome).unwrap();
+    }
+    ledger.close().unwrap();
+    let at = |hours: i64| {
+        let now = normgate::contract::now_ms() + hours * 3_600_000;
+        History::open(&folder).unwrap().fulfilment(&Query::default(), now).unwrap()
+    };
+    let overdue = |fulfilment: &normgate_ledger::Fulfilment| {
+        fulfilment.overdue.iter().filter(|duty| duty.code == "report.authority").cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(overdue(&at(19)), []);
+    let late = overdue(&at(21));
+    assert_eq!((late.len(), late[0].sightings, &late[0].subject), (1, 3, &Subject::Item("c0".into())));
+
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let discharged = vec![Discharge { code: "report.authority".into(), target: Some("c0".into()) }];
+    ledger.confirm(&Confirmation { decision_id: ids[1].clone(), discharged, ..Confirmation::default() }).unwrap();
+    ledger.close().unwrap();
+    assert_eq!(overdue(&at(21)), []);
+    assert_eq!(at(21).duties["report.authority"], DutyCounts { opened: 1, discharged: 1, ..DutyCounts::default() });
+}
+
 #[test]
 fn what_somebody_may_have_to_account_for_is_kept_in_full() {
     let folder = folder("level");
@@ -243,6 +345,20 @@ fn recorded_lists_are_judged_again_to_the_same_bytes() {
     let missing = Replay::new(&modules[1..], Gate::builder, 1).run(&history, &Query::default(), |_| ());
     let sentence = missing.unwrap_err().to_string();
     assert!(sentence.contains(&modules[0].digest_text()) && sentence.contains("-p"), "{sentence}");
+}
+
+#[test]
+fn commitments_are_held_against_requests_that_are_given_again() {
+    let folder = folder("given");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    record(&ledger, 0..6);
+    ledger.close().unwrap();
+    let mut given: Vec<Vec<u8>> = [1, 3].map(|number| plain(number).to_string().into_bytes()).into();
+    given.push(plain(99).to_string().into_bytes());
+    given.push(b"no request".to_vec());
+    let (modules, history) = (embedded::arp(), History::open(&folder).unwrap());
+    let again = Replay::new(&modules, Gate::builder, 2).given(given).run(&history, &Query::default(), |_| {}).unwrap();
+    assert_eq!((again.judged, again.given, again.commitments, again.different.len()), (5, 2, 1, 0));
 }
 
 #[test]

@@ -46,6 +46,14 @@ impl PublicKey {
         Self::new(key, path)
     }
 
+    /// The key itself, where it is one of Ed25519.
+    pub fn ed25519(&self) -> Option<[u8; 32]> {
+        match &self.key {
+            Key::Ed25519 { keyval, .. } => keyval.public.as_ref().try_into().ok(),
+            _ => None,
+        }
+    }
+
     /// The id of the key, in hexadecimal: what people compare over the telephone.
     pub fn id(&self) -> String {
         hex(&self.id)
@@ -110,6 +118,11 @@ impl SigningKey {
         let public = tough::sign::Sign::tuf_key(&pair);
         Ok(Self { public: PublicKey::new(public, path)?, pair })
     }
+
+    /// The signature of a text.
+    pub fn sign(&self, text: &[u8]) -> Vec<u8> {
+        self.pair.sign(text).as_ref().to_vec()
+    }
 }
 
 /// The private keys at hand.
@@ -147,7 +160,7 @@ impl Keyring {
         for key in &self.0 {
             let keyid = &key.public.id;
             if ids.contains(keyid) && document.signatures.iter().all(|signature| signature.keyid != *keyid) {
-                let sig = key.pair.sign(&bytes).as_ref().to_vec().into();
+                let sig = key.sign(&bytes).into();
                 document.signatures.push(Signature { keyid: keyid.clone(), sig });
             }
         }

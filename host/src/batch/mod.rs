@@ -3,6 +3,7 @@
 mod canonical;
 mod column;
 mod json;
+mod rename;
 mod strings;
 
 use std::sync::{Arc, OnceLock};
@@ -136,6 +137,11 @@ impl Batch {
             Some(Column::Text(values)) => values.first().and_then(Option::as_deref),
             _ => None,
         }
+    }
+
+    /// One value as JSON, null where it is unknown; `column` is frame-qualified: `candidates.kind`.
+    pub fn json(&self, column: &str, row: usize) -> serde_json::Value {
+        self.vocabulary.column(column).map_or(serde_json::Value::Null, |(index, _)| self.value(index, row))
     }
 
     /// A term of the request itself, such as `request.ctx.surface`; none when it is unknown.

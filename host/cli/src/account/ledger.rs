@@ -10,9 +10,11 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use normgate::Confirmation;
 use normgate::contract::{Day, now_ms};
 use normgate_ledger::{
-    Access, Durability, History, Ledger, LedgerError, Purge, Query, RETENTION_DAYS, Recorded, Redaction, Settings,
-    Verifier, WhenFull, check,
+    Access, Breach, Cosigned, Durability, DutyCounts, History, Ledger, LedgerError, Purge, Query, RETENTION_DAYS,
+    Recorded, Redaction, Settings, Subject, Verifier, WhenFull, check,
 };
+
+use crate::account::{cosign, export};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -26,6 +28,12 @@ pub(crate) enum Command {
         /// The ledger's public key, kept elsewhere
         #[arg(long, value_name = "KEY")]
         key: Option<PathBuf>,
+        /// Demand a checkpoint that this key cosigned, and that agrees: in the ledger, or the one that is given
+        #[arg(long, value_name = "KEY")]
+        cosigner: Option<PathBuf>,
+        /// The cosigned checkpoint, kept elsewhere
+        #[arg(long, value_name = "NOTE", requires = "cosigner", conflicts_with = "checkpoint")]
+        cosigned: Option<PathBuf>,
     },
     /// Show one decision
     Show {
@@ -51,15 +59,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         view: View,
     },
-    /// Write everything of a time as JSON lines
-    Export {
-        /// The ledger
-        ledger: PathBuf,
-        #[command(flatten)]
-        range: Range,
-        #[command(flatten)]
-        view: View,
-    },
+    /// Write what is recorded for others: as JSON lines, Parquet, DSA statements of reasons, or one decision as a sealed case
+    Export(export::Args),
     /// Record what became of decisions: what was shown, which labels were rendered, which vetoes applied, what was discharged
     Confirm {
         /// The ledger; no gate may be writing to it
@@ -67,6 +68,17 @@ pub(crate) enum Command {
         /// Confirmations, one JSON object a line; - reads standard input
         #[arg(short, long, value_name = "confirmations.jsonl", default_value = "-")]
         input: PathBuf,
+    },
+    /// Hold what became of decisions against what was decided: rows that were withheld and shown, labels and vetoes that were not
+    /// applied, duties that are overdue
+    Fulfilment {
+        /// The ledger
+        ledger: PathBuf,
+        #[command(flatten)]
+        range: Range,
+        /// Write everything as one JSON object, users by name
+        #[arg(long)]
+        json: bool,
     },
     /// Write the proof that a decision is in the log, for anybody to check without the ledger
     Prove {
@@ -92,6 +104,8 @@ pub(crate) enum Command {
         /// The ledger
         ledger: PathBuf,
     },
+    /// Cosign the head of a ledger's log, once it is shown to go on from the one that was cosigned before
+    Cosign(cosign::Args),
     /// Hold a decision for a case, so that it outlives the keys of its day
     Hold {
         /// The ledger
@@ -154,7 +168,7 @@ impl Range {
 pub(crate) struct View {
     /// Show personal columns too
     #[arg(long)]
-    personal: bool,
+    pub(crate) personal: bool,
 }
 
 /// Options of recording.
@@ -209,7 +223,10 @@ impl Recording {
 
 pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     match command {
-        Command::Verify { ledger, checkpoint, key } => verify(ledger, checkpoint.as_deref(), key.as_deref()),
+        Command::Verify { ledger, checkpoint, key, cosigner, cosigned } => {
+            let known = checkpoint.as_deref().or(cosigned.as_deref());
+            verify(ledger, known, key.as_deref(), cosigner.as_deref())
+        }
         Command::Show { ledger, id, view } => {
             let query = Query { decision: Some(id.clone()), ..Query::default() };
             match show(ledger, &query, "show", id, view)? {
@@ -225,12 +242,9 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             eprintln!("normgate: {found} decisions");
             Ok(ExitCode::SUCCESS)
         }
-        Command::Export { ledger, range, view } => {
-            let found = show(ledger, &range.query(), "export", &range.words(), view)?;
-            eprintln!("normgate: {found} decisions");
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Export(args) => export::run(args),
         Command::Confirm { ledger, input } => confirm(ledger, input),
+        Command::Fulfilment { ledger, range, json } => fulfilment(ledger, range, *json),
         Command::Prove { ledger, id, since } => prove(ledger, id.as_deref(), since.as_deref()),
         Command::CheckProof { proof, key } => {
             let text = read(proof)?;
@@ -262,6 +276,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Command::Cosign(args) => cosign::run(args),
         Command::Hold { ledger, id, case } => {
             let history = History::open(ledger)?;
             let writer = Ledger::open(ledger, Settings::default())?;
@@ -292,10 +307,20 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     }
 }
 
-fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>) -> Result<ExitCode> {
+fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>, cosigner: Option<&Path>) -> Result<ExitCode> {
     let known = checkpoint.map(read).transpose()?;
     let key = key.map(verifier).transpose()?;
-    let found = History::open(ledger)?.verify(known.as_deref(), key.as_ref())?;
+    let cosigner = cosigner.map(cosign::cosigner).transpose()?;
+    let history = History::open(ledger)?;
+    let mut found = history.verify(known.as_deref(), key.as_ref())?;
+    if let Some(cosigner) = &cosigner {
+        match history.cosigned(cosigner, known.as_deref())?.into_iter().max_by_key(|cosigned| cosigned.size) {
+            Some(Cosigned { size, at_s }) => {
+                found.notes.push(format!("{} cosigned {size} frames at {at_s} s", cosigner.name()))
+            }
+            None => found.findings.push(format!("no checkpoint is cosigned by {}", cosigner.name())),
+        }
+    }
     for finding in &found.findings {
         println!("ALTERED  {finding}");
     }
@@ -316,7 +341,7 @@ fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>) -> Resul
 }
 
 /// Prints what fits as JSON lines, after putting the look-up on the record; how many it was.
-fn show(ledger: &Path, query: &Query, command: &str, asked: &str, view: &View) -> Result<u64> {
+pub(crate) fn show(ledger: &Path, query: &Query, command: &str, asked: &str, view: &View) -> Result<u64> {
     let history = History::open(ledger)?;
     let redaction = if view.personal { Redaction::Nothing } else { Redaction::Personal };
     let mut found: Vec<Recorded> = Vec::new();
@@ -381,6 +406,48 @@ fn confirm(ledger: &Path, input: &Path) -> Result<ExitCode> {
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+/// Prints what was done against decisions and what is overdue; without names of users unless all of it is asked for as JSON.
+fn fulfilment(ledger: &Path, range: &Range, json: bool) -> Result<ExitCode> {
+    let history = History::open(ledger)?;
+    let found = history.fulfilment(&range.query(), now_ms())?;
+    note_access(&history, "fulfilment", &range.words(), found.decisions, json)?;
+    if json {
+        println!("{}", serde_json::to_string(&found)?);
+    } else {
+        for Breach { record, decision_id, what, about, rules } in &found.breaches {
+            println!("BREACH   record {record}, decision {decision_id}: {about}: {what}  {}", rules.join(", "));
+        }
+        for duty in &found.overdue {
+            let subject = match &duty.subject {
+                Subject::Service => "the service".to_owned(),
+                Subject::User(_) => "a user".to_owned(),
+                Subject::List(decision) => format!("decision {decision}"),
+                Subject::Item(item) => format!("item {item}"),
+                Subject::Tag(..) => "a user's tag".to_owned(),
+            };
+            let since = Day::containing(duty.opened_ms);
+            println!(
+                "OVERDUE  {}, {subject}, since {since}: raised by {} lists  {}",
+                duty.code, duty.sightings, duty.rule
+            );
+        }
+        for (code, DutyCounts { opened, discharged, late, overdue }) in &found.duties {
+            println!("duty     {code}: {opened} opened, {discharged} discharged, {late} late, {overdue} overdue");
+        }
+        println!(
+            "{}: {} decisions, {} confirmed, {} without a key; {} breaches, {} duties overdue",
+            ledger.display(),
+            found.decisions,
+            found.confirmed,
+            found.unreadable,
+            found.breaches.len(),
+            found.overdue.len()
+        );
+    }
+    let all_well = found.breaches.is_empty() && found.overdue.is_empty();
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
 fn prove(ledger: &Path, id: Option<&str>, since: Option<&Path>) -> Result<ExitCode> {
     let history = History::open(ledger)?;
     let proof = match (id, since) {
@@ -411,10 +478,10 @@ fn caller() -> String {
     std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into())
 }
 
-fn verifier(path: &Path) -> Result<Verifier> {
+pub(crate) fn verifier(path: &Path) -> Result<Verifier> {
     Verifier::parse(&read(path)?).with_context(|| path.display().to_string())
 }
 
-fn read(path: &Path) -> Result<String> {
+pub(crate) fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| path.display().to_string())
 }

@@ -1,31 +1,43 @@
-//! `normgate replay`: recorded lists judged again.
+//! `normgate replay`: recorded lists judged again, out of a ledger or a sealed case.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
-use normgate::{Gate, embedded};
+use normgate::{Backend, Gate, GateBuilder, embedded};
 use normgate_ledger::{History, Query, Replay};
 
 use crate::account::ledger::{Range, note_access};
+use crate::account::sealed;
 use crate::judge::compile;
 use crate::judge::source::{artifacts, read_modules};
 
 /// Judge recorded lists again with the modules that judged them, and show the first difference of each list that comes out
-/// otherwise. Configuration, day, overrides, and calls that were disturbed then are taken from the record.
+/// otherwise. Configuration, day, overrides, draws, and calls that were disturbed then are taken from the record. A sealed case
+/// brings its modules along.
 ///
-/// Examples: normgate replay --ledger DIR; normgate replay --ledger DIR 0f3a… -p last-year/
+/// Examples: normgate replay --ledger DIR; normgate replay --ledger DIR 0f3a… -p last-year/ --interpreter;
+/// normgate replay case.sealed --key inspector.key --ledger-key ledger.pub
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// The ledger
-    #[arg(long, value_name = "DIR")]
-    ledger: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "key")]
+    ledger: Option<PathBuf>,
 
-    /// One decision; all of them when it is left out
-    id: Option<String>,
+    /// One decision of the ledger, all of them when it is left out; or a sealed case
+    #[arg(value_name = "ID|CASE.sealed")]
+    what: Option<String>,
+
+    /// The key that a case is sealed to
+    #[arg(long, value_name = "NAME.key", requires = "what", conflicts_with_all = ["ledger", "from", "to", "policies", "threads"])]
+    key: Option<PathBuf>,
+
+    /// The public key of the ledger that a case is of (`ledger.pub`), from whom you trust
+    #[arg(long, value_name = "KEY", requires = "key")]
+    ledger_key: Option<PathBuf>,
 
     #[command(flatten)]
     range: Range,
@@ -34,42 +46,63 @@ pub(crate) struct Args {
     #[arg(short = 'p', long = "policy", value_name = "MODULE.wasm|DIR")]
     policies: Vec<PathBuf>,
 
+    /// Requests that you kept, one a line: commitments, of which the ledger keeps no input, are held against them
+    #[arg(long, value_name = "requests.jsonl", requires = "ledger")]
+    requests: Option<PathBuf>,
+
     /// Threads to judge on; as many as there are cores when it is left out
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+
+    /// Judge under an interpreter of the sandbox instead of compiled code: slower, and a second way to the same bytes
+    #[arg(long)]
+    interpreter: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let backend = if args.interpreter { Backend::Interpreter } else { Backend::Native };
+    match (&args.ledger, &args.what, &args.key) {
+        (Some(ledger), id, _) => of_ledger(args, ledger, id.as_deref(), backend),
+        (None, Some(case), Some(key)) => sealed::replay(case.as_ref(), key, args.ledger_key.as_deref(), backend),
+        _ => bail!("give a ledger with --ledger, or a sealed case and its --key"),
+    }
+}
+
+fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> Result<ExitCode> {
     let mut modules = embedded::arp();
     for path in &args.policies {
         modules.extend(read_modules(path)?);
     }
-    let builder = || {
-        let builder = Gate::builder().trusting().compiler(compile::in_child);
-        match artifacts() {
-            Some(artifacts) => builder.artifacts(artifacts),
-            None => builder,
-        }
-    };
-    let history = History::open(&args.ledger)?;
+    let history = History::open(ledger)?;
     let threads = args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let query = Query { decision: args.id.clone(), ..args.range.query() };
-    let asked = args.id.clone().unwrap_or_else(|| args.range.words());
+    let query = Query { decision: id.map(str::to_owned), ..args.range.query() };
+    let asked = id.map_or_else(|| args.range.words(), str::to_owned);
     note_access(&history, "replay", &asked, 0, false)?;
     let show_progress = io::stderr().is_terminal();
-    let replayed = Replay::new(&modules, builder, threads).run(&history, &query, |judged| {
-        if show_progress {
-            eprint!("\r{judged} lists judged again");
-        }
-    })?;
+    let replay = Replay::new(&modules, || builder(backend), threads);
+    let replayed = replay.given(args.requests.as_deref().map(lines).transpose()?.unwrap_or_default()).run(
+        &history,
+        &query,
+        |judged| {
+            if show_progress {
+                eprint!("\r{judged} lists judged again");
+            }
+        },
+    )?;
     if show_progress {
         eprintln!();
+    }
+    for note in &replayed.notes {
+        println!("note     {note}");
     }
     for difference in &replayed.different {
         println!(
             "record {}, decision {}: {}\n    recorded  {}\n    again     {}",
             difference.record, difference.decision_id, difference.place, difference.recorded, difference.again
         );
+    }
+    if args.requests.is_some() {
+        println!("{} commitments were made on requests that were given", replayed.given);
     }
     println!(
         "{} lists judged again, {} different; {} are commitments, {} have no key any more",
@@ -78,10 +111,26 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         replayed.commitments,
         replayed.unreadable
     );
-    if let Some(id) = &args.id
+    if let Some(id) = id
         && replayed.judged + replayed.commitments + replayed.unreadable == 0
     {
-        bail!("no decision {id} is in {}, or its key is gone", args.ledger.display());
+        bail!("no decision {id} is in {}, or its key is gone", ledger.display());
     }
     Ok(if replayed.different.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The lines of a file.
+fn lines(path: &Path) -> Result<Vec<Vec<u8>>> {
+    let text = std::fs::read(path).with_context(|| path.display().to_string())?;
+    Ok(text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect())
+}
+
+/// Starts building a gate that judges again: compiled code comes from a child process, or from the cache of what one made.
+pub(crate) fn builder(backend: Backend) -> GateBuilder {
+    let builder =
+        Gate::builder().trusting().backend(backend).compiler(move |module| compile::in_child_for(module, backend));
+    match artifacts() {
+        Some(artifacts) => builder.artifacts(artifacts),
+        None => builder,
+    }
 }

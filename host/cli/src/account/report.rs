@@ -133,11 +133,11 @@ impl From<EventArg> for Event {
     }
 }
 
-impl Look {
-    pub(crate) fn write(&self, page: &Page) -> String {
-        match self.format {
-            Format::Md => page.to_markdown(),
-            Format::Html => page.to_html(),
+impl Format {
+    pub(crate) fn write(self, page: &Page) -> String {
+        match self {
+            Self::Md => page.to_markdown(),
+            Self::Html => page.to_html(),
         }
     }
 }
@@ -149,7 +149,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             let gate = source.build()?;
             let adopted = adopted(&source.config()?);
             match disclosure(&profile, &gate.policy_set(), source.day()?, &adopted, look.lang.into()) {
-                Ok(page) => print!("{}", look.write(&page)),
+                Ok(page) => print!("{}", look.format.write(&page)),
                 Err(problems) => return Ok(complain(&provider.profile, &problems)),
             }
         }

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
-use normgate::Module;
+use clap::Args as ClapArgs;
+use normgate::{Backend, Module};
 
 /// Name of the hidden command that compiles.
 pub(crate) const COMMAND: &str = "compile-module";
@@ -21,12 +22,26 @@ const DEADLINE: Duration = Duration::from_secs(10);
 #[cfg(unix)]
 const MEMORY: libc::rlim_t = 2 << 30;
 
+/// What the child compiles for.
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// Compile for the interpreter
+    #[arg(long)]
+    interpreter: bool,
+}
+
 /// Compiles a module in a child process.
 pub(crate) fn in_child(module: &Module) -> Result<Vec<u8>, String> {
+    in_child_for(module, Backend::Native)
+}
+
+/// Compiles a module for a backend in a child process.
+pub(crate) fn in_child_for(module: &Module, backend: Backend) -> Result<Vec<u8>, String> {
     let program =
         std::env::current_exe().map_err(|error| format!("cannot find this program to compile with: {error}"))?;
     let mut child = Command::new(program)
         .arg(COMMAND)
+        .args((backend == Backend::Interpreter).then_some("--interpreter"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -74,11 +89,12 @@ fn read(pipe: Option<impl Read>) -> Vec<u8> {
 }
 
 /// The child's side: a component on standard input, its artifact on standard output.
-pub(crate) fn run() -> Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     bound_myself();
+    let backend = if args.interpreter { Backend::Interpreter } else { Backend::Native };
     let mut component = Vec::new();
     io::stdin().lock().read_to_end(&mut component)?;
-    let artifact = normgate::precompile(&component).map_err(|message| anyhow!(message))?;
+    let artifact = normgate::precompile(&component, backend).map_err(|message| anyhow!(message))?;
     io::stdout().lock().write_all(&artifact)?;
     Ok(ExitCode::SUCCESS)
 }

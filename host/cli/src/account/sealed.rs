@@ -1,0 +1,56 @@
+//! Sealed cases: one decision that was taken out of a ledger, judged again elsewhere.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use normgate::Backend;
+use normgate::contract::Day;
+use normgate_ledger::{Case, SealingKey};
+
+use crate::account::ledger::verifier;
+use crate::account::replay::builder;
+
+/// Opens a case, says what it is and whether it is proven, and judges it again.
+pub(crate) fn replay(path: &Path, key: &Path, ledger_key: Option<&Path>, backend: Backend) -> Result<ExitCode> {
+    let place = || path.display().to_string();
+    let sealed = std::fs::read(path).with_context(place)?;
+    let key = SealingKey::read(key)?;
+    let ledger_key = ledger_key.map(verifier).transpose()?;
+    let case = match Case::open(&sealed, &key) {
+        Ok(case) => case,
+        Err(error) => {
+            eprintln!("normgate: {}: {error}", path.display());
+            return Ok(ExitCode::from(1));
+        }
+    };
+    println!("decision {}, of {} ({} ms)", case.decision_id(), Day::containing(case.ms()), case.ms());
+    for policy in &case.set().policies {
+        println!("module   {}@{} {}", policy.id, policy.version, policy.digest);
+    }
+    for fired in case.fired() {
+        println!("rule     {} ({}), {} times", fired.rule, fired.basis, fired.times);
+    }
+    if ledger_key.is_none() {
+        eprintln!(
+            "normgate: no --ledger-key: the proof is checked with the key that it carries itself, which proves no origin"
+        );
+    }
+    let proven = case.proven(ledger_key.as_ref());
+    match &proven {
+        Ok(proven) => println!("proof    {proven}"),
+        Err(error) => println!("UNPROVEN {error}"),
+    }
+    let replayed = case.replay(builder(backend)).with_context(place)?;
+    if let Some(note) = &replayed.note {
+        println!("note     {note}");
+    }
+    match &replayed.difference {
+        None => println!("judged again: the same bytes"),
+        Some((at, recorded, again)) => {
+            println!("judged again: it differs at {at}\n    recorded  {recorded}\n    again     {again}");
+        }
+    }
+    let well = proven.is_ok() && replayed.difference.is_none();
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}

@@ -1,0 +1,74 @@
+//! An inspector with a key and nothing else judges one decision again.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::fs;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use support::folder;
+
+fn normgate(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_normgate")).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn one_decision_leaves_a_ledger_for_an_inspector() {
+    let dir = folder("sealed");
+    let file = |name: &str| dir.join(name).to_str().unwrap().to_owned();
+    let said = |args: &[&str]| {
+        let output = normgate(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}{}", text(&output.stdout), text(&output.stderr));
+        text(&output.stdout)
+    };
+    let refused = |args: &[&str], code: i32, why: &str| {
+        let output = normgate(args);
+        let errors = text(&output.stderr);
+        assert!(output.status.code() == Some(code) && errors.contains(why), "{args:?}: {:?} {errors}", output.status);
+    };
+    let (key, other) = (file("inspector"), file("other"));
+    assert!(said(&["key", "generate", "--sealing", &key]).contains("inspector.key  private"));
+    said(&["key", "generate", "--sealing", &other]);
+    refused(&["key", "generate", "--sealing", &key], 2, "none is ever overwritten");
+    assert!(fs::read_to_string(file("inspector.pub")).unwrap().starts_with("normgate-sealing-public-x25519:"));
+    let request = r#"{"id":"the-request","ctx":{"now_ms":1767225600000,"local_min":600,"can_render_labels":true},"user":{"ref":"the-user"},"candidates":[{"id":"the-item","aigc":{"meta_label":"1"}}]}"#;
+    fs::write(file("requests.jsonl"), request).unwrap();
+    let (ledger, public) = (file("ledger"), file("inspector.pub"));
+    let answer = said(&["eval", "-i", &file("requests.jsonl"), "--only", "art09,art17", "--ledger", &ledger]);
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let id = answer["decision_id"].as_str().unwrap();
+    let case = file("case.sealed");
+
+    refused(&["ledger", "export", &ledger, "--sealed", id, "-o", &case], 2, "--for");
+    refused(&["ledger", "export", &ledger, "--sealed", "0123", "--for", &public, "-o", &case], 2, "no decision 0123");
+    said(&["ledger", "export", &ledger, "--sealed", id, "--for", &public, "-o", &case]);
+    let log = fs::read_to_string(format!("{ledger}/access.jsonl")).unwrap();
+    assert!(log.lines().last().unwrap().contains(&format!("\"asked\":\"{id}, sealed to")), "{log}");
+
+    let (private, wrong, trusted) = (file("inspector.key"), file("other.key"), format!("{ledger}/ledger.pub"));
+    for more in [&[][..], &["--interpreter"]] {
+        let replayed = said(&[&["replay", &case, "--key", &private, "--ledger-key", &trusted][..], more].concat());
+        assert!(replayed.contains(&format!("decision {id}, of ")), "{replayed}");
+        assert!(replayed.contains("module   reference/art09-synthetic-labels@1.0.0 sha256:"), "{replayed}");
+        assert!(replayed.contains("rule     art09.") && replayed.contains("is among the"), "{replayed}");
+        assert!(replayed.contains("judged again: the same bytes"), "{replayed}");
+    }
+    refused(&["replay", &case, "--key", &wrong], 1, "it is sealed to the key");
+    refused(&["replay", &case, "--key", &public], 2, "");
+    refused(&["replay", &case], 2, "--ledger");
+    let whole = fs::read(&case).unwrap();
+    fs::write(&case, &whole[..whole.len() - 1]).unwrap();
+    refused(&["replay", &case, "--key", &private], 1, "altered or cut off");
+    // Another ledger's key proves nothing of it; what it judges is the same all the same.
+    fs::write(&case, &whole).unwrap();
+    let elsewhere = file("elsewhere");
+    said(&["eval", "-i", &file("requests.jsonl"), "--only", "art09", "--ledger", &elsewhere]);
+    let unproven = normgate(&["replay", &case, "--key", &private, "--ledger-key", &format!("{elsewhere}/ledger.pub")]);
+    assert_eq!(unproven.status.code(), Some(1));
+    assert!(text(&unproven.stdout).contains("UNPROVEN"), "{}", text(&unproven.stdout));
+}

@@ -1,0 +1,240 @@
+//! One decision leaves a ledger for somebody elsewhere: it is judged again there, says nobody's name, and bears no alteration.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use normgate::{Backend, Batch, Config, Gate, GateBuilder, Limits, Module, embedded};
+use normgate_ledger::{Case, History, Ledger, LedgerError, Recipient, SealingKey, Settings};
+use serde_json::{Value, json};
+use support::folder;
+
+static MODULES: LazyLock<Vec<Module>> = LazyLock::new(embedded::arp);
+/// One rule draws, so that `user.ref` decides something.
+static GATE: LazyLock<Gate> = LazyLock::new(|| {
+    let config = Config::parse("[modes]\n\"art09\" = { canary = 50 }\n").unwrap();
+    Gate::builder().policies(MODULES.clone()).config(config).build().unwrap()
+});
+
+const EVERYTHING: u32 = 1_000_000;
+
+fn builder() -> GateBuilder {
+    Gate::builder().trusting()
+}
+
+/// A key of this test.
+fn key(name: &str) -> SealingKey {
+    let folder = folder(&format!("{name}-keys"));
+    fs::create_dir(&folder).unwrap();
+    SealingKey::generate(&folder.join("inspector")).unwrap()
+}
+
+/// Requests of all shipped cases, with names that cannot stand anywhere by accident.
+fn requests() -> Vec<Value> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
+    let files = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path().join("cases.jsonl"));
+    let texts: Vec<String> = files.filter_map(|file| fs::read_to_string(file).ok()).collect();
+    let cases = texts.iter().flat_map(|text| text.lines()).map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut requests: Vec<Value> = cases.filter_map(|mut case| case.get_mut("request").map(Value::take)).collect();
+    for (number, request) in requests.iter_mut().enumerate() {
+        rename(request);
+        request["id"] = format!("original-request-{number}").into();
+        if request["user"].is_object() {
+            request["user"]["ref"] = format!("original-user-{number}").into();
+        }
+    }
+    requests.retain(|request| Batch::from_json(request.to_string().as_bytes()).is_ok());
+    requests
+}
+
+/// Renames candidates and tags, wherever they are named.
+fn rename(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(rename),
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                match value {
+                    Value::String(name) if ["id", "tag_id"].contains(&field.as_str()) => {
+                        *name = format!("original-{name}");
+                    }
+                    Value::Array(names) if field == "matched_tags" => {
+                        for name in names {
+                            *name = format!("original-{}", name.as_str().unwrap()).into();
+                        }
+                    }
+                    value => rename(value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Judges requests into a ledger that keeps all of them; the decision ids.
+fn recorded(folder: &Path, requests: &[Value]) -> Vec<String> {
+    let ledger = Ledger::open(folder, Settings { sample_ppm: EVERYTHING, ..Settings::default() }).unwrap();
+    let judged = requests.iter().map(|request| {
+        let batch = Batch::from_json(request.to_string().as_bytes()).unwrap();
+        let outcome = Arc::new(GATE.evaluate(&batch));
+        ledger.record(&batch, &outcome).unwrap();
+        outcome.decision_id()
+    });
+    let ids = judged.collect();
+    ledger.close().unwrap();
+    ids
+}
+
+/// A ledger with one decision, and that decision sealed.
+fn sealed(name: &str) -> (PathBuf, SealingKey, Vec<u8>) {
+    let folder = folder(name);
+    let request = json!({
+        "id": "original-request",
+        "ctx": {"now_ms": 1_767_225_600_000_i64, "local_min": 600, "can_render_labels": true, "surface": "feed"},
+        "user": {"ref": "original-user", "personalization": "on"},
+        "candidates": [{"id": "original-item", "kind": "article", "aigc": {"meta_label": "1"}}],
+    });
+    let ids = recorded(&folder, &[request]);
+    let key = key(name);
+    let case = Case::export(&History::open(&folder).unwrap(), &ids[0], &MODULES, builder()).unwrap();
+    let sealed = case.seal(&key.recipient).unwrap();
+    (folder, key, sealed)
+}
+
+#[test]
+fn every_shipped_case_is_judged_again_elsewhere_and_names_nobody() {
+    let (folder, requests) = (folder("cases"), requests());
+    let ids = recorded(&folder, &requests);
+    let history = History::open(&folder).unwrap();
+    let verifier = history.verifier().unwrap();
+    let key = key("cases");
+    let mut vetoes = 0;
+    for (number, id) in ids.iter().enumerate() {
+        let case = Case::export(&history, id, &MODULES, builder()).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!case.text().contains("original-"), "{}", case.text());
+        assert_eq!(case.decision_id(), id);
+        let proven = case.proven(Some(&verifier)).unwrap();
+        assert!(proven.signed);
+        assert!(proven.to_string().contains("is among the"), "{proven}");
+        vetoes += case.outcome().matches("\"tag:").count();
+        // Sealing takes long, and interpreting too: some stand for all.
+        if number % 60 == 0 {
+            let opened = Case::open(&case.seal(&key.recipient).unwrap(), &key).unwrap();
+            for backend in [Backend::Native, Backend::Interpreter] {
+                let replayed = opened.replay(builder().backend(backend)).unwrap();
+                assert_eq!((replayed.note, replayed.difference), (None, None), "{}", opened.text());
+            }
+        }
+    }
+    assert!(ids.len() > 300 && vetoes > 0, "{} decisions, {vetoes} vetoed tags", ids.len());
+}
+
+#[test]
+fn names_are_of_one_case_alone() {
+    let (folder, ..) = sealed("names");
+    let history = History::open(&folder).unwrap();
+    let mut id = None;
+    let found = |recorded: normgate_ledger::Recorded| {
+        let outcome: Value = serde_json::from_str(&recorded.outcome.unwrap()).unwrap();
+        id = Some(outcome["decision_id"].as_str().unwrap().to_owned());
+        Ok(())
+    };
+    history.lists(&normgate_ledger::Query::default(), |_| Ok(()), found).unwrap();
+    let export = || Case::export(&history, id.as_ref().unwrap(), &MODULES, builder()).unwrap();
+    let name = |case: &Case| {
+        let outcome: Value = serde_json::from_str(case.outcome()).unwrap();
+        (outcome["id"].clone(), outcome["verdicts"][0]["id"].clone())
+    };
+    let (first, second) = (name(&export()), name(&export()));
+    assert!(first.0 != second.0 && first.1 != second.1 && first.0 != first.1);
+}
+
+#[test]
+fn nothing_of_it_can_be_altered() {
+    let (_, key, sealed) = sealed("flipped");
+    assert!(Case::open(&sealed, &key).is_ok());
+    // Every byte of what is short, and a sample of what is long.
+    let places = (0..128).chain((128..sealed.len()).step_by(sealed.len() / 200)).chain([sealed.len() - 1]);
+    for place in places {
+        let mut altered = sealed.clone();
+        altered[place] ^= 1 << (place % 8);
+        assert!(Case::open(&altered, &key).is_err(), "byte {place}");
+    }
+    for length in [0, 10, 30, 50, 100, sealed.len() / 2, sealed.len() - 1] {
+        assert!(Case::open(&sealed[..length], &key).is_err(), "{length} bytes");
+    }
+    let error = Case::open(&sealed[..sealed.len() - 1], &key).unwrap_err().to_string();
+    assert_eq!(error, "sealed case: it was altered or cut off since it was sealed, and does not open");
+}
+
+#[test]
+fn a_wrong_key_is_named() {
+    let (_, key, sealed) = sealed("wrong-key");
+    let other = self::key("another");
+    let error = Case::open(&sealed, &other).unwrap_err().to_string();
+    let said = format!(
+        "sealed case: it is sealed to the key {}, and this is the key {}",
+        key.recipient.id(),
+        other.recipient.id()
+    );
+    assert_eq!(error, said);
+    for text in ["", "normgate-sealing-public-x25519:AAAA\n", &other.recipient.text()[1..]] {
+        assert!(Recipient::parse(text).is_err(), "{text}");
+        assert!(SealingKey::parse(text).is_err(), "{text}");
+    }
+    assert_eq!(Recipient::parse(&other.recipient.text()).unwrap(), other.recipient);
+}
+
+#[test]
+fn what_is_not_kept_or_not_at_hand_is_not_exported() {
+    let (folder, ..) = sealed("refused");
+    let history = History::open(&folder).unwrap();
+    let refused = |id: &str, modules: &[Module]| match Case::export(&history, id, modules, builder()) {
+        Err(error @ (LedgerError::Absent(_) | LedgerError::KeyGone { .. })) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert!(refused("0123", &MODULES).contains("no decision 0123"));
+    let mut id = String::new();
+    let found = |recorded: normgate_ledger::Recorded| {
+        let outcome: Value = serde_json::from_str(&recorded.outcome.unwrap()).unwrap();
+        id = outcome["decision_id"].as_str().unwrap().to_owned();
+        Ok(())
+    };
+    history.lists(&normgate_ledger::Query::default(), |_| Ok(()), found).unwrap();
+    assert!(refused(&id, &MODULES[1..]).contains("is not among the modules at hand"));
+    let personal = fs::read_dir(folder.join("keys")).unwrap().map(|entry| entry.unwrap().path());
+    for file in personal.filter(|file| file.to_string_lossy().ends_with(".personal.key")) {
+        fs::remove_file(file).unwrap();
+    }
+    assert!(refused(&id, &MODULES).contains("its key was destroyed or lost"));
+}
+
+#[test]
+fn a_release_with_other_semantics_says_so_and_compares_the_rest() {
+    let (_, key, sealed) = sealed("semantics");
+    let case = Case::open(&sealed, &key).unwrap();
+    let more = Limits { fuel: Limits::default().fuel + 1, ..Limits::default() };
+    let replayed = case.replay(builder().limits(more)).unwrap();
+    assert_eq!(replayed.difference, None);
+    let note = replayed.note.unwrap();
+    assert!(
+        note.contains("fuel=50000000 ")
+            && note.contains("and this program judges under")
+            && note.contains("fuel=50000001 ")
+    );
+    // What does differ is not hidden by it.
+    let less = Limits { fuel: 1_000, ..Limits::default() };
+    assert!(case.replay(builder().limits(less)).unwrap().difference.is_some());
+}
+
+#[test]
+fn another_ledgers_key_proves_nothing() {
+    let (_, key, sealed) = sealed("one-ledger");
+    let (elsewhere, ..) = self::sealed("another-ledger");
+    let case = Case::open(&sealed, &key).unwrap();
+    assert!(case.proven(None).is_ok());
+    let other = History::open(&elsewhere).unwrap().verifier().unwrap();
+    assert!(case.proven(Some(&other)).unwrap_err().to_string().contains("not signed by this ledger's key"));
+}
