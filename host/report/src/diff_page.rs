@@ -94,7 +94,7 @@ impl Difference {
             say("新增不展示", "Withheld"),
             say("恢复展示", "Shown again"),
             say("失去曝光", "Exposure lost"),
-            say("获得曝光", "gained"),
+            say("获得曝光", "Exposure gained"),
             say("义务 +", "Owed +"),
             say("义务 −", "Owed −"),
             say("示例", "Example"),

@@ -102,8 +102,8 @@ fn lines(out: &mut String, plot: &Plot) -> Result<f64, std::fmt::Error> {
             }
         }
     }
-    // At most eight names below, so that they don't run into each other.
-    let every = plot.points.len().div_ceil(8).max(1);
+    // At most six names below, so that they don't run into each other.
+    let every = plot.points.len().div_ceil(6).max(1);
     for (index, (name, _)) in plot.points.iter().enumerate().step_by(every) {
         let anchor = match index {
             0 => "start",
