@@ -46,7 +46,7 @@ mod verify;
 mod writer;
 
 pub use access::Access;
-pub use answer::{Answer, Because, Failed, Owed, RowAnswer, Shadowed, TagAnswer, Vetoed, Violated};
+pub use answer::{Answer, Because, Failed, Noted, Owed, RowAnswer, Shadowed, TagAnswer, Vetoed, Violated};
 pub use cosign::{Cosigned, Cosigner, Shown, Witness};
 pub use error::LedgerError;
 pub use facets::{Facets, Group};

@@ -6,7 +6,6 @@
 //! public (Art 7, 12, 16), [`Filing`] (Art 24, 25) with its [`Calendar`], [`Badge`] (Art 26), and of a recorded decision its
 //! [`statement()`] (Art 17) and its [`statements`] of reasons under the DSA.
 
-mod answer;
 mod assessment;
 mod assessment_page;
 mod badge;
