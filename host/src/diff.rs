@@ -18,9 +18,9 @@ use crate::outcome::{Outcome, ShadowItem, Target};
 use crate::policy_set::{PolicySet, RuleRef};
 use crate::verdict::{Action, Judgement};
 
-/// What a list shows at a place, the first being 0: a millionth of what it shows at the top, falling off with the logarithm of
-/// the place as in discounted cumulative gain.
-fn exposure(place: usize) -> u64 {
+/// What a list shows at a place, the first being 0, in millionths of what it shows at the top: 1 / log2(place + 2), as in
+/// discounted cumulative gain.
+pub fn exposure(place: usize) -> u64 {
     (1e6 / (place as f64 + 2.0).log2()).round() as u64
 }
 

@@ -41,6 +41,14 @@ impl Generation {
         self.judge_under(request, circumstances.clone(), &Health::of(&self.set, self.breaker))
     }
 
+    /// The id that a decision of this generation on a request has: [`Outcome::decision_id`] without judging.
+    pub fn decision_id(&self, request: &Batch) -> String {
+        match &self.facts {
+            Some(facts) => self.set.decision_id(&facts.apply(request).0),
+            None => self.set.decision_id(request),
+        }
+    }
+
     /// Calls that are disturbed in `circumstances` fail as they did then; what is disturbed now is added there.
     fn judge_under(&self, request: &Batch, circumstances: Circumstances, health: &[Arc<Health>]) -> Outcome {
         // 1. The facts as the operator stated them, and what is in force.

@@ -67,7 +67,7 @@ pub use breaker::BreakerState;
 pub use builder::GateBuilder;
 pub use config::{BreakerConfig, Config, Filing, Mode, SetMode};
 pub use confirm::{Confirmation, Discharge, NotRecorded, Recorder, RenderedLabel};
-pub use diff::{ShadowChange, ShadowDiff};
+pub use diff::{ShadowChange, ShadowDiff, exposure};
 pub use error::BuildError;
 pub use gate::Gate;
 pub use generation::Generation;

@@ -5,10 +5,11 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::batch::Batch;
 use crate::merge::hold_name;
 use crate::outcome::{Cause, Notice, Outcome, Scope, TagVerdict, Target, Verdict};
 use crate::plan::ArgumentValue;
-use crate::policy_set::RuleRef;
+use crate::policy_set::{PolicySet, RuleRef};
 use crate::sandbox::FailureKind;
 use crate::verdict::Action;
 
@@ -180,13 +181,20 @@ pub struct Explanation<'o> {
     pub audience: Audience,
 }
 
+impl PolicySet {
+    /// The id of this set's decision on a request that has the operator's facts already.
+    pub(crate) fn decision_id(&self, request: &Batch) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.digest());
+        hash.update(request.canonical());
+        hex(&hash.finalize()[..16])
+    }
+}
+
 impl Outcome {
     /// The first 16 bytes of SHA-256(policy set, canonical request), in hexadecimal.
     pub fn decision_id(&self) -> String {
-        let mut hash = Sha256::new();
-        hash.update(self.set.digest());
-        hash.update(self.batch.canonical());
-        hex(&hash.finalize()[..16])
+        self.set.decision_id(&self.batch)
     }
 
     /// A reason in words; none for the host's own.

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use account::{ledger, replay, report};
+use account::{diff, ledger, replay, report};
 use author::{build, check, inspect, new, test, verify};
 use judge::{bench, compile, demo, eval, explain, r#override};
 use publish::{key, mirror, repo, sync};
@@ -65,6 +65,8 @@ enum Command {
     Ledger(ledger::Command),
     /// Judge recorded lists again, and show what comes out otherwise
     Replay(replay::Args),
+    /// Judge the same lists on two sides, and show what changes
+    Diff(diff::Args),
     /// Tell the public, an authority or the platform itself what is decided, by which rules
     #[command(subcommand)]
     Report(report::Command),
@@ -107,6 +109,7 @@ fn main() -> ExitCode {
         Command::Ledger(command) => ledger::run(&command),
         Command::Replay(args) => replay::run(&args),
         Command::CompileModule(args) => compile::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Report(command) => report::run(&command),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {

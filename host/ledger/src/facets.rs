@@ -1,6 +1,6 @@
 //! What lists are counted by, and what follows from who the user is: kept of every one, in full or not, sealed with its outcome.
 
-use normgate::{Batch, CanaryDraw, Outcome};
+use normgate::{Batch, CanaryDraw};
 use serde::{Deserialize, Serialize};
 
 /// What a list is counted by. A column that the request did not have is none.
@@ -44,7 +44,8 @@ pub enum Group {
 }
 
 impl Facets {
-    pub(crate) fn of(request: &Batch, outcome: &Outcome) -> Self {
+    /// What a request is counted by, and what canaries drew for its user.
+    pub fn of(request: &Batch, draws: &[CanaryDraw]) -> Self {
         let term = |column: &str| request.request_term(column).map(str::to_owned);
         Self {
             user: request.request_text("request.user.ref").map(str::to_owned),
@@ -53,7 +54,7 @@ impl Facets {
             minor_mode: request.request_tri("request.user.minor_mode"),
             elder_mode: request.request_tri("request.user.elder_mode"),
             personalization: term("request.user.personalization"),
-            draws: outcome.circumstances.draws.clone(),
+            draws: draws.to_vec(),
         }
     }
 

@@ -77,6 +77,26 @@ pub struct Confirmed {
     pub confirmation: Confirmation,
 }
 
+/// A record of whatever kind, opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A policy set that decides what follows.
+    Set(Box<SetDescription>),
+    /// A list.
+    List(Box<Recorded>),
+    /// What became of a decision.
+    Confirmed(Confirmed),
+    /// Anything else: what the ledger tells of itself.
+    Event {
+        /// Number of the record.
+        record: u64,
+        /// When, milliseconds since 1970 UTC.
+        ms: i64,
+        /// What.
+        event: Event,
+    },
+}
+
 /// A record as it is shown or exported: one JSON line.
 #[derive(Serialize)]
 struct Shown<'r> {
@@ -243,6 +263,56 @@ impl History {
         Ok(())
     }
 
+    /// One decision, and the policy set that made it.
+    ///
+    /// # Errors
+    /// When there is none, its key is gone, or a file cannot be read or was altered.
+    pub fn decision(&self, id: &str) -> Result<(Recorded, SetDescription), LedgerError> {
+        let query = Query { decision: Some(id.to_owned()), ..Query::default() };
+        let (mut sets, mut found) = (HashMap::new(), None);
+        self.lists(
+            &query,
+            |set| {
+                sets.insert(set.policy_set.clone(), set);
+                Ok(())
+            },
+            |recorded| {
+                found.get_or_insert(recorded);
+                Ok(())
+            },
+        )?;
+        let absent = || format!("no decision {id} is in {}, or its key is gone", self.home.place());
+        let recorded: Recorded = found.ok_or_else(|| LedgerError::Absent(absent()))?;
+        let set = sets.remove(&recorded.decision.policy_set).ok_or_else(|| {
+            LedgerError::altered(format!("record {}", recorded.record), "its policy set is not described before it")
+        })?;
+        Ok((recorded, set))
+    }
+
+    /// Hands every record of a time to `f`, in the order in which they were written, and policy sets also where they were
+    /// described before it. A list whose keys are gone comes without what they sealed, one that is held for a case too;
+    /// confirmations of which that holds are left out.
+    ///
+    /// # Errors
+    /// When a file cannot be read or was altered, or what `f` says.
+    pub fn all(&self, query: &Query, mut f: impl FnMut(Told) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+        records(&self.home, query, |found, keys| match &found.record.entry {
+            Entry { event: Event::Set(description), .. } => f(Told::Set(description.clone())),
+            Entry { event: Event::Decision(_), .. } => {
+                let recorded = open(found.segment.epoch, found.record, keys)?;
+                if fits(query, &recorded) { f(Told::List(Box::new(recorded))) } else { Ok(()) }
+            }
+            Entry { event: Event::Confirmed { .. }, .. } => match confirmed(&found.record, keys)? {
+                Some(confirmed) => f(Told::Confirmed(confirmed)),
+                None => Ok(()),
+            },
+            Entry { record, ms, event } if query.covers(*ms) => {
+                f(Told::Event { record: *record, ms: *ms, event: event.clone() })
+            }
+            _ => Ok(()),
+        })
+    }
+
     /// Hands everything that was confirmed in a time, in order, to `f`; of one decision, if the query names one. What a destroyed
     /// key sealed is passed over.
     ///
@@ -254,15 +324,21 @@ impl History {
         mut f: impl FnMut(Confirmed) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
         records(&self.home, query, |found, keys| {
-            let Entry { event: Event::Confirmed { .. }, record, ms } = found.record.entry else { return Ok(()) };
-            let Some(key) = keys.of(Class::Decision, RETENTION_DAYS) else { return Ok(()) };
-            let opened = key.open(record, &found.record.outcome);
-            let confirmation = opened
-                .and_then(|text| serde_json::from_slice(&text).ok())
-                .ok_or_else(|| LedgerError::altered(format!("record {record}"), "its sealed part does not open"))?;
-            f(Confirmed { record, ms, confirmation })
+            if !matches!(found.record.entry.event, Event::Confirmed { .. }) {
+                return Ok(());
+            }
+            confirmed(&found.record, keys)?.map_or(Ok(()), &mut f)
         })
     }
+}
+
+/// What became of a decision, opened; none where its key is gone.
+fn confirmed(found: &Record, keys: &EpochKeys) -> Result<Option<Confirmed>, LedgerError> {
+    let Entry { record, ms, .. } = found.entry;
+    let Some(key) = keys.of(Class::Decision, RETENTION_DAYS) else { return Ok(None) };
+    let opened = key.open(record, &found.outcome).and_then(|text| serde_json::from_slice(&text).ok());
+    let altered = || LedgerError::altered(format!("record {record}"), "its sealed part does not open");
+    Ok(Some(Confirmed { record, ms, confirmation: opened.ok_or_else(altered)? }))
 }
 
 /// Hands every record that fits by what it says in the open to `f`, with the keys of its segment. What is told by keys that

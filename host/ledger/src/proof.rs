@@ -141,21 +141,7 @@ impl History {
     }
 
     fn prove_with(&self, decision_id: &str, carried: impl Fn(&[u8]) -> Carried) -> Result<String, LedgerError> {
-        let query = Query { decision: Some(decision_id.to_owned()), ..Query::default() };
-        let mut found = None;
-        records(&self.home, &query, |record, _| {
-            if found.is_none() && matches!(record.record.entry.event, Event::Decision(_)) {
-                let leaves: Vec<Hash> = record.frame.iter().map(|bytes| leaf_of_record(bytes)).collect();
-                let path = inclusion(record.index, &leaves);
-                found = Some((record.head.clone(), record.index as u64, record.frame[record.index].clone(), path));
-            }
-            Ok(())
-        })?;
-        if found.is_none() {
-            found = self.held(&query)?;
-        }
-        let absent = || format!("no decision {decision_id} is in {}, or its key is gone", self.home.place());
-        let (head, index, record, record_path) = found.ok_or_else(|| LedgerError::Absent(absent()))?;
+        let (head, index, record, record_path) = self.way(decision_id)?;
         let (verifier, note) = (self.verifier()?, self.checkpoint()?.unwrap_or_default());
         let size = Checkpoint::open(&note, &verifier).map_or(0, |checkpoint| checkpoint.size);
         if size <= head.frame {
@@ -176,6 +162,34 @@ impl History {
             frame: STANDARD.encode(head.encode()),
             frame_path: texts(&inclusion(at, &leaves)),
         })
+    }
+
+    /// The hash of a decision's leaf: by it whoever was told of the decision can later tell whether this record is the one.
+    ///
+    /// # Errors
+    /// When there is no such decision, or a file cannot be read.
+    pub fn receipt(&self, decision_id: &str) -> Result<String, LedgerError> {
+        let (_, _, record, _) = self.way(decision_id)?;
+        Ok(hex(&leaf_of_record(&record)))
+    }
+
+    /// The way to the record of a decision.
+    fn way(&self, decision_id: &str) -> Result<Way, LedgerError> {
+        let query = Query { decision: Some(decision_id.to_owned()), ..Query::default() };
+        let mut found = None;
+        records(&self.home, &query, |record, _| {
+            if found.is_none() && matches!(record.record.entry.event, Event::Decision(_)) {
+                let leaves: Vec<Hash> = record.frame.iter().map(|bytes| leaf_of_record(bytes)).collect();
+                let path = inclusion(record.index, &leaves);
+                found = Some((record.head.clone(), record.index as u64, record.frame[record.index].clone(), path));
+            }
+            Ok(())
+        })?;
+        if found.is_none() {
+            found = self.held(&query)?;
+        }
+        let absent = || format!("no decision {decision_id} is in {}, or its key is gone", self.home.place());
+        found.ok_or_else(|| LedgerError::Absent(absent()))
     }
 
     /// The way to a record that is held for a case, when its segment or its key is gone.

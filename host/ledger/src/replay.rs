@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::thread;
 
 use normgate::contract::Day;
-use normgate::{Batch, Circumstances, Config, Detail, GateBuilder, Generation, Module, Reader, SetDescription};
+use normgate::{
+    Batch, Circumstances, Config, Detail, GateBuilder, Generation, Module, Outcome, Reader, SetDescription,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::LedgerError;
 use crate::history::{History, Query, Recorded};
-use crate::record::Level;
+use crate::record::{Decision, Level};
 
 /// Lists that are read before they are judged again, on all threads.
 const CHUNK: usize = 1_024;
@@ -24,7 +26,9 @@ pub struct Replayed {
     pub judged: u64,
     /// Lists that came out otherwise, in order.
     pub different: Vec<Difference>,
-    /// Lists of which only a commitment is kept.
+    /// Of these, commitments whose request was given.
+    pub given: u64,
+    /// Lists of which only a commitment is kept, and whose request was not given.
     pub commitments: u64,
     /// Lists whose keys are gone.
     pub unreadable: u64,
@@ -87,8 +91,11 @@ impl Judge {
     }
 }
 
-/// A list that waits to be judged again.
-type Waiting = (Recorded, Arc<Judge>);
+/// A list that waits to be judged again, and its request where it was given.
+type Waiting = (Recorded, Arc<Judge>, Option<Batch>);
+
+/// A policy set by digest, with the label of its generation.
+type SetKey = (String, Option<String>);
 
 /// The modules at hand, and the policy sets that were built of them.
 pub struct Replay<'m> {
@@ -96,14 +103,25 @@ pub struct Replay<'m> {
     /// Starts building a gate, with whatever compiles its modules.
     builder: Box<dyn Fn() -> GateBuilder + 'm>,
     threads: usize,
-    /// By digest and label.
-    judges: HashMap<(String, Option<String>), Arc<Judge>>,
+    judges: HashMap<SetKey, Arc<Judge>>,
+    /// Requests that were given, as JSON.
+    given: Vec<Vec<u8>>,
+    /// Where among these a decision's is, by the decision's id.
+    index: HashMap<SetKey, HashMap<String, usize>>,
 }
 
 impl<'m> Replay<'m> {
     /// Judges again with these modules, whichever of them a list needs, on so many threads.
     pub fn new(modules: &'m [Module], builder: impl Fn() -> GateBuilder + 'm, threads: usize) -> Self {
-        Self { modules, builder: Box::new(builder), threads: threads.max(1), judges: HashMap::new() }
+        let (builder, threads) = (Box::new(builder), threads.max(1));
+        Self { modules, builder, threads, judges: HashMap::new(), given: Vec::new(), index: HashMap::new() }
+    }
+
+    /// Holds commitments against requests that somebody kept, one JSON object each: those that a decision id was made of are
+    /// judged again too.
+    pub fn given(mut self, requests: Vec<Vec<u8>>) -> Self {
+        self.given = requests;
+        self
     }
 
     /// Judges every list again that fits. `progress` hears how many were.
@@ -127,11 +145,21 @@ impl<'m> Replay<'m> {
             },
             |recorded| {
                 match (recorded.decision.level, &recorded.personal, &recorded.outcome) {
+                    (Level::Commit, _, Some(_)) if !self.given.is_empty() => {
+                        let judge = self.judge(&recorded, &described.borrow())?;
+                        match self.request_of(&recorded, &judge)? {
+                            Some(request) => {
+                                out.given += 1;
+                                waiting.push((recorded, judge, Some(request)));
+                            }
+                            None => out.commitments += 1,
+                        }
+                    }
                     (Level::Commit, ..) => out.commitments += 1,
                     (Level::Full, Some(_), Some(_)) => {
                         let judge = self.judge(&recorded, &described.borrow())?;
                         out.notes.extend(judge.note.clone().filter(|note| !out.notes.contains(note)));
-                        waiting.push((recorded, judge));
+                        waiting.push((recorded, judge, None));
                     }
                     _ => out.unreadable += 1,
                 }
@@ -145,6 +173,23 @@ impl<'m> Replay<'m> {
         self.judge_again(&mut waiting, &mut out)?;
         progress(out.judged);
         Ok(out)
+    }
+
+    /// The request of one recorded decision as far as it is kept, and what judging it again gives, with its evidence at hand;
+    /// none where only a commitment is kept, or its key is gone.
+    ///
+    /// # Errors
+    /// When a module is missing, or the policy set cannot be built as it was.
+    pub fn outcome(
+        &mut self,
+        recorded: &Recorded,
+        set: &SetDescription,
+    ) -> Result<Option<(Batch, Outcome)>, LedgerError> {
+        let Some(request) = recorded.request() else { return Ok(None) };
+        let judge = self.judge(recorded, &HashMap::from([(set.policy_set.clone(), set.clone())]))?;
+        let batch = judge.read(&format!("record {}", recorded.record), &request)?;
+        let outcome = judge.generation.replay(&batch, &recorded.decision.circumstances);
+        Ok(Some((batch, outcome)))
     }
 
     /// The policy set that judged a list; built when it is met for the first time.
@@ -166,11 +211,25 @@ impl<'m> Replay<'m> {
         Ok(judge)
     }
 
+    /// The given request that a decision was made on.
+    fn request_of(&mut self, recorded: &Recorded, judge: &Judge) -> Result<Option<Batch>, LedgerError> {
+        let Decision { policy_set, generation, .. } = &recorded.decision;
+        let read = |line: &Vec<u8>| judge.reader.read(line).ok();
+        let index = self.index.entry((policy_set.clone(), generation.clone())).or_insert_with(|| {
+            let ids = self.given.iter().map(|line| Some(judge.generation.decision_id(&read(line)?)));
+            ids.enumerate().filter_map(|(place, id)| Some((id?, place))).collect()
+        });
+        let Some(answer) = recorded.answer()? else { return Ok(None) };
+        Ok(index.get(&answer.decision_id).and_then(|place| read(&self.given[*place])))
+    }
+
     /// Judges what waits, on all threads; what comes out otherwise is added in order.
     fn judge_again(&self, waiting: &mut Vec<Waiting>, out: &mut Replayed) -> Result<(), LedgerError> {
         let share = waiting.len().div_ceil(self.threads).max(1);
         let judge = |part: &[Waiting]| -> Result<Vec<Difference>, LedgerError> {
-            part.iter().filter_map(|(recorded, judge)| again(recorded, judge).transpose()).collect()
+            part.iter()
+                .filter_map(|(recorded, judge, given)| again(recorded, judge, given.as_ref()).transpose())
+                .collect()
         };
         let found: Vec<_> = thread::scope(|scope| {
             let running: Vec<_> = waiting.chunks(share).map(|part| scope.spawn(move || judge(part))).collect();
@@ -186,6 +245,66 @@ impl<'m> Replay<'m> {
     }
 }
 
+/// What a described set was built of.
+pub struct Parts {
+    /// The modules that judge.
+    pub judging: Vec<Module>,
+    /// Those that stand in for a failing one.
+    pub stand_ins: Vec<Module>,
+    /// The configuration.
+    pub config: Config,
+    /// Digests of modules that a trial left in shadow.
+    pub held: Vec<String>,
+    /// The day by which dated parameters were resolved.
+    pub day: Day,
+}
+
+impl Parts {
+    /// The parts of a described set, among the modules that are at hand.
+    ///
+    /// # Errors
+    /// When a module is not at hand, or the configuration is none that this program reads.
+    pub fn of(modules: &[Module], description: &SetDescription) -> Result<Self, LedgerError> {
+        let set = &description.policy_set;
+        let mut parts = Self::without_modules(description)?;
+        for policy in &description.policies {
+            let module = modules.iter().find(|module| module.digest_text() == policy.digest).ok_or_else(|| {
+                LedgerError::Absent(format!(
+                    "policy set {set}: {}@{} ({}) is not among the modules at hand; give its file or folder with -p",
+                    policy.id, policy.version, policy.digest
+                ))
+            })?;
+            (if policy.stands_in { &mut parts.stand_ins } else { &mut parts.judging }).push(module.clone());
+        }
+        Ok(parts)
+    }
+
+    /// All but the modules, for a set of others.
+    ///
+    /// # Errors
+    /// When the configuration is none that this program reads.
+    pub fn without_modules(description: &SetDescription) -> Result<Self, LedgerError> {
+        let config = Config::parse(&description.config);
+        let config = config.map_err(|error| unbuilt(&description.policy_set, error.to_string()))?;
+        let (judging, stand_ins, held) = (Vec::new(), Vec::new(), description.held.clone());
+        Ok(Self { judging, stand_ins, config, held, day: Day::containing(description.resolved_ms) })
+    }
+
+    /// The builder of a set of these parts.
+    pub fn builder(self, builder: GateBuilder, label: Option<&str>) -> GateBuilder {
+        let Self { judging, stand_ins, config, held, day } = self;
+        let builder = builder.policies(judging).held(&held).last_good(stand_ins).config(config).as_of(day);
+        match label {
+            Some(label) => builder.label(label),
+            None => builder,
+        }
+    }
+}
+
+fn unbuilt(set: &str, message: String) -> LedgerError {
+    LedgerError::Absent(format!("policy set {set} cannot be built again: {message}"))
+}
+
 /// A described set, built again of the modules that are at hand; and a sentence where only its semantics are others here.
 fn build(
     modules: &[Module],
@@ -194,27 +313,11 @@ fn build(
     label: Option<&str>,
 ) -> Result<(Generation, Option<String>), LedgerError> {
     let set = &description.policy_set;
-    let (mut judging, mut stand_ins) = (Vec::new(), Vec::new());
-    for policy in &description.policies {
-        let module = modules.iter().find(|module| module.digest_text() == policy.digest).ok_or_else(|| {
-            LedgerError::Absent(format!(
-                "policy set {set}: {}@{} ({}) is not among the modules at hand; give its file or folder with -p",
-                policy.id, policy.version, policy.digest
-            ))
-        })?;
-        (if policy.stands_in { &mut stand_ins } else { &mut judging }).push(module.clone());
-    }
-    let unbuilt = |message: String| LedgerError::Absent(format!("policy set {set} cannot be built again: {message}"));
-    let config = Config::parse(&description.config).map_err(|error| unbuilt(error.to_string()))?;
-    let mut builder = builder.policies(judging).held(&description.held).last_good(stand_ins).config(config);
-    builder = builder.as_of(Day::containing(description.resolved_ms));
-    if let Some(label) = label {
-        builder = builder.label(label);
-    }
-    let generation = builder.generation().map_err(|error| unbuilt(error.to_string()))?;
+    let builder = Parts::of(modules, description)?.builder(builder, label);
+    let generation = builder.generation().map_err(|error| unbuilt(set, error.to_string()))?;
     let (built, semantics) = (generation.policy_set(), &description.semantics);
     if built.digest_under(semantics) != *set {
-        return Err(unbuilt("its modules, parameters and grants make another digest here".to_owned()));
+        return Err(unbuilt(set, "its modules, parameters and grants make another digest here".to_owned()));
     }
     let note = (built.digest() != set).then(|| {
         let own = built.describe().semantics;
@@ -229,12 +332,16 @@ struct DecisionId {
 }
 
 /// Judges one list again; the difference, if there is one.
-fn again(recorded: &Recorded, judge: &Judge) -> Result<Option<Difference>, LedgerError> {
+fn again(recorded: &Recorded, judge: &Judge, given: Option<&Batch>) -> Result<Option<Difference>, LedgerError> {
     let place = || format!("record {}", recorded.record);
-    let (Some(request), Some(before)) = (recorded.request(), &recorded.outcome) else { return Ok(None) };
+    let Some(before) = &recorded.outcome else { return Ok(None) };
     let DecisionId { decision_id } =
         serde_json::from_str(before).map_err(|error| LedgerError::altered(place(), error.to_string()))?;
-    let batch = judge.read(&place(), &request)?;
+    let batch = match (given, recorded.request()) {
+        (Some(given), _) => given.clone(),
+        (None, Some(request)) => judge.read(&place(), &request)?,
+        (None, None) => return Ok(None),
+    };
     let after = judge.answer(&batch, &recorded.decision.circumstances, &decision_id);
     Ok(difference(before, &after).map(|(place, old, new)| Difference {
         record: recorded.record,

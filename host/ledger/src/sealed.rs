@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::error::LedgerError;
 use crate::frame::take;
-use crate::history::{History, Query, Recorded};
+use crate::history::History;
 use crate::keys::{MAX_TEXT_BYTES, Signer, sha256};
 use crate::names::{Names, in_any_order};
 use crate::note::Verifier;
@@ -108,7 +108,7 @@ impl Case {
         modules: &[Module],
         builder: GateBuilder,
     ) -> Result<Self, LedgerError> {
-        let (recorded, set) = find(history, decision_id)?;
+        let (recorded, set) = history.decision(decision_id)?;
         let place = format!("decision {decision_id}");
         if recorded.decision.level == Level::Commit {
             return Err(LedgerError::Absent(format!(
@@ -283,29 +283,6 @@ impl Case {
         let again = judge.answer(&batch, circumstances, decision_id);
         Ok(CaseReplayed { difference: difference(outcome, &again), note: judge.note })
     }
-}
-
-/// A decision and the policy set that made it.
-fn find(history: &History, decision_id: &str) -> Result<(Recorded, SetDescription), LedgerError> {
-    let query = Query { decision: Some(decision_id.to_owned()), ..Query::default() };
-    let (mut sets, mut found) = (BTreeMap::new(), None);
-    history.lists(
-        &query,
-        |set| {
-            sets.insert(set.policy_set.clone(), set);
-            Ok(())
-        },
-        |recorded| {
-            found.get_or_insert(recorded);
-            Ok(())
-        },
-    )?;
-    let absent = || format!("no decision {decision_id} is in {}, or its key is gone", history.home.place());
-    let recorded: Recorded = found.ok_or_else(|| LedgerError::Absent(absent()))?;
-    let set = sets.remove(&recorded.decision.policy_set).ok_or_else(|| {
-        LedgerError::altered(format!("record {}", recorded.record), "its policy set is not described before it")
-    })?;
-    Ok((recorded, set))
 }
 
 /// A recorded request under names of its own, and the answer to it; refused unless the answer is the recorded one under these names.

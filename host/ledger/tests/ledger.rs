@@ -348,6 +348,20 @@ fn recorded_lists_are_judged_again_to_the_same_bytes() {
 }
 
 #[test]
+fn commitments_are_held_against_requests_that_are_given_again() {
+    let folder = folder("given");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    record(&ledger, 0..6);
+    ledger.close().unwrap();
+    let mut given: Vec<Vec<u8>> = [1, 3].map(|number| plain(number).to_string().into_bytes()).into();
+    given.push(plain(99).to_string().into_bytes());
+    given.push(b"no request".to_vec());
+    let (modules, history) = (embedded::arp(), History::open(&folder).unwrap());
+    let again = Replay::new(&modules, Gate::builder, 2).given(given).run(&history, &Query::default(), |_| {}).unwrap();
+    assert_eq!((again.judged, again.given, again.commitments, again.different.len()), (5, 2, 1, 0));
+}
+
+#[test]
 fn a_third_party_checks_a_proof_with_the_proof_alone() {
     let folder = folder("proof");
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();

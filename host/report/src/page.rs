@@ -76,6 +76,8 @@ pub struct Plot {
     /// What the points are: the head of the first column.
     pub(crate) of: String,
     pub(crate) series: Vec<String>,
+    /// The colour of each series, where it is not the one of its place: 0 blue, 1 green, 2 amber, 3 red, 4 violet, 5 grey.
+    pub(crate) colours: Vec<usize>,
     pub(crate) points: Vec<(String, Vec<u64>)>,
 }
 
@@ -146,7 +148,17 @@ impl Plot {
         series: impl IntoIterator<Item = S>,
     ) -> Self {
         let series = series.into_iter().map(Into::into).collect();
-        Self { title: title.into(), shape, of: of.into(), series, points: Vec::new() }
+        Self { title: title.into(), shape, of: of.into(), series, colours: Vec::new(), points: Vec::new() }
+    }
+
+    /// Says the colour of each series: 0 blue, 1 green, 2 amber, 3 red, 4 violet, 5 grey.
+    pub fn colours(mut self, colours: impl IntoIterator<Item = usize>) -> Self {
+        self.colours = colours.into_iter().collect();
+        self
+    }
+
+    pub(crate) fn colour(&self, series: usize) -> usize {
+        self.colours.get(series).copied().unwrap_or(series) % 6
     }
 
     /// Adds a point with a value for each series.

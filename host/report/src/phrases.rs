@@ -2,7 +2,7 @@
 
 use normgate::Language;
 use normgate::contract::{
-    Argument, Block, Effect, Level, Manifest, Obligation, Owner, Parameter, ParameterType, Provenance, Quantity,
+    Argument, Block, Day, Effect, Level, Manifest, Obligation, Owner, Parameter, ParameterType, Provenance, Quantity,
     Standing, TagAction, Value, Weight,
 };
 
@@ -90,7 +90,7 @@ impl Phrases<'_> {
     }
 
     fn demoted(&self, weight: &str) -> String {
-        self.language.pick(format!("排序权重降至 {weight}"), format!("counts {weight} in ranking"))
+        self.language.pick(format!("排序权重降至 {weight}"), format!("ranks with {weight} of its score"))
     }
 
     fn obligation(&self, obligation: &Obligation) -> String {
@@ -193,4 +193,12 @@ pub(crate) fn provenance(provenance: Provenance, language: Language) -> &'static
         Provenance::Draft => language.pick("征求意见稿", "draft"),
         Provenance::Engineering => language.pick("工程缺省值", "engineering default"),
     }
+}
+
+/// An instant, as clocks in China show it.
+pub(crate) fn moment(ms: i64, language: Language) -> String {
+    let day = Day::containing(ms);
+    let minute = (ms - day.start_ms()) / 60_000;
+    let zone = language.pick("北京时间", "UTC+8");
+    format!("{day} {:02}:{:02} ({zone})", minute / 60, minute % 60)
 }

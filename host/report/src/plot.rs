@@ -20,8 +20,6 @@ const STEP: f64 = 24.0;
 const LEGEND: f64 = 26.0;
 /// Height of the field of a plot of lines.
 const FIELD: f64 = 190.0;
-/// How many colours there are.
-const COLOURS: usize = 6;
 
 pub(crate) fn svg(plot: &Plot, language: Language) -> String {
     let mut drawing = String::new();
@@ -33,7 +31,7 @@ pub(crate) fn svg(plot: &Plot, language: Language) -> String {
     .unwrap_or(LEGEND);
     let below = language.pick("数值见下表", "its numbers stand in the table below");
     format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}; {below}\">\n{drawing}</svg>\n",
+        "<div class=\"wide\" tabindex=\"0\">\n<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}; {below}\">\n{drawing}</svg>\n</div>\n",
         escape(&plot.title)
     )
 }
@@ -60,7 +58,7 @@ fn bars(out: &mut String, plot: &Plot) -> Result<f64, std::fmt::Error> {
             writeln!(
                 out,
                 "<rect class=\"f{}\" x=\"{x:.2}\" y=\"{y:.1}\" width=\"{width:.2}\" height=\"{BAR}\"><title>{}</title></rect>",
-                series % COLOURS,
+                plot.colour(series),
                 escape(&title)
             )?;
             x += width;
@@ -96,7 +94,7 @@ fn lines(out: &mut String, plot: &Plot) -> Result<f64, std::fmt::Error> {
         let corners: Vec<String> = (plot.points.iter().enumerate())
             .map(|(index, (_, values))| format!("{:.1},{:.1}", x(index), y(value(values))))
             .collect();
-        let colour = series % COLOURS;
+        let colour = plot.colour(series);
         writeln!(out, "<polyline class=\"line l{colour}\" points=\"{}\"/>", corners.join(" "))?;
         for corner in corners {
             if let Some((x, y)) = corner.split_once(',') {
@@ -104,8 +102,8 @@ fn lines(out: &mut String, plot: &Plot) -> Result<f64, std::fmt::Error> {
             }
         }
     }
-    // At most eight names below, so that they don't run into each other.
-    let every = plot.points.len().div_ceil(8).max(1);
+    // At most six names below, so that they don't run into each other.
+    let every = plot.points.len().div_ceil(6).max(1);
     for (index, (name, _)) in plot.points.iter().enumerate().step_by(every) {
         let anchor = match index {
             0 => "start",
@@ -131,7 +129,7 @@ fn legend(out: &mut String, plot: &Plot) -> Result<f64, std::fmt::Error> {
             out,
             "<rect class=\"f{}\" x=\"{x:.0}\" y=\"{y:.0}\" width=\"12\" height=\"12\"/>\
              <text x=\"{:.0}\" y=\"{:.0}\">{}</text>",
-            series % COLOURS,
+            plot.colour(series),
             x + 18.0,
             y + 10.5,
             escape(&name)

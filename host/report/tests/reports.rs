@@ -5,8 +5,8 @@ use normgate::contract::Day;
 use normgate::{Gate, Language, embedded};
 use normgate_report::{Badge, Calendar, Event, Filing, FilingError, Profile, disclosure};
 
-const PROVIDER: &str = include_str!("data/provider.toml");
-const CALENDAR: &str = include_str!("data/calendar.toml");
+const PROVIDER: &str = include_str!("../../../docs/reports/provider.toml");
+const CALENDAR: &str = include_str!("../../../docs/reports/calendar.toml");
 
 fn profile() -> Profile {
     Profile::parse(PROVIDER).unwrap()

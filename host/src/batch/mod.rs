@@ -139,6 +139,11 @@ impl Batch {
         }
     }
 
+    /// One value as JSON, null where it is unknown; `column` is frame-qualified: `candidates.kind`.
+    pub fn json(&self, column: &str, row: usize) -> serde_json::Value {
+        self.vocabulary.column(column).map_or(serde_json::Value::Null, |(index, _)| self.value(index, row))
+    }
+
     /// A term of the request itself, such as `request.ctx.surface`; none when it is unknown.
     pub fn request_term(&self, name: &str) -> Option<&str> {
         self.row_term(name, 0)

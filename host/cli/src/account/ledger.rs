@@ -14,7 +14,7 @@ use normgate_ledger::{
     Recorded, Redaction, Settings, Subject, Verifier, WhenFull, check,
 };
 
-use crate::account::{cosign, sealed};
+use crate::account::{cosign, export};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -59,17 +59,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         view: View,
     },
-    /// Write everything of a time as JSON lines, or one decision as a sealed case
-    Export {
-        /// The ledger
-        ledger: PathBuf,
-        #[command(flatten)]
-        range: Range,
-        #[command(flatten)]
-        view: View,
-        #[command(flatten)]
-        sealing: sealed::Sealing,
-    },
+    /// Write what is recorded for others: as JSON lines, Parquet, DSA statements of reasons, or one decision as a sealed case
+    Export(export::Args),
     /// Record what became of decisions: what was shown, which labels were rendered, which vetoes applied, what was discharged
     Confirm {
         /// The ledger; no gate may be writing to it
@@ -177,7 +168,7 @@ impl Range {
 pub(crate) struct View {
     /// Show personal columns too
     #[arg(long)]
-    personal: bool,
+    pub(crate) personal: bool,
 }
 
 /// Options of recording.
@@ -251,14 +242,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             eprintln!("normgate: {found} decisions");
             Ok(ExitCode::SUCCESS)
         }
-        Command::Export { ledger, range, view, sealing } => {
-            if let Some(exported) = sealing.export(ledger)? {
-                return Ok(exported);
-            }
-            let found = show(ledger, &range.query(), "export", &range.words(), view)?;
-            eprintln!("normgate: {found} decisions");
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Export(args) => export::run(args),
         Command::Confirm { ledger, input } => confirm(ledger, input),
         Command::Fulfilment { ledger, range, json } => fulfilment(ledger, range, *json),
         Command::Prove { ledger, id, since } => prove(ledger, id.as_deref(), since.as_deref()),
@@ -357,7 +341,7 @@ fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>, cosigner
 }
 
 /// Prints what fits as JSON lines, after putting the look-up on the record; how many it was.
-fn show(ledger: &Path, query: &Query, command: &str, asked: &str, view: &View) -> Result<u64> {
+pub(crate) fn show(ledger: &Path, query: &Query, command: &str, asked: &str, view: &View) -> Result<u64> {
     let history = History::open(ledger)?;
     let redaction = if view.personal { Redaction::Nothing } else { Redaction::Personal };
     let mut found: Vec<Recorded> = Vec::new();

@@ -1,6 +1,8 @@
 //! For whoever gives account of what was decided, and whoever asks for it.
 
 pub(crate) mod cosign;
+pub(crate) mod diff;
+mod export;
 pub(crate) mod ledger;
 pub(crate) mod replay;
 pub(crate) mod report;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use normgate::{Backend, Gate, GateBuilder, embedded};
 use normgate_ledger::{History, Query, Replay};
@@ -46,6 +46,10 @@ pub(crate) struct Args {
     #[arg(short = 'p', long = "policy", value_name = "MODULE.wasm|DIR")]
     policies: Vec<PathBuf>,
 
+    /// Requests that you kept, one a line: commitments, of which the ledger keeps no input, are held against them
+    #[arg(long, value_name = "requests.jsonl", requires = "ledger")]
+    requests: Option<PathBuf>,
+
     /// Threads to judge on; as many as there are cores when it is left out
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -75,11 +79,16 @@ fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> 
     let asked = id.map_or_else(|| args.range.words(), str::to_owned);
     note_access(&history, "replay", &asked, 0, false)?;
     let show_progress = io::stderr().is_terminal();
-    let replayed = Replay::new(&modules, || builder(backend), threads).run(&history, &query, |judged| {
-        if show_progress {
-            eprint!("\r{judged} lists judged again");
-        }
-    })?;
+    let replay = Replay::new(&modules, || builder(backend), threads);
+    let replayed = replay.given(args.requests.as_deref().map(lines).transpose()?.unwrap_or_default()).run(
+        &history,
+        &query,
+        |judged| {
+            if show_progress {
+                eprint!("\r{judged} lists judged again");
+            }
+        },
+    )?;
     if show_progress {
         eprintln!();
     }
@@ -91,6 +100,9 @@ fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> 
             "record {}, decision {}: {}\n    recorded  {}\n    again     {}",
             difference.record, difference.decision_id, difference.place, difference.recorded, difference.again
         );
+    }
+    if args.requests.is_some() {
+        println!("{} commitments were made on requests that were given", replayed.given);
     }
     println!(
         "{} lists judged again, {} different; {} are commitments, {} have no key any more",
@@ -105,6 +117,12 @@ fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> 
         bail!("no decision {id} is in {}, or its key is gone", ledger.display());
     }
     Ok(if replayed.different.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The lines of a file.
+fn lines(path: &Path) -> Result<Vec<Vec<u8>>> {
+    let text = std::fs::read(path).with_context(|| path.display().to_string())?;
+    Ok(text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect())
 }
 
 /// Starts building a gate that judges again: compiled code comes from a child process, or from the cache of what one made.

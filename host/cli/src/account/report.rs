@@ -1,16 +1,19 @@
 //! `normgate report`: what is told to the public, to an authority, and to the platform itself.
 
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
-use normgate::Config;
 use normgate::contract::Day;
-use normgate_report::{Badge, Calendar, Event, Filing, FilingError, Page, Problem, Profile, disclosure};
+use normgate::{Config, embedded};
+use normgate_ledger::History;
+use normgate_report::{Assessment, Badge, Calendar, Event, Filing, FilingError, Page, Problem, Profile, disclosure};
 
+use crate::account::ledger::{Range, note_access};
 use crate::judge::eval::Lang;
-use crate::judge::source::Source;
+use crate::judge::source::{Source, read_modules};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -40,6 +43,24 @@ pub(crate) enum Command {
         /// On which day it was
         #[arg(long, value_name = "YYYY-MM-DD", requires = "event")]
         on: Option<Day>,
+    },
+    /// Figures for a self-assessment (Art 8, 18, 24, 27), counted from a ledger
+    ///
+    /// Example: normgate report self-assessment decisions --from 2026-10-01 --to 2026-10-31 --lang zh --format html
+    SelfAssessment {
+        /// The ledger
+        ledger: PathBuf,
+        #[command(flatten)]
+        range: Range,
+        /// Language
+        #[arg(long, value_name = "LANGUAGE", default_value = "en")]
+        lang: Lang,
+        /// Markdown, one HTML file that needs nothing else, or the figures as JSON
+        #[arg(long, value_name = "FORMAT", default_value = "md")]
+        format: FigureFormat,
+        /// Module file or folder whose rules are told in words, beside those that this program carries; may be given again
+        #[arg(short = 'p', long = "policy", value_name = "MODULE.wasm|DIR")]
+        policies: Vec<PathBuf>,
     },
     /// The filing number with a link to the published record (Art 26), for a conspicuous place
     ///
@@ -79,6 +100,16 @@ pub(crate) enum Format {
     Html,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FigureFormat {
+    /// Markdown
+    Md,
+    /// HTML
+    Html,
+    /// JSON
+    Json,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum EventArg {
     /// The service began: filing within 10 working days
@@ -102,11 +133,11 @@ impl From<EventArg> for Event {
     }
 }
 
-impl Look {
-    pub(crate) fn write(&self, page: &Page) -> String {
-        match self.format {
-            Format::Md => page.to_markdown(),
-            Format::Html => page.to_html(),
+impl Format {
+    pub(crate) fn write(self, page: &Page) -> String {
+        match self {
+            Self::Md => page.to_markdown(),
+            Self::Html => page.to_html(),
         }
     }
 }
@@ -118,7 +149,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             let gate = source.build()?;
             let adopted = adopted(&source.config()?);
             match disclosure(&profile, &gate.policy_set(), source.day()?, &adopted, look.lang.into()) {
-                Ok(page) => print!("{}", look.write(&page)),
+                Ok(page) => print!("{}", look.format.write(&page)),
                 Err(problems) => return Ok(complain(&provider.profile, &problems)),
             }
         }
@@ -131,6 +162,19 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
                 Ok(filing) => println!("{}", serde_json::to_string_pretty(&filing)?),
                 Err(FilingError::Incomplete(problems)) => return Ok(complain(&provider.profile, &problems)),
                 Err(error) => return Err(error.into()),
+            }
+        }
+        Command::SelfAssessment { ledger, range, lang, format, policies } => {
+            let mut modules = embedded::arp();
+            for path in policies {
+                modules.extend(read_modules(path)?);
+            }
+            let figures = figures(ledger, range)?;
+            let manifests: Vec<_> = modules.into_iter().map(|module| module.manifest).collect();
+            match format {
+                FigureFormat::Json => println!("{}", serde_json::to_string_pretty(&figures)?),
+                FigureFormat::Md => print!("{}", figures.page(&manifests, (*lang).into()).to_markdown()),
+                FigureFormat::Html => print!("{}", figures.page(&manifests, (*lang).into()).to_html()),
             }
         }
         Command::Badge { provider, look } => {
@@ -150,6 +194,22 @@ impl Provider {
         let text = read(&self.profile)?;
         Profile::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", self.profile.display()))
     }
+}
+
+/// Counts what a ledger has on some days, after putting that on the record.
+fn figures(ledger: &Path, range: &Range) -> Result<Assessment> {
+    let history = History::open(ledger)?;
+    note_access(&history, "report", &range.words(), 0, false)?;
+    let show_progress = io::stderr().is_terminal();
+    let figures = Assessment::of(&history, range.from, range.to, |lists| {
+        if show_progress {
+            eprint!("\r{lists} lists counted");
+        }
+    })?;
+    if show_progress {
+        eprintln!();
+    }
+    Ok(figures)
 }
 
 /// The sector norms that the platform adopted.

@@ -1,13 +1,19 @@
 //! `normgate explain`: a decision or a rule in words.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 use normgate::contract::{Audience, Block, Rule, Vocabulary};
-use normgate::{Action, HOST_FAILURE, Language, Outcome, RuleRef, Verdict};
+use normgate::{Action, Backend, HOST_FAILURE, Language, Outcome, RuleRef, Verdict};
 
+use normgate_ledger::{History, Replay};
+use normgate_report::{Dossier, statement};
+
+use crate::account::ledger::note_access;
+use crate::account::replay::builder;
+use crate::account::report::Format;
 use crate::judge::eval::Lang;
 use crate::judge::requests::{Requests, complain};
 use crate::judge::source::Source;
@@ -15,19 +21,34 @@ use crate::judge::source::Source;
 /// Say in words what was decided and why: one sentence a reason, with whom it speaks to, on whose account the rule stands
 /// (required, recommended, or set by the platform), and what the addressee can do. With rule ids, says what these rules say.
 ///
-/// Examples: normgate explain art18.tip; normgate explain -i request.jsonl --lang zh --candidate c7
+/// With a ledger and a decision id, tells one recorded decision to whom it concerns, with a receipt.
+///
+/// Examples: normgate explain art18.tip; normgate explain -i request.jsonl --lang zh --candidate c7;
+/// normgate explain 4f0c… --ledger decisions --lang zh --to viewer
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// Rules to put in words
-    #[arg(value_name = "RULE", required_unless_present = "input")]
+    #[arg(value_name = "RULE|ID", required_unless_present = "input")]
     rules: Vec<String>,
+
+    /// Explain a decision that this ledger recorded, by its id
+    #[arg(long, value_name = "DIR", conflicts_with = "input")]
+    ledger: Option<PathBuf>,
+
+    /// Whom a recorded decision is told to; an officer reads what is said to anybody
+    #[arg(long, value_name = "READER", requires = "ledger", default_value = "viewer")]
+    to: Reader,
+
+    /// How the statement on a recorded decision is written
+    #[arg(long, value_name = "FORMAT", requires = "ledger", default_value = "md")]
+    format: Format,
 
     /// Judge these requests and explain the decisions; - reads standard input
     #[arg(short, long, value_name = "requests.jsonl", conflicts_with = "rules")]
     input: Option<PathBuf>,
 
     /// Explain this candidate only
-    #[arg(long, value_name = "ID", requires = "input")]
+    #[arg(long, value_name = "ID")]
     candidate: Option<String>,
 
     /// Language
@@ -39,6 +60,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if let Some(ledger) = &args.ledger {
+        return recorded(args, ledger);
+    }
     let words = Words(args.lang.into());
     let Some(input) = &args.input else {
         let modules = args.source.modules()?;
@@ -68,6 +92,52 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Tells one recorded decision. Values come from judging it again, where its input is kept.
+fn recorded(args: &Args, ledger: &Path) -> Result<ExitCode> {
+    let [id] = &args.rules[..] else { bail!("give the id of one decision") };
+    let history = History::open(ledger)?;
+    let modules = args.source.modules()?;
+    let (recorded, set) = history.decision(id)?;
+    let Some(answer) = recorded.answer()? else {
+        bail!("the key of decision {id} is gone: it can be proven, and not read")
+    };
+    let outcome = Replay::new(&modules, || builder(Backend::Native), 1).outcome(&recorded, &set)?;
+    let leaf = history.receipt(id)?;
+    note_access(&history, "explain", id, 1, true)?;
+    let outcome = outcome.as_ref().map(|(_, outcome)| outcome);
+    let dossier = Dossier { recorded: &recorded, answer: &answer, set: &set, modules: &modules, outcome, leaf: &leaf };
+    let page = statement(&dossier, args.to.into(), args.candidate.as_deref(), args.lang.into());
+    print!("{}", args.format.write(&page));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Who reads a statement.
+#[derive(Clone, Copy, ValueEnum)]
+enum Reader {
+    /// Who saw the list
+    Viewer,
+    /// Who made the item
+    Author,
+    /// Who is offered the work
+    Worker,
+    /// Who sells
+    Merchant,
+    /// The platform's officer for complaints
+    Officer,
+}
+
+impl From<Reader> for Audience {
+    fn from(reader: Reader) -> Self {
+        match reader {
+            Reader::Viewer => Self::Viewer,
+            Reader::Author => Self::Author,
+            Reader::Worker => Self::Worker,
+            Reader::Merchant => Self::Merchant,
+            Reader::Officer => Self::Officer,
+        }
+    }
 }
 
 /// Sentences in one language.

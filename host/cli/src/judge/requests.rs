@@ -47,6 +47,11 @@ impl Requests {
         Ok(None)
     }
 
+    /// The line read last.
+    pub(crate) fn text(&self) -> &[u8] {
+        self.line.trim_ascii()
+    }
+
     /// Reads a line; false at the end. Of a line that is too long, only so much is kept that it shows.
     fn read_line(&mut self) -> io::Result<bool> {
         self.line.clear();
