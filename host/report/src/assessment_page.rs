@@ -445,7 +445,7 @@ impl Writer<'_> {
         let head = [self.say("规则集", "Policy set"), self.say("列表", "Lists")];
         page.facts([(
             self.say("使用推荐的位置", "Surfaces in use"),
-            Cell::from(surfaces.collect::<Vec<_>>().join(self.say("、", ", "))),
+            Cell::from(surfaces.collect::<Vec<_>>().join(self.say("、", "; "))),
         )]);
         let mut table = Table::new(self.say("判定所用的规则集", "Policy sets that judged"), head);
         for (set, lists) in &self.figures.policy_sets {
