@@ -172,20 +172,18 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             for path in policies {
                 modules.extend(read_modules(path)?);
             }
-            let profile =
-                profile.as_deref().map(|path| Ok::<_, anyhow::Error>((path, self::profile(path)?))).transpose()?;
+            let given = profile.as_deref().map(self::profile).transpose()?;
             let figures = figures(ledger, range)?;
             if *format == FigureFormat::Json {
                 println!("{}", serde_json::to_string_pretty(&figures)?);
                 return Ok(ExitCode::SUCCESS);
             }
             let manifests: Vec<_> = modules.into_iter().map(|module| module.manifest).collect();
-            let given = profile.as_ref().map(|(_, profile)| profile);
-            match (figures.page(&manifests, given, (*lang).into()), profile) {
-                (Ok(page), _) if *format == FigureFormat::Html => print!("{}", page.to_html()),
-                (Ok(page), _) => print!("{}", page.to_markdown()),
-                (Err(problems), Some((path, _))) => return Ok(complain(path, &problems)),
-                (Err(problems), None) => return Ok(complain(Path::new("profile"), &problems)),
+            match figures.page(&manifests, given.as_ref(), (*lang).into()) {
+                Ok(page) if *format == FigureFormat::Html => print!("{}", page.to_html()),
+                Ok(page) => print!("{}", page.to_markdown()),
+                // Only a profile lacks something.
+                Err(problems) => return Ok(complain(profile.as_deref().unwrap_or(ledger), &problems)),
             }
         }
         Command::Badge { provider, look } => {
