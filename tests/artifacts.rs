@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use normgate::{Artifacts, Batch, Detail, Gate, Limits, embedded};
+use normgate::{Artifacts, Backend, Batch, Detail, Gate, Limits, embedded};
 
 fn folder(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -14,10 +14,14 @@ fn folder(name: &str) -> PathBuf {
 /// Judges one request with a gate that uses the store. Gates with the same limits share what is compiled as long as one of them
 /// lives, so each test has limits of its own: what another test holds must not answer for the store.
 fn judge(path: &Path, deadline_ticks: u64) -> String {
+    judge_by(path, deadline_ticks, Backend::Native)
+}
+
+fn judge_by(path: &Path, deadline_ticks: u64, backend: Backend) -> String {
     let modules = embedded::arp().into_iter().filter(|module| module.manifest.module == "art09");
     let limits = Limits { deadline_ticks, ..Limits::default() };
     let store = Artifacts::open(path).unwrap();
-    let gate = Gate::builder().policies(modules).limits(limits).artifacts(store).build().unwrap();
+    let gate = Gate::builder().policies(modules).limits(limits).backend(backend).artifacts(store).build().unwrap();
     let batch = Batch::from_json(
         br#"{"ctx":{"now_ms":1,"local_min":1,"can_render_labels":true},"candidates":[{"id":"a","aigc":{"meta_label":"1"}}]}"#,
     );
@@ -33,6 +37,18 @@ fn a_second_start_takes_what_the_first_compiled() {
     let written = files[0].metadata().unwrap().modified().unwrap();
     assert_eq!(judge(&path, 201), first);
     assert_eq!(files[0].metadata().unwrap().modified().unwrap(), written, "the artifact was compiled again");
+}
+
+#[test]
+fn each_backend_has_artifacts_of_its_own() {
+    let path = folder("artifacts-backends");
+    let judge = |backend| judge_by(&path, 203, backend);
+    let first = judge(Backend::Native);
+    assert_eq!(judge(Backend::Interpreter), first);
+    assert_eq!(std::fs::read_dir(&path).unwrap().count(), 2);
+    // What one left is still right when the other has been there.
+    assert_eq!([judge(Backend::Native), judge(Backend::Interpreter)], [first.clone(), first]);
+    assert_eq!(std::fs::read_dir(&path).unwrap().count(), 2);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use normgate_contract::{Block, TagAction};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
 use crate::plan::Arguments;
@@ -24,7 +24,7 @@ pub enum Scope {
 }
 
 /// Why a rule fired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// Because something is unknown.

@@ -44,9 +44,9 @@ fn one_decision_leaves_a_ledger_for_an_inspector() {
     let id = answer["decision_id"].as_str().unwrap();
     let case = file("case.sealed");
 
-    refused(&["ledger", "export", &ledger, "--sealed", id, "-o", &case], 2, "--for");
-    refused(&["ledger", "export", &ledger, "--sealed", "0123", "--for", &public, "-o", &case], 2, "no decision 0123");
-    said(&["ledger", "export", &ledger, "--sealed", id, "--for", &public, "-o", &case]);
+    refused(&["ledger", "export", &ledger, "--sealed", id, "-o", &case], 2, "--to");
+    refused(&["ledger", "export", &ledger, "--sealed", "0123", "--to", &public, "-o", &case], 2, "no decision 0123");
+    said(&["ledger", "export", &ledger, "--sealed", id, "--to", &public, "-o", &case]);
     let log = fs::read_to_string(format!("{ledger}/access.jsonl")).unwrap();
     assert!(log.lines().last().unwrap().contains(&format!("\"asked\":\"{id}, sealed to")), "{log}");
 

@@ -1,6 +1,6 @@
-//! What lists are counted by: kept of every one, in full or not, sealed with its outcome.
+//! What lists are counted by, and what follows from who the user is: kept of every one, in full or not, sealed with its outcome.
 
-use normgate::Batch;
+use normgate::{Batch, CanaryDraw};
 use serde::{Deserialize, Serialize};
 
 /// What a list is counted by. A column that the request did not have is none.
@@ -24,6 +24,9 @@ pub struct Facets {
     /// `user.personalization`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub personalization: Option<String>,
+    /// What canaries drew for the user. It follows from `user.ref`, so it is as personal as that, and not said in the open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub draws: Vec<CanaryDraw>,
 }
 
 /// Groups of users that Art 18 and 19 speak of.
@@ -41,8 +44,8 @@ pub enum Group {
 }
 
 impl Facets {
-    /// What a request is counted by.
-    pub fn of(request: &Batch) -> Self {
+    /// What a request is counted by, and what canaries drew for its user.
+    pub fn of(request: &Batch, draws: &[CanaryDraw]) -> Self {
         let term = |column: &str| request.request_term(column).map(str::to_owned);
         Self {
             user: request.request_text("request.user.ref").map(str::to_owned),
@@ -51,6 +54,7 @@ impl Facets {
             minor_mode: request.request_tri("request.user.minor_mode"),
             elder_mode: request.request_tri("request.user.elder_mode"),
             personalization: term("request.user.personalization"),
+            draws: draws.to_vec(),
         }
     }
 

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
-use normgate::Confirmation;
-use normgate::contract::Vocabulary;
+use normgate::contract::{Block, Vocabulary};
+use normgate::{Action, Confirmation};
 use serde::Serialize;
 
 use crate::answer::{Answer, Owed, RowAnswer};
@@ -141,12 +141,12 @@ impl Done {
         }
     }
 
-    fn labels(&self, row: &RowAnswer) -> bool {
-        row.labels.iter().all(|label| self.labels.contains(&(row.id.clone(), label.clone())))
+    fn labels(&self, row: &RowAnswer<'_>) -> bool {
+        row.labels.iter().all(|label| self.labels.contains(&(row.id.to_string(), label.clone())))
     }
 
-    fn reviewed(&self, row: &RowAnswer) -> bool {
-        let done = |code: &str| self.discharged.contains_key(&(code.to_owned(), Some(row.id.clone())));
+    fn reviewed(&self, row: &RowAnswer<'_>) -> bool {
+        let done = |code: &str| self.discharged.contains_key(&(code.to_owned(), Some(row.id.to_string())));
         done("review.human") || done("restore.candidate")
     }
 }
@@ -176,7 +176,7 @@ impl History {
                     out.unreadable += 1;
                     return Ok(());
                 };
-                let done = done.get(&answer.decision_id);
+                let done = done.get(&*answer.decision_id);
                 duties.see(recorded.ms, &answer, facets, done);
                 if let Some(done) = done {
                     out.confirmed += 1;
@@ -191,35 +191,35 @@ impl History {
 }
 
 /// What was done against one decision.
-fn breaches(record: u64, answer: &Answer, done: &Done) -> Vec<Breach> {
+fn breaches(record: u64, answer: &Answer<'_>, done: &Done) -> Vec<Breach> {
     let mut found = Vec::new();
     let mut find = |what: Deed, about: &str, rules: Vec<String>| {
-        let decision_id = answer.decision_id.clone();
+        let decision_id = answer.decision_id.to_string();
         found.push(Breach { record, decision_id, what, about: about.to_owned(), rules });
     };
-    let rows: HashMap<&str, (usize, &RowAnswer)> =
-        answer.verdicts.iter().enumerate().map(|(place, row)| (row.id.as_str(), (place, row))).collect();
+    let rows: HashMap<&str, (usize, &RowAnswer<'_>)> =
+        answer.verdicts.iter().enumerate().map(|(place, row)| (&*row.id, (place, row))).collect();
     for id in &done.shown {
         let Some((place, row)) = rows.get(id.as_str()) else {
             find(Deed::UnjudgedShown, id, Vec::new());
             continue;
         };
-        let rules = |effect: &str| {
-            row.reasons.iter().filter(|reason| reason.effect == effect).map(|reason| reason.rule.clone()).collect()
+        let rules = |effect: Action| {
+            row.reasons.iter().filter(|reason| reason.effect == effect).map(|reason| reason.rule.to_string()).collect()
         };
-        let back = match row.hold.as_str() {
-            "label_first" => done.labels(row),
-            "human_review" => done.reviewed(row),
-            _ => false,
+        let back = match row.hold {
+            Block::LabelFirst => done.labels(row),
+            Block::HumanReview => done.reviewed(row),
+            Block::None => false,
         };
         if *place >= answer.shown && !back {
-            find(Deed::WithheldShown, id, rules("block"));
+            find(Deed::WithheldShown, id, rules(Action::Block));
         } else if !done.labels(row) {
-            find(Deed::LabelMissing, id, rules("label"));
+            find(Deed::LabelMissing, id, rules(Action::Label));
         }
     }
-    for veto in answer.vetoes.iter().filter(|veto| !done.vetoes.contains(&veto.feature)) {
-        find(Deed::VetoNotApplied, &veto.feature, vec![veto.rule.clone()]);
+    for veto in answer.vetoes.iter().filter(|veto| !done.vetoes.contains(&*veto.feature)) {
+        find(Deed::VetoNotApplied, &veto.feature, vec![veto.rule.to_string()]);
     }
     found
 }
@@ -232,14 +232,14 @@ struct Duties {
 }
 
 impl Duties {
-    fn see(&mut self, ms: i64, answer: &Answer, facets: &Facets, done: Option<&Done>) {
+    fn see(&mut self, ms: i64, answer: &Answer<'_>, facets: &Facets, done: Option<&Done>) {
         for owed in &answer.obligations {
             let subject = subject(owed, answer, facets);
             let due_ms = owed.deadline_s.map(|within| ms.saturating_add(within.saturating_mul(1_000)));
             let fresh = |code: &str, subject: &Subject| Duty {
                 code: code.to_owned(),
                 subject: subject.clone(),
-                rule: owed.rule.clone(),
+                rule: owed.rule.to_string(),
                 opened_ms: ms,
                 due_ms,
                 discharged_ms: None,
@@ -247,7 +247,7 @@ impl Duties {
             };
             let duty = self
                 .last
-                .entry((owed.code.clone(), subject))
+                .entry((owed.code.to_string(), subject))
                 .or_insert_with_key(|(code, subject)| fresh(code, subject));
             if duty.discharged_ms.is_some_and(|discharged| discharged < ms) {
                 let next = fresh(&duty.code, &duty.subject);
@@ -256,7 +256,9 @@ impl Duties {
             duty.sightings += 1;
             // Of several rules that ask for the same, the strictest deadline counts.
             duty.due_ms = [duty.due_ms, due_ms].into_iter().flatten().min();
-            let discharged = done.and_then(|done| done.discharged.get(&(owed.code.clone(), owed.target.clone())));
+            let discharged = done.and_then(|done| {
+                done.discharged.get(&(owed.code.to_string(), owed.target.as_deref().map(str::to_owned)))
+            });
             duty.discharged_ms = [duty.discharged_ms, discharged.copied()].into_iter().flatten().min();
         }
     }
@@ -280,16 +282,16 @@ impl Duties {
 }
 
 /// Whose duty it is, or what it is about.
-fn subject(owed: &Owed, answer: &Answer, facets: &Facets) -> Subject {
-    let listed = |names: &[String]| names.contains(&owed.code);
+fn subject(owed: &Owed<'_>, answer: &Answer<'_>, facets: &Facets) -> Subject {
+    let listed = |names: &[String]| names.iter().any(|name| *name == owed.code);
     match &owed.target {
         Some(tag) if answer.tags.iter().any(|known| known.tag_id == *tag) && owed.code == "delete.tag" => {
-            Subject::Tag(facets.user.clone(), tag.clone())
+            Subject::Tag(facets.user.clone(), tag.to_string())
         }
-        Some(item) if answer.verdicts.iter().any(|row| row.id == *item) => Subject::Item(item.clone()),
-        Some(tag) => Subject::Tag(facets.user.clone(), tag.clone()),
+        Some(item) if answer.verdicts.iter().any(|row| row.id == *item) => Subject::Item(item.to_string()),
+        Some(tag) => Subject::Tag(facets.user.clone(), tag.to_string()),
         None if listed(&Vocabulary::shipped().about_service) => Subject::Service,
-        None if listed(&Vocabulary::shipped().about_list) => Subject::List(answer.decision_id.clone()),
-        None => facets.user.clone().map_or_else(|| Subject::List(answer.decision_id.clone()), Subject::User),
+        None if listed(&Vocabulary::shipped().about_list) => Subject::List(answer.decision_id.to_string()),
+        None => facets.user.clone().map_or_else(|| Subject::List(answer.decision_id.to_string()), Subject::User),
     }
 }

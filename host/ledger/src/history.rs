@@ -112,7 +112,7 @@ struct Shown<'r> {
 /// How much of a record is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redaction {
-    /// No personal columns, no pseudonym of the user, and tags of the user by number only.
+    /// No personal columns, no pseudonym of the user, no draws, and tags of the user by number only.
     Personal,
     /// Everything.
     Nothing,
@@ -137,6 +137,7 @@ impl Recorded {
             Redaction::Nothing => columns.extend(self.personal.iter().flatten()),
             Redaction::Personal => {
                 decision.user = None;
+                decision.circumstances.draws.clear();
                 outcome.iter_mut().for_each(without_tags);
             }
         }
@@ -394,7 +395,7 @@ pub(crate) fn records(
 pub(crate) fn open(epoch: Day, found: Record, keys: &EpochKeys) -> Result<Recorded, LedgerError> {
     let Entry { record, ms, event } = found.entry;
     let place = || format!("record {record}");
-    let Event::Decision(decision) = event else {
+    let Event::Decision(mut decision) = event else {
         return Err(LedgerError::altered(place(), "it is not of a list"));
     };
     let open = |class: Class, sealed: &[u8]| {
@@ -408,6 +409,7 @@ pub(crate) fn open(epoch: Day, found: Record, keys: &EpochKeys) -> Result<Record
     };
     let sealed = open(Class::Decision, &found.outcome).transpose()?;
     let (outcome, facets) = sealed.map(|sealed| split(record, &sealed)).transpose()?.unzip();
+    decision.drew(facets.as_ref());
     let key = keys.of(Class::Decision, decision.keep_d);
     if let (Level::Full, Some(personal), Some(key)) = (decision.level, &personal, key) {
         let input = hex(&key.tag("input", &[&found.open[..], personal].concat()));

@@ -144,13 +144,14 @@ impl Held {
     /// The record, opened with the key of its case, and the policy set that decided.
     pub(crate) fn open(&self, key: &Key) -> Option<(Recorded, SetDescription)> {
         let record = Record::decode(&self.proof()?.1).ok()?;
-        let Event::Decision(decision) = record.entry.event else { return None };
+        let Event::Decision(mut decision) = record.entry.event else { return None };
         let number = record.entry.record;
         let text = key.open(number, &STANDARD.decode(&self.sealed).ok()?)?;
         let mut rest = text.as_slice();
         let length = u32::from_le_bytes(take(&mut rest)?) as usize;
         let (personal, outcome) = rest.split_at_checked(length)?;
         let (outcome, facets): (String, Facets) = split(number, outcome).ok()?;
+        decision.drew(Some(&facets));
         let recorded = Recorded {
             record: number,
             ms: record.entry.ms,

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! # Layout
-//! Writing: [`Ledger`] (`writer`) → which lists are kept in full (`level`) → `record` → `frame` → `segment`, with `keys` for what
+//! Writing: [`Ledger`] → `writer`, a thread → which lists are kept in full (`level`) → `record` → `frame` → `segment`, with `keys` for what
 //! is sealed, `merkle` and `note` for what is signed. Reading: [`History`] → records, opened; `verify`, `proof` and `replay`
 //! stand on it. Leaving: [`Case`] (`sealed`), under other `names`, by `sealing` to whoever judges it elsewhere; and what a witness
 //! signs (`cosign`). Everything lies in one folder (`home`); who looked something up stands in `access`.
@@ -31,6 +31,7 @@ mod history;
 mod holds;
 mod home;
 mod keys;
+mod ledger;
 mod level;
 mod merkle;
 mod names;
@@ -45,13 +46,14 @@ mod verify;
 mod writer;
 
 pub use access::Access;
-pub use answer::{Answer, Because, Failed, Owed, RowAnswer, Shadowed, TagAnswer, Vetoed, Violated};
+pub use answer::{Answer, Because, Failed, Noted, Owed, RowAnswer, Shadowed, TagAnswer, Vetoed, Violated};
 pub use cosign::{Cosigned, Cosigner, Shown, Witness};
 pub use error::LedgerError;
 pub use facets::{Facets, Group};
 pub use fulfilment::{Breach, Counts as DutyCounts, Deed, Duty, Fulfilment, Subject};
 pub use history::{Confirmed, History, Query, Recorded, Redaction, Told};
 pub use keys::{Class, RETENTION_DAYS};
+pub use ledger::{Counts, Durability, Ledger, Settings, WhenFull};
 pub use note::{Checkpoint, Verifier};
 pub use proof::{Checked, check};
 pub use record::{AccessHead, Decision, Entry, Event, Gap, Level, Purge, Why};
@@ -59,4 +61,3 @@ pub use replay::{Difference, Parts, Replay, Replayed};
 pub use sealed::{Case, CaseReplayed, Fired, Proven};
 pub use sealing::{Recipient, SealingKey};
 pub use verify::Verification;
-pub use writer::{Counts, Durability, Ledger, Settings, WhenFull};

@@ -32,18 +32,13 @@ impl Names {
 
     /// Replaces the names that were given so far, wherever an outcome says one.
     pub(crate) fn replace_in(&self, outcome: &mut Value) {
-        let whole = |value: &mut Value| {
-            if let Some(given) = value.as_str().and_then(|name| self.given.get(name)) {
-                *value = given.as_str().into();
-            }
+        let whole = |item: &mut Value, field: &str| {
+            edit(item, field, |name| self.given.get(name).cloned());
         };
-        let tagged = |value: &mut Value| {
-            let given = value.as_str().and_then(|text| text.strip_prefix("tag:")).and_then(|tag| self.given.get(tag));
-            if let Some(given) = given {
-                *value = format!("tag:{given}").into();
-            }
+        let tagged = |item: &mut Value, field: &str| {
+            edit(item, field, |text| Some(format!("tag:{}", self.given.get(text.strip_prefix("tag:")?)?)));
         };
-        whole(&mut outcome["id"]);
+        whole(outcome, "id");
         for (list, field) in [
             ("verdicts", "id"),
             ("tags", "tag_id"),
@@ -52,31 +47,40 @@ impl Names {
             ("violations", "target"),
             ("shadow", "target"),
         ] {
-            items(outcome, list).for_each(|item| whole(&mut item[field]));
+            items(outcome, list).for_each(|item| whole(item, field));
         }
-        items(outcome, "vetoes").for_each(|item| tagged(&mut item["feature"]));
-        items(outcome, "shadow").filter(|item| item["effect"] == "veto").for_each(|item| tagged(&mut item["value"]));
-        items(outcome, "notices").for_each(|item| self.replace_in_notice(&mut item["message"]));
+        items(outcome, "vetoes").for_each(|item| tagged(item, "feature"));
+        items(outcome, "shadow").filter(|item| item["effect"] == "veto").for_each(|item| tagged(item, "value"));
+        items(outcome, "notices").for_each(|item| edit(item, "message", |text| self.in_notice(text)));
     }
 
     /// A notice says `candidate <id> …`; no other sentence of an outcome has names in it.
-    fn replace_in_notice(&self, message: &mut Value) {
-        let Some((before, rest)) = message.as_str().and_then(|text| text.split_once("candidate ")) else { return };
+    fn in_notice(&self, message: &str) -> Option<String> {
+        let (before, rest) = message.split_once("candidate ")?;
         let fits = |name: &&String| rest.strip_prefix(name.as_str()).is_some_and(|after| after.starts_with(' '));
-        let Some(name) = self.given.keys().filter(fits).max_by_key(|name| name.len()) else { return };
-        *message = format!("{before}candidate {}{}", self.given[name], &rest[name.len()..]).into();
+        let (name, given) = self.given.iter().filter(|(name, _)| fits(name)).max_by_key(|(name, _)| name.len())?;
+        Some(format!("{before}candidate {given}{}", &rest[name.len()..]))
     }
 }
 
 /// Sorts what an outcome lists by name, so that it can be compared with one that has other names.
 pub(crate) fn in_any_order(outcome: &mut Value) {
     for list in ["vetoes", "shadow"] {
-        if let Some(items) = outcome[list].as_array_mut() {
+        if let Some(items) = outcome.get_mut(list).and_then(Value::as_array_mut) {
             items.sort_by_cached_key(Value::to_string);
         }
     }
 }
 
 fn items<'v>(outcome: &'v mut Value, list: &str) -> impl Iterator<Item = &'v mut Value> {
-    outcome[list].as_array_mut().into_iter().flatten()
+    outcome.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten()
+}
+
+/// Edits a text in an object, where `to` knows another.
+fn edit(item: &mut Value, field: &str, to: impl FnOnce(&str) -> Option<String>) {
+    if let Some(value) = item.get_mut(field)
+        && let Some(text) = value.as_str().and_then(to)
+    {
+        *value = text.into();
+    }
 }

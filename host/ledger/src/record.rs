@@ -5,6 +5,7 @@ use normgate::contract::Day;
 use normgate::{Circumstances, SetDescription};
 use serde::{Deserialize, Serialize};
 
+use crate::facets::Facets;
 use crate::frame::take;
 use crate::keys::{RETENTION_DAYS, sha256};
 use crate::merkle::{Hash, leaf};
@@ -170,8 +171,15 @@ pub struct Decision {
     pub user: Option<String>,
     /// Keyed hash of the input as far as judging read it.
     pub input: String,
-    /// What the outcome rests on besides.
+    /// What the outcome rests on besides. As it is written it has no draws; they come with what is opened.
     pub circumstances: Circumstances,
+}
+
+impl Decision {
+    /// Adds what canaries drew, once it is opened.
+    pub(crate) fn drew(&mut self, opened: Option<&Facets>) {
+        self.circumstances.draws = opened.map_or(Vec::new(), |facets| facets.draws.clone());
+    }
 }
 
 fn at_least() -> u32 {

@@ -220,7 +220,7 @@ impl<'m> Replay<'m> {
             ids.enumerate().filter_map(|(place, id)| Some((id?, place))).collect()
         });
         let Some(answer) = recorded.answer()? else { return Ok(None) };
-        Ok(index.get(&answer.decision_id).and_then(|place| read(&self.given[*place])))
+        Ok(index.get(&*answer.decision_id).and_then(|place| read(&self.given[*place])))
     }
 
     /// Judges what waits, on all threads; what comes out otherwise is added in order.

@@ -52,6 +52,8 @@ struct Said {
 #[derive(Clone, Debug)]
 pub struct Case {
     said: Said,
+    /// The same as it was written, which is what is signed.
+    text: Vec<u8>,
     /// The ledger's signature over what the case says; none where its signing key was not at hand.
     signature: Option<Vec<u8>>,
     modules: Vec<Module>,
@@ -123,39 +125,27 @@ impl Case {
                 "{place} has to be exported by the release that judged it: {note}"
             )));
         }
-        let mut names = Names::fresh()?;
-        let batch = judge.read(&place, &request)?.renamed(|name| names.of(name));
-        let outcome = judge.answer(&batch, &recorded.decision.circumstances, decision_id);
-        let parse = |text: &str| serde_json::from_str::<Value>(text);
-        let (mut renamed, mut again) = (
-            parse(before).map_err(|error| LedgerError::altered(&place, error.to_string()))?,
-            parse(&outcome).unwrap_or_default(),
-        );
-        names.replace_in(&mut renamed);
-        [&mut renamed, &mut again].into_iter().for_each(in_any_order);
-        if let Some((at, ..)) = first_difference(&renamed, &again, String::new()) {
-            return Err(LedgerError::Absent(format!(
-                "{place} is not exported: under other names it comes out otherwise than it was recorded, at {at}"
-            )));
-        }
+        let circumstances = recorded.decision.circumstances;
+        let (request, outcome) = renamed(&judge, &request, before, &circumstances, decision_id)?;
         let said = Said {
             decision_id: decision_id.to_owned(),
             record: recorded.record,
             ms: recorded.ms,
             generation: recorded.decision.generation,
-            circumstances: recorded.decision.circumstances,
-            request: String::from_utf8_lossy(&batch.canonical()).into_owned(),
+            circumstances,
+            request,
             outcome,
             proof: history.prove_open(decision_id)?,
             set,
         };
-        let signer = Signer::read(&history.home)?;
-        let signature = signer.map(|signer| signer.sign(&signed_text(&text_of(&said))));
+        // Writing to memory cannot fail.
+        let text = serde_json::to_vec(&said).unwrap_or_default();
+        let signature = Signer::read(&history.home)?.map(|signer| signer.sign(&signed_text(&text)));
         let needed = |module: &&Module| said.set.policies.iter().any(|policy| policy.digest == module.digest_text());
         let mut modules: Vec<Module> = modules.iter().filter(needed).cloned().collect();
         modules.sort_by_key(|module| module.digest);
         modules.dedup_by_key(|module| module.digest);
-        Ok(Self { said, signature, modules })
+        Ok(Self { said, text, signature, modules })
     }
 
     /// Seals the case to a recipient.
@@ -165,8 +155,8 @@ impl Case {
     pub fn seal(&self, to: &Recipient) -> Result<Vec<u8>, LedgerError> {
         let failed = |message: String| LedgerError::altered("case", message);
         let mut plain = Vec::new();
-        let (said, signature) = (text_of(&self.said), self.signature.as_deref().unwrap_or_default());
-        for part in [&said[..], signature].into_iter().chain(self.modules.iter().map(|module| &module.bytes[..])) {
+        let signature = self.signature.as_deref().unwrap_or_default();
+        for part in [&self.text[..], signature].into_iter().chain(self.modules.iter().map(|module| &module.bytes[..])) {
             plain.extend_from_slice(&(part.len() as u32).to_le_bytes());
             plain.extend_from_slice(part);
         }
@@ -189,8 +179,8 @@ impl Case {
             length.filter(|length| *length <= MAX_TEXT_BYTES).ok_or_else(|| wrong("it is too large".into()))?;
         let plain = zstd::bulk::decompress(rest, length).map_err(|error| wrong(error.to_string()))?;
         let parts = parts(&plain).ok_or_else(|| wrong("a part of it is cut off".into()))?;
-        let [said, signature, components @ ..] = &parts[..] else { return Err(wrong("it says nothing".into())) };
-        let said: Said = serde_json::from_slice(said).map_err(|error| wrong(error.to_string()))?;
+        let [text, signature, components @ ..] = &parts[..] else { return Err(wrong("it says nothing".into())) };
+        let said: Said = serde_json::from_slice(text).map_err(|error| wrong(error.to_string()))?;
         let read = |bytes: &&[u8]| {
             Module::read("a module of it", bytes, Vocabulary::shipped()).map_err(|error| wrong(error.to_string()))
         };
@@ -201,7 +191,7 @@ impl Case {
             return Err(wrong(format!("it lacks the module {id}@{version} ({digest})")));
         }
         let signature = (!signature.is_empty()).then(|| signature.to_vec());
-        Ok(Self { said, signature, modules })
+        Ok(Self { said, text: text.to_vec(), signature, modules })
     }
 
     /// The decision id, as the ledger knows it.
@@ -231,7 +221,7 @@ impl Case {
 
     /// Everything that the case says, as JSON: what somebody reads who has no use for a replay.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&text_of(&self.said)).into_owned()
+        String::from_utf8_lossy(&self.text).into_owned()
     }
 
     /// The rules that did something, by id.
@@ -261,18 +251,20 @@ impl Case {
         let wrong = |message: &str| LedgerError::altered("sealed case", message);
         let (record, entry, verifier) = check_with_entry(&self.said.proof, key)?;
         let said = &self.said;
+        // What canaries drew is sealed, and was said in the open by the first builds that knew it.
+        let without_draws = |all: &Circumstances| Circumstances { draws: Vec::new(), ..all.clone() };
         let of_it = entry.is_some_and(|entry| {
             (entry.record, entry.ms) == (said.record, said.ms)
                 && matches!(&entry.event, Event::Decision(decision)
                     if decision.policy_set == said.set.policy_set
                         && decision.generation == said.generation
-                        && decision.circumstances == said.circumstances)
+                        && without_draws(&decision.circumstances) == without_draws(&said.circumstances))
         });
         if !of_it {
             return Err(wrong("its proof is of another record"));
         }
         match &self.signature {
-            Some(signature) if !verifier.verifies(&signed_text(&text_of(said)), signature) => {
+            Some(signature) if !verifier.verifies(&signed_text(&self.text), signature) => {
                 Err(wrong("the ledger's key did not sign what it says"))
             }
             signature => Ok(Proven { record, signed: signature.is_some() }),
@@ -293,9 +285,29 @@ impl Case {
     }
 }
 
-fn text_of(said: &Said) -> Vec<u8> {
-    // Writing to memory cannot fail.
-    serde_json::to_vec(said).unwrap_or_default()
+/// A recorded request under names of its own, and the answer to it; refused unless the answer is the recorded one under these names.
+fn renamed(
+    judge: &Judge,
+    request: &[u8],
+    before: &str,
+    circumstances: &Circumstances,
+    decision_id: &str,
+) -> Result<(String, String), LedgerError> {
+    let place = format!("decision {decision_id}");
+    let parse = |text: &str| serde_json::from_str::<Value>(text);
+    let mut recorded = parse(before).map_err(|error| LedgerError::altered(&place, error.to_string()))?;
+    let mut names = Names::fresh()?;
+    let batch = judge.read(&place, request)?.renamed(|name| names.of(name));
+    let outcome = judge.answer(&batch, circumstances, decision_id);
+    let mut again = parse(&outcome).unwrap_or_default();
+    names.replace_in(&mut recorded);
+    [&mut recorded, &mut again].into_iter().for_each(in_any_order);
+    match first_difference(&recorded, &again, String::new()) {
+        None => Ok((String::from_utf8_lossy(&batch.canonical()).into_owned(), outcome)),
+        Some((at, ..)) => Err(LedgerError::Absent(format!(
+            "{place} is not exported: under other names it comes out otherwise than it was recorded, at {at}"
+        ))),
+    }
 }
 
 /// What the ledger's key signs of a case; no checkpoint reads like it.

@@ -90,27 +90,13 @@ impl SealingKey {
         let (_, private) = DH_KEM_X25519_HKDF_SHA256_AES_256.generate_key_pair().map_err(|_| failed())?;
         let key = Self::of(private).ok_or_else(failed)?;
         let private_text = format!("{PRIVATE}{}\n", STANDARD.encode(key.private.secret_bytes()));
-        for (file, text, mode) in
-            [(&private_file, private_text, 0o600), (&public_file, format!("{}\n", key.recipient.text()), 0o644)]
-        {
-            let mut options = fs::OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-            #[cfg(not(unix))]
-            let _: u32 = mode;
-            let written = options.open(file).and_then(|mut file| {
-                file.write_all(text.as_bytes())?;
-                file.sync_all()
-            });
-            written.map_err(|source| match source.kind() {
-                io::ErrorKind::AlreadyExists => LedgerError::Absent(format!(
-                    "{}: a key is there already, and none is ever overwritten; take another name",
-                    file.display()
-                )),
-                _ => LedgerError::Io { place: file.display().to_string(), source },
-            })?;
+        for file in [&private_file, &public_file] {
+            if file.exists() {
+                return Err(taken(file));
+            }
         }
+        write_new(&private_file, &private_text, 0o600)?;
+        write_new(&public_file, &format!("{}\n", key.recipient.text()), 0o644)?;
         Ok(key)
     }
 
@@ -166,6 +152,28 @@ impl SealingKey {
         let opened = DH_KEM_X25519_HKDF_SHA256_AES_256.open(&secret, BEGINS.as_bytes(), head, body, &self.private);
         opened.map_err(|_| wrong("it was altered or cut off since it was sealed, and does not open"))
     }
+}
+
+/// Writes a file that is not there yet, with these rights.
+#[cfg_attr(not(unix), expect(unused_variables, reason = "rights are Unix's"))]
+fn write_new(file: &Path, text: &str, mode: u32) -> Result<(), LedgerError> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    let written = options.open(file).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => taken(file),
+        _ => LedgerError::Io { place: file.display().to_string(), source },
+    })
+}
+
+fn taken(file: &Path) -> LedgerError {
+    let place = file.display();
+    LedgerError::Absent(format!("{place}: a key is there already, and none is ever overwritten; take another name"))
 }
 
 /// Puts an error at a file.

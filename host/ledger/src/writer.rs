@@ -1,17 +1,17 @@
-//! The writer: a bounded queue, and a thread that seals, frames and commits what waits in it, off the judging path.
+//! The writer: a thread that seals, frames and commits what waits in the queue, off the judging path.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::Instant;
 
 use normgate::contract::{ColumnSpec, Day, hex, now_ms};
-use normgate::{Batch, Confirmation, Detail, NotRecorded, Outcome, Recorder};
+use normgate::{Batch, Circumstances, Confirmation, Detail, Outcome};
 use tracing::error;
 
 use crate::access;
@@ -22,6 +22,7 @@ use crate::history::{self, Query};
 use crate::holds::{self, Held};
 use crate::home::{CHECKPOINTS, Home, KEYS};
 use crate::keys::{self, Class, EpochKeys, Key, RETENTION_DAYS, Signer, Slot, sha256};
+use crate::ledger::{Command, Durability, Settings, Tally, Waiting, What};
 use crate::level;
 use crate::merkle::{Edge, leaf};
 use crate::note::{Checkpoint, Verifier};
@@ -36,257 +37,6 @@ const MAX_COMMIT: usize = 1_024;
 const FRAME_BYTES: usize = 8 << 20;
 /// How far a time may lie before the latest one without the clock having gone back: threads finish in any order.
 const CLOCK_SLACK_MS: i64 = 2_000;
-
-/// When a list counts as recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// [`Ledger::record`] returns when the record is on the disk.
-    BeforeAnswer,
-    /// It returns at once; a crash loses at most the lists of one commit interval, and the next writer records that.
-    Behind {
-        /// The interval.
-        interval: Duration,
-    },
-}
-
-/// What happens to a list when the queue is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhenFull {
-    /// Judging waits.
-    Wait,
-    /// The list is refused with [`LedgerError::Full`], and the caller decides.
-    Refuse,
-}
-
-/// How a ledger is written. All defaults are engineering choices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// When a list counts as recorded.
-    pub durability: Durability,
-    /// What happens when the queue is full.
-    pub when_full: WhenFull,
-    /// How many lists may wait.
-    pub queue: usize,
-    /// How many of a million lists that nobody may have to account for are kept in full all the same.
-    pub sample_ppm: u32,
-    /// Bytes after which a segment ends.
-    pub segment_bytes: u64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            durability: Durability::Behind { interval: Duration::from_millis(200) },
-            when_full: WhenFull::Wait,
-            queue: 1_024,
-            sample_ppm: 10_000,
-            segment_bytes: 64 << 20,
-        }
-    }
-}
-
-/// What a writer has done since it was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Lists kept in full.
-    pub full: u64,
-    /// Lists kept as commitments.
-    pub commit: u64,
-    /// Lists that could not be written.
-    pub lost: u64,
-    /// Bytes written.
-    pub bytes: u64,
-    /// Microseconds that the writing thread was at work, waiting for the disk included.
-    pub busy_us: u64,
-}
-
-#[derive(Default)]
-struct Tally {
-    full: AtomicU64,
-    commit: AtomicU64,
-    lost: AtomicU64,
-    bytes: AtomicU64,
-    busy_us: AtomicU64,
-    /// Why the writer ended, if it did.
-    stopped: Mutex<Option<String>>,
-}
-
-enum Command {
-    Record(Box<Waiting>),
-    /// Anything else: it is done once all that waited before it is written.
-    Ask(Box<dyn FnOnce(&mut Writer) + Send>),
-}
-
-/// Something that waits to be written.
-struct Waiting {
-    what: What,
-    /// Milliseconds since 1970 UTC.
-    ms: i64,
-    done: Option<SyncSender<Result<(), LedgerError>>>,
-}
-
-enum What {
-    List { request: Batch, outcome: Arc<Outcome> },
-    Confirmation(Confirmation),
-}
-
-/// A ledger that is open for writing. `Send + Sync`: every judging thread records through it.
-pub struct Ledger {
-    queue: Option<SyncSender<Command>>,
-    worker: Option<JoinHandle<Result<(), LedgerError>>>,
-    settings: Settings,
-    tally: Arc<Tally>,
-}
-
-impl Ledger {
-    /// Opens a ledger for writing, and starts one where there is none. Only one process at a time may.
-    ///
-    /// # Errors
-    /// When another process has it open, a file cannot be read or made, or the end of the ledger is not what was written.
-    pub fn open(path: &Path, settings: Settings) -> Result<Self, LedgerError> {
-        let tally = Arc::new(Tally::default());
-        let writer = Writer::open(path, settings, Arc::clone(&tally))?;
-        let (queue, commands) = sync_channel(settings.queue.max(1));
-        let place = path.display().to_string();
-        let worker = thread::Builder::new().name("normgate-ledger".into()).spawn(move || writer.run(&commands));
-        Ok(Self { queue: Some(queue), worker: Some(worker.map_err(LedgerError::io(place))?), settings, tally })
-    }
-
-    /// Records one judged list.
-    ///
-    /// # Errors
-    /// When the queue is full and the ledger refuses, when the list could not be written (with
-    /// [`Durability::BeforeAnswer`]), or when the writer has ended.
-    pub fn record(&self, request: &Batch, outcome: &Arc<Outcome>) -> Result<(), LedgerError> {
-        let ms = outcome.circumstances.clock_ms;
-        self.keep(What::List { request: request.clone(), outcome: Arc::clone(outcome) }, ms)
-    }
-
-    /// Records what became of a decision. It need not be of this ledger's current day, nor of this process.
-    ///
-    /// # Errors
-    /// As [`Ledger::record`].
-    pub fn confirm(&self, confirmation: &Confirmation) -> Result<(), LedgerError> {
-        self.keep(What::Confirmation(confirmation.clone()), now_ms())
-    }
-
-    fn keep(&self, what: What, ms: i64) -> Result<(), LedgerError> {
-        let (done, acknowledged) = match self.settings.durability {
-            Durability::BeforeAnswer => Some(sync_channel(1)).unzip(),
-            Durability::Behind { .. } => (None, None),
-        };
-        self.send(Command::Record(Box::new(Waiting { what, ms, done })))?;
-        match acknowledged {
-            Some(acknowledged) => acknowledged.recv().unwrap_or_else(|_| Err(self.stopped())),
-            None => Ok(()),
-        }
-    }
-
-    /// Commits what waits, signs the head of the log, and gives the signed note.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn checkpoint(&self) -> Result<String, LedgerError> {
-        self.ask(Writer::checkpoint)
-    }
-
-    /// Destroys keys up to a day, and it too: what they sealed can be proven from then on, and not read. The purge is on the
-    /// record before anything is gone; one that was interrupted is finished by asking again.
-    ///
-    /// # Errors
-    /// When the day is not over, or a file cannot be written or removed.
-    pub fn purge(&self, until: Day, what: Purge, by: &str) -> Result<(), LedgerError> {
-        let by = by.to_owned();
-        self.ask(move |writer| writer.purge(until, what, by))
-    }
-
-    /// Holds a decision for a case: its record is sealed again under the case's key, and stays readable and provable when its
-    /// day's keys are destroyed, until the case is over. `case` is up to 64 lower-case letters, digits and hyphens.
-    ///
-    /// # Errors
-    /// When there is no such decision or its key is gone, or a file cannot be written.
-    pub fn hold(&self, decision_id: &str, case: &str, by: &str) -> Result<(), LedgerError> {
-        let (decision_id, case, by) = (decision_id.to_owned(), case.to_owned(), by.to_owned());
-        self.ask(move |writer| writer.hold(&decision_id, case, by))
-    }
-
-    /// Ends a case: its key is destroyed, and what was held for it lives as long as any other record.
-    ///
-    /// # Errors
-    /// When nothing is held for the case, or a file cannot be written or removed.
-    pub fn release(&self, case: &str, by: &str) -> Result<(), LedgerError> {
-        let (case, by) = (case.to_owned(), by.to_owned());
-        self.ask(move |writer| writer.release(case, by))
-    }
-
-    /// What was done since it was opened.
-    pub fn counts(&self) -> Counts {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Tally { full, commit, lost, bytes, busy_us, .. } = &*self.tally;
-        Counts { full: read(full), commit: read(commit), lost: read(lost), bytes: read(bytes), busy_us: read(busy_us) }
-    }
-
-    /// Commits what waits, signs a checkpoint and closes the ledger.
-    ///
-    /// # Errors
-    /// When something could not be written, also if that was noticed before.
-    pub fn close(mut self) -> Result<(), LedgerError> {
-        self.end()
-    }
-
-    fn end(&mut self) -> Result<(), LedgerError> {
-        drop(self.queue.take());
-        match self.worker.take().map(JoinHandle::join) {
-            Some(Ok(result)) => result,
-            Some(Err(_)) => Err(self.stopped()),
-            None => Ok(()),
-        }
-    }
-
-    fn ask<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Writer) -> Result<T, LedgerError> + Send + 'static,
-    ) -> Result<T, LedgerError> {
-        let (done, answer) = sync_channel(1);
-        // Whoever asked may have gone; a failure is theirs to see to, and does not stop the writer.
-        self.send(Command::Ask(Box::new(move |writer| drop(done.send(work(writer))))))?;
-        answer.recv().unwrap_or_else(|_| Err(self.stopped()))
-    }
-
-    fn send(&self, command: Command) -> Result<(), LedgerError> {
-        let Some(queue) = &self.queue else { return Err(self.stopped()) };
-        match (self.settings.when_full, command) {
-            (WhenFull::Refuse, command @ Command::Record(_)) => queue.try_send(command).map_err(|error| match error {
-                TrySendError::Full(_) => LedgerError::Full { queue: self.settings.queue },
-                TrySendError::Disconnected(_) => self.stopped(),
-            }),
-            (_, command) => queue.send(command).map_err(|_| self.stopped()),
-        }
-    }
-
-    fn stopped(&self) -> LedgerError {
-        let stopped = self.tally.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        LedgerError::Stopped { message: stopped.clone().unwrap_or_else(|| "the writing thread ended".into()) }
-    }
-}
-
-impl Recorder for Ledger {
-    fn record(&self, request: &Batch, outcome: &Arc<Outcome>) -> Result<(), NotRecorded> {
-        Self::record(self, request, outcome).map_err(|error| NotRecorded(error.to_string()))
-    }
-
-    fn confirm(&self, confirmation: &Confirmation) -> Result<(), NotRecorded> {
-        Self::confirm(self, confirmation).map_err(|error| NotRecorded(error.to_string()))
-    }
-}
-
-impl Drop for Ledger {
-    fn drop(&mut self) {
-        if let Err(error) = self.end() {
-            error!(%error, "the ledger was not closed in order");
-        }
-    }
-}
 
 /// The keys of both classes.
 struct Keys {
@@ -340,7 +90,7 @@ impl Draft {
 }
 
 /// The thread's own state.
-struct Writer {
+pub(crate) struct Writer {
     home: Home,
     /// Held while the ledger is open.
     _lock: File,
@@ -365,7 +115,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn open(path: &Path, settings: Settings, tally: Arc<Tally>) -> Result<Self, LedgerError> {
+    pub(crate) fn open(path: &Path, settings: Settings, tally: Arc<Tally>) -> Result<Self, LedgerError> {
         let home = Home::create(path)?;
         let lock = home.lock()?;
         let segments = segment::list(&home)?;
@@ -472,7 +222,7 @@ impl Writer {
         Ok(())
     }
 
-    fn run(mut self, commands: &Receiver<Command>) -> Result<(), LedgerError> {
+    pub(crate) fn run(mut self, commands: &Receiver<Command>) -> Result<(), LedgerError> {
         while let Ok(first) = commands.recv() {
             let (lists, then) = self.gather(first, commands);
             let begin = Instant::now();
@@ -496,26 +246,37 @@ impl Writer {
 
     /// The lists of the next commit, and the command that ends it, if one does.
     fn gather(&self, first: Command, commands: &Receiver<Command>) -> (Vec<Waiting>, Option<Command>) {
-        let until = match self.settings.durability {
-            Durability::BeforeAnswer => None,
-            Durability::Behind { interval } => Some(Instant::now() + interval),
-        };
+        if let (Durability::Behind { interval }, Command::Record(_)) = (self.settings.durability, &first) {
+            self.sleep_until(Instant::now() + interval);
+        }
         let (mut lists, mut next) = (Vec::new(), Some(first));
         while let Some(command) = next.take() {
             match command {
-                Command::Record(waiting) => lists.push(*waiting),
-                other => return (lists, Some(other)),
+                Command::Record(waiting) => {
+                    self.tally.waiting.fetch_sub(1, Ordering::Relaxed);
+                    lists.push(*waiting);
+                }
+                other => {
+                    self.tally.urgent.fetch_sub(1, Ordering::Relaxed);
+                    return (lists, Some(other));
+                }
             }
-            if lists.len() >= MAX_COMMIT {
-                break;
-            }
-            // Whether nothing came in time or nobody is left, this commit is complete.
-            next = match until {
-                None => commands.try_recv().ok(),
-                Some(until) => commands.recv_timeout(until.saturating_duration_since(Instant::now())).ok(),
-            };
+            // Whether nothing waits or nobody is left, this commit is complete.
+            next = if lists.len() < MAX_COMMIT { commands.try_recv().ok() } else { None };
         }
         (lists, None)
+    }
+
+    /// Lets lists come together, unless so many wait that judging might have to, or somebody waits for this thread.
+    fn sleep_until(&self, until: Instant) {
+        let Tally { waiting, urgent, .. } = &*self.tally;
+        while urgent.load(Ordering::Relaxed) == 0 && waiting.load(Ordering::Relaxed) < self.settings.half() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            thread::park_timeout(left);
+        }
     }
 
     /// Writes lists, and acknowledges each when it is on the disk.
@@ -692,12 +453,12 @@ impl Writer {
                 user: request.request_text("request.user.ref").map(|user| hex(&key.tag("user", user.as_bytes()))),
                 keep_d,
                 input: hex(&key.tag("input", &[&public[..], &personal].concat())),
-                circumstances: outcome.circumstances.clone(),
+                circumstances: Circumstances { draws: Vec::new(), ..outcome.circumstances.clone() },
             })),
         };
         let mut sealed = outcome.to_json_of(&decision_id, Detail::default()).into_bytes();
         sealed.push(b'\n');
-        serde_json::to_writer(&mut sealed, &Facets::of(request))
+        serde_json::to_writer(&mut sealed, &Facets::of(request, &outcome.circumstances.draws))
             .map_err(|error| LedgerError::NotRecorded { message: error.to_string() })?;
         let outcome = key.seal(record, &sealed)?;
         draft.push(&match level {
@@ -767,7 +528,7 @@ impl Writer {
     }
 
     /// Signs the head of the log.
-    fn checkpoint(&mut self) -> Result<String, LedgerError> {
+    pub(crate) fn checkpoint(&mut self) -> Result<String, LedgerError> {
         let checkpoint =
             Checkpoint { origin: self.verifier.name().to_owned(), size: self.log.size, root: self.log.root() };
         let note = checkpoint.sign(&self.signer, &self.verifier);
@@ -776,7 +537,7 @@ impl Writer {
     }
 
     /// Puts a purge on the record, then does it.
-    fn purge(&mut self, until: Day, what: Purge, by: String) -> Result<(), LedgerError> {
+    pub(crate) fn purge(&mut self, until: Day, what: Purge, by: String) -> Result<(), LedgerError> {
         let now = now_ms();
         if until >= Day::containing(now) {
             return Err(LedgerError::Absent(format!("{until} is not over; a purge ends with yesterday at the latest")));
@@ -812,7 +573,7 @@ impl Writer {
     }
 
     /// Seals a record again for a case, and puts that on the record.
-    fn hold(&mut self, decision_id: &str, case: String, by: String) -> Result<(), LedgerError> {
+    pub(crate) fn hold(&mut self, decision_id: &str, case: String, by: String) -> Result<(), LedgerError> {
         holds::check_name(&case)?;
         let key = keys::provide(&self.home, &holds::key_file(&case))?;
         let query = Query { decision: Some(decision_id.to_owned()), ..Query::default() };
@@ -841,7 +602,7 @@ impl Writer {
     }
 
     /// Puts the end of a case on the record, then destroys its key and what it sealed.
-    fn release(&mut self, case: String, by: String) -> Result<(), LedgerError> {
+    pub(crate) fn release(&mut self, case: String, by: String) -> Result<(), LedgerError> {
         let held: Vec<_> = holds::list(&self.home)?.into_iter().filter(|(of, _)| *of == case).collect();
         if held.is_empty() {
             return Err(LedgerError::Absent(format!("nothing is held for case `{case}`")));

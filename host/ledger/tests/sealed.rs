@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use normgate::{Backend, Batch, Config, Gate, GateBuilder, Limits, Module, embedded};
-use normgate_ledger::{Case, History, Ledger, LedgerError, Recipient, SealingKey, Settings};
+use normgate_ledger::{
+    Case, History, Ledger, LedgerError, Query, Recipient, Recorded, Redaction, SealingKey, Settings,
+};
 use serde_json::{Value, json};
 use support::folder;
 
@@ -87,6 +89,18 @@ fn recorded(folder: &Path, requests: &[Value]) -> Vec<String> {
     ids
 }
 
+/// The decision of a ledger that has one.
+fn only_decision(history: &History) -> String {
+    let mut id = None;
+    let found = |recorded: Recorded| {
+        let outcome: Value = serde_json::from_str(&recorded.outcome.unwrap()).unwrap();
+        id = outcome["decision_id"].as_str().map(str::to_owned);
+        Ok(())
+    };
+    history.lists(&Query::default(), |_| Ok(()), found).unwrap();
+    id.unwrap()
+}
+
 /// A ledger with one decision, and that decision sealed.
 fn sealed(name: &str) -> (PathBuf, SealingKey, Vec<u8>) {
     let folder = folder(name);
@@ -132,17 +146,33 @@ fn every_shipped_case_is_judged_again_elsewhere_and_names_nobody() {
 }
 
 #[test]
+fn what_a_canary_drew_is_sealed_with_the_outcome() {
+    let (folder, ..) = sealed("draws");
+    let draws = || {
+        let mut draws = Vec::new();
+        let found = |recorded: Recorded| {
+            draws = recorded.decision.circumstances.draws.clone();
+            assert!(!recorded.to_json(Redaction::Personal).contains("draws"));
+            Ok(())
+        };
+        History::open(&folder).unwrap().lists(&Query::default(), |_| Ok(()), found).unwrap();
+        draws
+    };
+    assert_eq!(draws().len(), 1, "one module is in canary");
+    for file in fs::read_dir(folder.join("keys")).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.to_string_lossy().ends_with(".decision.key") {
+            fs::remove_file(file).unwrap();
+        }
+    }
+    assert_eq!(draws(), []);
+}
+
+#[test]
 fn names_are_of_one_case_alone() {
     let (folder, ..) = sealed("names");
     let history = History::open(&folder).unwrap();
-    let mut id = None;
-    let found = |recorded: normgate_ledger::Recorded| {
-        let outcome: Value = serde_json::from_str(&recorded.outcome.unwrap()).unwrap();
-        id = Some(outcome["decision_id"].as_str().unwrap().to_owned());
-        Ok(())
-    };
-    history.lists(&normgate_ledger::Query::default(), |_| Ok(()), found).unwrap();
-    let export = || Case::export(&history, id.as_ref().unwrap(), &MODULES, builder()).unwrap();
+    let id = only_decision(&history);
+    let export = || Case::export(&history, &id, &MODULES, builder()).unwrap();
     let name = |case: &Case| {
         let outcome: Value = serde_json::from_str(case.outcome()).unwrap();
         (outcome["id"].clone(), outcome["verdicts"][0]["id"].clone())
@@ -196,13 +226,7 @@ fn what_is_not_kept_or_not_at_hand_is_not_exported() {
         other => panic!("{other:?}"),
     };
     assert!(refused("0123", &MODULES).contains("no decision 0123"));
-    let mut id = String::new();
-    let found = |recorded: normgate_ledger::Recorded| {
-        let outcome: Value = serde_json::from_str(&recorded.outcome.unwrap()).unwrap();
-        id = outcome["decision_id"].as_str().unwrap().to_owned();
-        Ok(())
-    };
-    history.lists(&normgate_ledger::Query::default(), |_| Ok(()), found).unwrap();
+    let id = only_decision(&history);
     assert!(refused(&id, &MODULES[1..]).contains("is not among the modules at hand"));
     let personal = fs::read_dir(folder.join("keys")).unwrap().map(|entry| entry.unwrap().path());
     for file in personal.filter(|file| file.to_string_lossy().ends_with(".personal.key")) {

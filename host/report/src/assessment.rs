@@ -4,12 +4,10 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use normgate::contract::{Day, TagAction};
-use normgate::{Confirmation, exposure};
-use normgate_ledger::{Event, Facets, Group, History, LedgerError, Level, Query, Recorded, Told};
+use normgate::contract::{Block, Day, TagAction};
+use normgate::{Action, Cause, Confirmation, exposure};
+use normgate_ledger::{Answer, Event, Facets, Group, History, LedgerError, Level, Query, Recorded, Told};
 use serde::Serialize;
-
-use crate::answer::{Act, Answer, Why};
 
 /// How much may wait for a confirmation before the oldest list is given up, unless said otherwise: lists, rows to be labelled and
 /// obligations together. Engineering default: at most some hundred megabytes.
@@ -372,10 +370,7 @@ impl Counting {
             self.out.lists.unreadable += 1;
             return Ok(());
         };
-        let answer: Answer<'_> = serde_json::from_str(text).map_err(|error| LedgerError::Altered {
-            place: format!("record {}", recorded.record),
-            message: format!("its outcome cannot be read: {error}"),
-        })?;
+        let answer = Answer::read(text, recorded.record)?;
         self.out.lists.out_of_scope += u64::from(&*answer.scope == "out");
         add(&mut self.out.policy_sets, &answer.policy_set, 1);
         self.verdicts(&answer, facets, Day::containing(recorded.ms));
@@ -390,17 +385,17 @@ impl Counting {
         let mut seen = [0u64; 3];
         for (place, verdict) in answer.verdicts.iter().enumerate() {
             match verdict.action {
-                Act::Allow => shares.allow += 1,
-                Act::Label => shares.label += 1,
-                Act::Demote => shares.demote += 1,
-                Act::Block => shares.block += 1,
+                Action::Allow => shares.allow += 1,
+                Action::Label => shares.label += 1,
+                Action::Demote => shares.demote += 1,
+                Action::Block => shares.block += 1,
             }
-            shares.held += u64::from(verdict.action == Act::Block && verdict.hold != "none");
+            shares.held += u64::from(verdict.action == Action::Block && verdict.hold != Block::None);
             if place < answer.shown {
                 let weight = exposure(place);
                 seen[0] += weight;
                 seen[1] += if verdict.labels.is_empty() { 0 } else { weight };
-                seen[2] += if verdict.action == Act::Demote { weight } else { 0 };
+                seen[2] += if verdict.action == Action::Demote { weight } else { 0 };
             }
         }
         let (surface, group) = (surface_of(facets), facets.group());
@@ -431,18 +426,18 @@ impl Counting {
     fn rules(&mut self, answer: &Answer<'_>, facets: &Facets) {
         let surface = self.names.of(surface_of(facets));
         let mut acted: Vec<(usize, usize)> = Vec::new();
-        let mut fire = |names: &mut Names, rule: &str, cause: Why, count: fn(&mut Effects)| {
+        let mut fire = |names: &mut Names, rule: &str, cause: Cause, count: fn(&mut Effects)| {
             let rule = names.of(rule);
-            let cause = usize::from(cause == Why::MissingInput);
+            let cause = usize::from(cause == Cause::MissingInput);
             acted.push((rule, cause));
             count(&mut self.fired.entry((rule, surface)).or_default()[cause]);
         };
         for reason in answer.verdicts.iter().flat_map(|verdict| &verdict.reasons) {
             match reason.effect {
-                Act::Allow => {}
-                Act::Label => fire(&mut self.names, &reason.rule, reason.cause, |effects| effects.label += 1),
-                Act::Demote => fire(&mut self.names, &reason.rule, reason.cause, |effects| effects.demote += 1),
-                Act::Block => fire(&mut self.names, &reason.rule, reason.cause, |effects| effects.block += 1),
+                Action::Allow => {}
+                Action::Label => fire(&mut self.names, &reason.rule, reason.cause, |effects| effects.label += 1),
+                Action::Demote => fire(&mut self.names, &reason.rule, reason.cause, |effects| effects.demote += 1),
+                Action::Block => fire(&mut self.names, &reason.rule, reason.cause, |effects| effects.block += 1),
             }
         }
         for tag in &answer.tags {
@@ -467,8 +462,8 @@ impl Counting {
         for violation in &answer.violations {
             let causes = entry(&mut self.out.findings, &violation.rule);
             match violation.cause {
-                Why::Fact => causes.fact += 1,
-                Why::MissingInput => causes.missing_input += 1,
+                Cause::Fact => causes.fact += 1,
+                Cause::MissingInput => causes.missing_input += 1,
             }
         }
         // Tags are told by their number only: their names are the user's.

@@ -6,9 +6,8 @@ use std::thread;
 
 use normgate::contract::Day;
 use normgate::{Circumstances, Detail, Generation, Reader, SetDescription};
-use normgate_ledger::{Facets, History, LedgerError, Level, Query, Recorded, Told};
+use normgate_ledger::{Answer, Facets, History, LedgerError, Level, Query, Recorded, Told};
 
-use crate::answer::Answer;
 use crate::diff::{Counts, Difference, Pair};
 
 /// Lists that are read before they are judged, on all threads.
@@ -276,12 +275,7 @@ fn compare(
     let judged = waiting.base.as_ref().map(|judge| judge.answer(list, days.0)).transpose()?;
     let base = judged.as_ref().or(waiting.recorded.as_ref()).map_or("", String::as_str);
     let other = waiting.other.answer(list, days.1)?;
-    let read = |text| {
-        serde_json::from_str::<Answer<'_>>(text).map_err(|error| LedgerError::Altered {
-            place: format!("list {}", list.number),
-            message: format!("its outcome cannot be read: {error}"),
-        })
-    };
+    let read = |text| Answer::read(text, list.number);
     let (base, other) = (read(base)?, read(&other)?);
     // A recorded list is named by the decision id that stands in its outcome.
     let recorded = waiting.recorded.as_deref().filter(|_| personal).map(read).transpose()?;

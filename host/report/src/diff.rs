@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use normgate::exposure;
-use normgate_ledger::{Facets, Group};
+use normgate::{Action, exposure};
+use normgate_ledger::{Answer, Facets, Group, RowAnswer};
 use serde::Serialize;
 
-use crate::answer::{Act, Answer, Verdict};
 use crate::assessment::surface_of;
 
 /// What changes, summed over lists.
@@ -130,8 +129,8 @@ pub(crate) struct Counts {
 
 /// A row of the base side or of both.
 struct Row<'a> {
-    base: (&'a Verdict<'a>, Option<usize>),
-    other: (&'a Verdict<'a>, Option<usize>),
+    base: (&'a RowAnswer<'a>, Option<usize>),
+    other: (&'a RowAnswer<'a>, Option<usize>),
 }
 
 impl Counts {
@@ -224,8 +223,8 @@ impl<'a> Row<'a> {
             != (other.action, &other.hold, other.weight_ppm, &other.labels);
         if differs {
             change.verdicts = 1;
-            change.withheld = u64::from(base.action != Act::Block && other.action == Act::Block);
-            change.released = u64::from(base.action == Act::Block && other.action != Act::Block);
+            change.withheld = u64::from(base.action != Action::Block && other.action == Action::Block);
+            change.released = u64::from(base.action == Action::Block && other.action != Action::Block);
             for rule in self.responsible() {
                 let (sum, candidate) = rules.entry(rule).or_default();
                 sum.add(&change);
@@ -239,7 +238,7 @@ impl<'a> Row<'a> {
     /// that demote it, else all of them.
     fn responsible(&self) -> BTreeSet<&'a str> {
         let (base, other) = (self.base.0, self.other.0);
-        let said = |verdict: &'a Verdict<'a>| -> BTreeSet<(&'a str, Act)> {
+        let said = |verdict: &'a RowAnswer<'a>| -> BTreeSet<(&'a str, Action)> {
             verdict.reasons.iter().map(|reason| (&*reason.rule, reason.effect)).collect()
         };
         let (before, after) = (said(base), said(other));
@@ -248,7 +247,7 @@ impl<'a> Row<'a> {
             return differing;
         }
         let weight = base.weight_ppm != other.weight_ppm;
-        let demote = after.iter().filter(|(_, effect)| !weight || *effect == Act::Demote);
+        let demote = after.iter().filter(|(_, effect)| !weight || *effect == Action::Demote);
         demote.map(|(rule, _)| *rule).collect()
     }
 }
@@ -256,7 +255,7 @@ impl<'a> Row<'a> {
 /// The rows of both sides, by candidate.
 fn rows<'a>(pair: &Pair<'a>) -> Vec<Row<'a>> {
     let place = |answer: &Answer<'_>, place: usize| (place < answer.shown).then_some(place);
-    let others: HashMap<&str, (usize, &'a Verdict<'a>)> =
+    let others: HashMap<&str, (usize, &'a RowAnswer<'a>)> =
         pair.other.verdicts.iter().enumerate().map(|(index, verdict)| (&*verdict.id, (index, verdict))).collect();
     (pair.base.verdicts.iter().enumerate())
         .filter_map(|(index, base)| {

@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-use normgate::contract::{Day, Effect, Manifest, Rule, Vocabulary, dsa};
-use normgate::{Batch, Module, Outcome, RuleRef, Target};
+use normgate::contract::{Block, Day, Effect, Manifest, Rule, Vocabulary, dsa};
+use normgate::{Action, Batch, Module, Outcome, RuleRef, Target};
 use normgate_ledger::{Answer, Because, Recorded, RowAnswer};
 use serde::Serialize;
 use serde_json::Value;
@@ -104,7 +104,7 @@ impl StatementOfReasons {
 /// gave; without it, facts name no values, and the kind of content is not known.
 pub fn statements(
     recorded: &Recorded,
-    answer: &Answer,
+    answer: &Answer<'_>,
     modules: &[Module],
     again: Option<(&Batch, &Outcome)>,
     territorial_scope: &[String],
@@ -143,8 +143,8 @@ pub fn statements(
                     false if !sources.is_empty() => "No",
                     _ => "Yes",
                 },
-                automated_decision: match row.hold.as_str() {
-                    "human_review" => "AUTOMATED_DECISION_PARTIALLY",
+                automated_decision: match row.hold {
+                    Block::HumanReview => "AUTOMATED_DECISION_PARTIALLY",
                     _ => "AUTOMATED_DECISION_FULLY",
                 },
                 content_type: vec![content_type],
@@ -158,11 +158,11 @@ pub fn statements(
 }
 
 /// What a rule did to the row, in the words of the database.
-fn visibility(rule: &Rule, reason: &Because) -> Option<&'static str> {
+fn visibility(rule: &Rule, reason: &Because<'_, Action>) -> Option<&'static str> {
     let is = |effect: &&Effect| match effect {
-        Effect::Block(_) => reason.effect == "block",
-        Effect::Demote(_) => reason.effect == "demote",
-        Effect::Label(_) => reason.effect == "label",
+        Effect::Block(_) => reason.effect == Action::Block,
+        Effect::Demote(_) => reason.effect == Action::Demote,
+        Effect::Label(_) => reason.effect == Action::Label,
         _ => false,
     };
     dsa::visibility(rule, rule.effects.iter().find(is)?)
@@ -180,7 +180,7 @@ fn values(outcome: &Outcome, rule: &Rule, place: usize) -> Vec<String> {
     public.map(|(name, value)| format!("{name} = {value}")).collect()
 }
 
-fn told(manifest: &Manifest, rule: &Rule, row: &RowAnswer, facts: &[String]) -> String {
+fn told(manifest: &Manifest, rule: &Rule, row: &RowAnswer<'_>, facts: &[String]) -> String {
     let what = format!("Rule {} of {} decided on item {}.", rule.id, manifest.reference(), row.id);
     if facts.is_empty() { what } else { format!("{what} It rests on: {}.", facts.join("; ")) }
 }

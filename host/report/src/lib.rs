@@ -5,9 +5,8 @@
 //! `words` and `phrases`. What a provider says of itself is a [`Profile`]. On these stand the reports: [`disclosure()`] for the
 //! public (Art 7, 12, 16), [`Filing`] (Art 24, 25) with its [`Calendar`], [`Badge`] (Art 26); of a recorded decision its
 //! [`statement()`] (Art 17) and its [`statements`] of reasons under the DSA; of a ledger's range an [`Assessment`] (Art 8, 18, 24, 27).
-//! A [`Comparison`] (`compare`) of two policy sets comes to a [`Difference`] (`diff`). Both read recorded answers (`answer`).
+//! A [`Comparison`] (`compare`) of two policy sets comes to a [`Difference`] (`diff`).
 
-mod answer;
 mod assessment;
 mod assessment_page;
 mod badge;

@@ -10,6 +10,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
+use serde::Serialize;
 
 /// Rows of a row group; also what is held in memory.
 const GROUP: usize = 65_536;
@@ -71,7 +72,7 @@ impl<W: Write + Send> Parquet<W> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn add(&mut self, recorded: &Recorded, answer: &Answer) -> Result<(), ParquetError> {
+    pub fn add(&mut self, recorded: &Recorded, answer: &Answer<'_>) -> Result<(), ParquetError> {
         let facets = recorded.facets.as_ref();
         let personal = self.redaction == Redaction::Nothing;
         let group = facets.filter(|_| personal).map(|facets| match facets.group() {
@@ -86,8 +87,9 @@ impl<W: Write + Send> Parquet<W> {
         let optional =
             [user, recorded.decision.generation.as_deref(), surface, group].map(|text| text.map(ByteArray::from));
         for (place, RowAnswer { id, action, hold, weight_ppm, labels, reasons }) in answer.verdicts.iter().enumerate() {
-            let texts = [&answer.decision_id, level, &recorded.decision.policy_set, id, action, hold];
-            let causes = reasons.iter().map(|reason| ByteArray::from(reason.cause.as_str()));
+            let (action, hold) = (name(action), name(hold));
+            let texts = [&*answer.decision_id, level, &recorded.decision.policy_set, &**id, &action, &hold];
+            let causes = reasons.iter().map(|reason| ByteArray::from(name(&reason.cause).as_str()));
             self.rows.push(Row {
                 record: recorded.record as i64,
                 ms: recorded.ms,
@@ -98,7 +100,7 @@ impl<W: Write + Send> Parquet<W> {
                 optional: optional.clone(),
                 lists: [
                     labels.iter().map(|label| ByteArray::from(label.as_str())).collect(),
-                    reasons.iter().map(|reason| ByteArray::from(reason.rule.as_str())).collect(),
+                    reasons.iter().map(|reason| ByteArray::from(&*reason.rule)).collect(),
                     causes.collect(),
                 ],
             });
@@ -142,6 +144,11 @@ impl<W: Write + Send> Parquet<W> {
         (0..3).try_for_each(|index| list(&mut group, &rows, index))?;
         group.close().map(drop)
     }
+}
+
+/// The name of a closed term on the wire.
+fn name(term: &impl Serialize) -> String {
+    serde_json::to_value(term).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Writes the next column of a row group.
@@ -188,22 +195,25 @@ fn list<W: Write + Send>(
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use normgate::Circumstances;
+    use normgate::contract::Block;
+    use normgate::{Action, Cause, Circumstances};
     use normgate_ledger::{Because, Decision, Facets, Level, RETENTION_DAYS};
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::Field;
 
     use super::*;
 
-    fn decision(user: &str, rows: &[(&str, &[&str])]) -> (Recorded, Answer) {
-        let because = |rule: &&str| {
-            let text = |text: &str| text.to_owned();
-            Because { rule: text(rule), policy: text("p@1.0.0"), effect: text("label"), cause: text("fact") }
+    fn decision(user: &str, rows: &[(&str, &[&str])]) -> (Recorded, Answer<'static>) {
+        let because = |rule: &&str| Because {
+            rule: (*rule).to_owned().into(),
+            policy: "p@1.0.0".into(),
+            effect: Action::Label,
+            cause: Cause::Fact,
         };
         let row = |(id, rules): &(&str, &[&str])| RowAnswer {
-            id: (*id).into(),
-            action: "label".into(),
-            hold: "none".into(),
+            id: (*id).to_owned().into(),
+            action: Action::Label,
+            hold: Block::None,
             weight_ppm: 1_000_000,
             labels: Vec::new(),
             reasons: rules.iter().map(because).collect(),
@@ -230,7 +240,8 @@ mod tests {
             personal: None,
         };
         let answer = Answer {
-            decision_id: format!("decision of {user}"),
+            decision_id: format!("decision of {user}").into(),
+            policy_set: "sha256:0".into(),
             scope: "in".into(),
             shown: 1,
             verdicts: rows.iter().map(row).collect(),
@@ -240,6 +251,7 @@ mod tests {
             violations: Vec::new(),
             shadow: Vec::new(),
             failures: Vec::new(),
+            notices: Vec::new(),
         };
         (recorded, answer)
     }

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use normgate::contract::{Audience, ColumnType, Manifest, Rule, Vocabulary};
-use normgate::{Language, Module, Outcome, RuleRef, SetDescription, Target};
+use normgate::contract::{Audience, Block, ColumnType, Manifest, Rule, TagAction, Vocabulary};
+use normgate::{Action, Cause, Language, Module, Outcome, RuleRef, SetDescription, Target};
 use normgate_ledger::{Answer, Because, Recorded, RowAnswer};
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ pub struct Dossier<'t> {
     /// The record.
     pub recorded: &'t Recorded,
     /// Its answer.
-    pub answer: &'t Answer,
+    pub answer: &'t Answer<'t>,
     /// The policy set that decided.
     pub set: &'t SetDescription,
     /// Modules at hand; those of the set are found by digest.
@@ -82,10 +82,10 @@ impl Statement<'_> {
     }
 
     fn rows(&self, page: &mut Page, candidate: Option<&str>) {
-        let about = |row: &&RowAnswer| candidate.map_or(!row.reasons.is_empty(), |id| row.id == id);
-        let told: Vec<&RowAnswer> = self.dossier.answer.verdicts.iter().filter(about).collect();
+        let about = |row: &&RowAnswer<'_>| candidate.map_or(!row.reasons.is_empty(), |id| row.id == id);
+        let told: Vec<&RowAnswer<'_>> = self.dossier.answer.verdicts.iter().filter(about).collect();
         for row in &told {
-            let reasons: Vec<&Because> = row.reasons.iter().filter(|reason| self.speaks_to(reason)).collect();
+            let reasons: Vec<&Because<'_, _>> = row.reasons.iter().filter(|reason| self.speaks_to(reason)).collect();
             if reasons.is_empty() && candidate.is_none() {
                 continue;
             }
@@ -113,14 +113,14 @@ impl Statement<'_> {
 
     fn tags(&self, page: &mut Page) {
         for tag in &self.dossier.answer.tags {
-            let reasons: Vec<&Because> = tag.reasons.iter().filter(|reason| self.speaks_to(reason)).collect();
+            let reasons: Vec<&Because<'_, _>> = tag.reasons.iter().filter(|reason| self.speaks_to(reason)).collect();
             if reasons.is_empty() {
                 continue;
             }
-            let becomes = match tag.action.as_str() {
-                "delete" => self.say("将被删除", "is deleted"),
-                "suppress" => self.say("本次未使用", "was not used"),
-                _ => self.say("保留", "is kept"),
+            let becomes = match tag.action {
+                TagAction::Delete => self.say("将被删除", "is deleted"),
+                TagAction::Suppress => self.say("本次未使用", "was not used"),
+                TagAction::Keep => self.say("保留", "is kept"),
             };
             page.heading(
                 self.language
@@ -146,7 +146,7 @@ impl Statement<'_> {
             lines.push(Cell::Line(vec![
                 words.obligation(&owed.code, self.language).into(),
                 " ".into(),
-                Cell::Code(owed.rule.clone()),
+                Cell::Code(owed.rule.to_string()),
             ]));
         }
         for veto in self.dossier.answer.vetoes.iter().filter(|veto| self.rule_speaks_to(&veto.rule)) {
@@ -156,7 +156,7 @@ impl Statement<'_> {
                 }
                 None => words.veto(&veto.feature, self.language).to_owned(),
             };
-            lines.push(Cell::Line(vec![text.into(), " ".into(), Cell::Code(veto.rule.clone())]));
+            lines.push(Cell::Line(vec![text.into(), " ".into(), Cell::Code(veto.rule.to_string())]));
         }
         if !lines.is_empty() {
             page.heading(self.say("平台应当做到", "What the platform has to do"));
@@ -179,13 +179,13 @@ impl Statement<'_> {
     fn receipt(&self, page: &mut Page) {
         page.heading(self.say("凭据", "Receipt"));
         page.facts([
-            (self.say("决定编号", "Decision"), Cell::Code(self.dossier.answer.decision_id.clone())),
+            (self.say("决定编号", "Decision"), Cell::Code(self.dossier.answer.decision_id.to_string())),
             (self.say("记录哈希", "Record"), Cell::Code(self.dossier.leaf.to_owned())),
         ]);
     }
 
     /// One reason: its sentence, the data, the article, since when, and what the addressee can do.
-    fn reason(&self, page: &mut Page, reason: &Because, target: Option<&str>) {
+    fn reason<E>(&self, page: &mut Page, reason: &Because<'_, E>, target: Option<&str>) {
         let Some((manifest, rule)) = self.rule(&reason.policy, &reason.rule) else {
             page.paragraph(self.say(
                 "负责判定的模块暂时无法运行,该内容暂缓展示;并未认定其存在问题。",
@@ -199,7 +199,7 @@ impl Statement<'_> {
             (self.say("性质", "Standing"), Cell::from(phrases::standing(rule.standing(), self.language))),
             (
                 self.say("规则", "Rule"),
-                Cell::Line(vec![Cell::Code(rule.id.clone()), " ".into(), Cell::Code(reason.policy.clone())]),
+                Cell::Line(vec![Cell::Code(rule.id.clone()), " ".into(), Cell::Code(reason.policy.to_string())]),
             ),
         ];
         facts.extend(
@@ -207,7 +207,7 @@ impl Statement<'_> {
                 .or(manifest.effective_from)
                 .map(|day| (self.say("施行日期", "In force since"), Cell::from(day.to_string()))),
         );
-        if reason.cause == "missing_input" {
+        if reason.cause == Cause::MissingInput {
             facts.push((
                 self.say("原因", "Because"),
                 Cell::from(
@@ -239,18 +239,18 @@ impl Statement<'_> {
         shown.map(line).collect()
     }
 
-    fn verdict(&self, row: &RowAnswer) -> &'static str {
-        match (row.action.as_str(), row.hold.as_str()) {
-            ("label", _) => self.say("加标识后展示", " shown with a label"),
-            ("demote", _) => self.say("降低排序", " shown lower"),
-            ("block", "human_review") => self.say("待人工审核", " not shown until a person has looked"),
-            ("block", "label_first") => self.say("待加标识", " not shown until its label is"),
-            ("block", _) => self.say("不展示", " not shown"),
-            _ => self.say("展示", " shown"),
+    fn verdict(&self, row: &RowAnswer<'_>) -> &'static str {
+        match (row.action, row.hold) {
+            (Action::Allow, _) => self.say("展示", " shown"),
+            (Action::Label, _) => self.say("加标识后展示", " shown with a label"),
+            (Action::Demote, _) => self.say("降低排序", " shown lower"),
+            (Action::Block, Block::HumanReview) => self.say("待人工审核", " not shown until a person has looked"),
+            (Action::Block, Block::LabelFirst) => self.say("待加标识", " not shown until its label is"),
+            (Action::Block, Block::None) => self.say("不展示", " not shown"),
         }
     }
 
-    fn speaks_to(&self, reason: &Because) -> bool {
+    fn speaks_to<E>(&self, reason: &Because<'_, E>) -> bool {
         self.to == Audience::Officer
             || self.rule(&reason.policy, &reason.rule).is_none_or(|(_, rule)| rule.audience == self.to)
     }

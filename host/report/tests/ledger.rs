@@ -96,7 +96,7 @@ fn figures_are_those_of_the_answers() {
     // Verdicts, by surface and group, are those of the outcomes.
     assert_eq!((found.lists.full, found.lists.unreadable), (4, 0));
     let rows = |wanted: &dyn Fn(&Facets) -> bool| -> (u64, u64) {
-        let of = lists.iter().filter(|(batch, _)| wanted(&Facets::of(batch)));
+        let of = lists.iter().filter(|(batch, _)| wanted(&Facets::of(batch, &[])));
         of.fold((0, 0), |(shown, withheld), (_, outcome)| {
             (shown + outcome.shown as u64, withheld + (outcome.verdicts.len() - outcome.shown) as u64)
         })
@@ -287,7 +287,7 @@ fn two_sets_differ_over_requests_and_commitments_are_said() {
             number: number + 1,
             request: Request::Json(request.to_string().into_bytes()),
             id: batch.id().map(str::to_owned),
-            facets: Facets::of(&batch),
+            facets: Facets::of(&batch, &[]),
             circumstances: Circumstances { clock_ms: 1_767_225_600_000, ..Circumstances::default() },
         };
         comparison.list(list).unwrap();

@@ -35,10 +35,12 @@ struct Plan {
     lists: u64,
     /// Of a child: the ledger that it writes until it is killed.
     write: Option<PathBuf>,
+    /// Of a child: the ledger that it judges again, on one thread.
+    replay: Option<PathBuf>,
 }
 
 fn plan() -> Result<Plan> {
-    let mut plan = Plan { seed: 1, flips: 1_000, kills: 200, lists: 100_000, write: None };
+    let mut plan = Plan { seed: 1, flips: 1_000, kills: 200, lists: 100_000, write: None, replay: None };
     for argument in std::env::args().skip(1) {
         let usage = || format!("`{argument}` is none of seed=N, flips=N, kills=N, lists=N");
         match argument.split_once('=').ok_or_else(usage)? {
@@ -47,6 +49,7 @@ fn plan() -> Result<Plan> {
             ("kills", value) => plan.kills = value.parse()?,
             ("lists", value) => plan.lists = value.parse()?,
             ("write", value) => plan.write = Some(value.into()),
+            ("replay", value) => plan.replay = Some(value.into()),
             _ => return Err(usage().into()),
         }
     }
@@ -54,9 +57,13 @@ fn plan() -> Result<Plan> {
 }
 
 fn main() -> ExitCode {
-    let done = plan().and_then(|plan| match &plan.write {
-        Some(folder) => write_until_killed(folder, plan.seed).map(|()| true),
-        None => campaign(&plan),
+    let done = plan().and_then(|plan| match (&plan.write, &plan.replay) {
+        (Some(folder), _) => write_until_killed(folder, plan.seed).map(|()| true),
+        (None, Some(folder)) => judged_again(folder, 1, plan.lists).map(|(judged, different)| {
+            println!("{judged} {different}");
+            true
+        }),
+        (None, None) => campaign(&plan),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -234,8 +241,9 @@ fn kills(folder: &Path, plan: &Plan) -> Result<u64> {
     Ok(lost as u64)
 }
 
-/// Records many lists and judges them again, on one thread and on all; how many, and how many came out otherwise.
-fn replay(gate: &Gate, folder: &Path, plan: &Plan) -> Result<(u64, usize)> {
+/// Records many lists and judges them again: on all cores in this process, and on one thread in another. How many, and how many
+/// came out otherwise in either.
+fn replay(gate: &Gate, folder: &Path, plan: &Plan) -> Result<(u64, u64)> {
     let mut numbers = Numbers::new(plan.seed ^ 0x4e91a);
     let ledger = Ledger::open(folder, all_in_full())?;
     for number in 0..plan.lists {
@@ -247,18 +255,30 @@ fn replay(gate: &Gate, folder: &Path, plan: &Plan) -> Result<(u64, usize)> {
         }
     }
     ledger.close()?;
-    let modules = embedded::arp();
-    let history = History::open(folder)?;
     let threads = thread::available_parallelism().map_or(2, usize::from);
     let begin = Instant::now();
-    let replayed = Replay::new(&modules, Gate::builder, threads)
-        .run(&history, &Query::default(), |done| progress("replayed", done, plan.lists))?;
-    let per_s = replayed.judged as f64 / begin.elapsed().as_secs_f64();
-    println!("replay: {} lists judged again, {per_s:.0}/s on {threads} threads", replayed.judged);
+    let (judged, different) = judged_again(folder, threads, plan.lists)?;
+    let per_s = judged as f64 / begin.elapsed().as_secs_f64();
+    println!("replay: {judged} lists judged again, {per_s:.0}/s on {threads} threads, {different} different");
+    let other = Command::new(std::env::current_exe()?).arg(format!("replay={}", folder.display())).output()?;
+    let text = String::from_utf8_lossy(&other.stdout).into_owned();
+    let figures = text.trim().split_once(' ').and_then(|(a, b)| Some((a.parse::<u64>().ok()?, b.parse::<u64>().ok()?)));
+    let (other_judged, other_different) = figures.ok_or_else(|| format!("the other process said `{text}`"))?;
+    println!("replay: {other_judged} on one thread of another process, {other_different} different");
+    // What one of the two did not judge, it did not judge the same.
+    Ok((judged, different + other_different + judged.abs_diff(other_judged)))
+}
+
+/// Judges everything of a ledger again; how many lists, and how many came out otherwise.
+fn judged_again(folder: &Path, threads: usize, lists: u64) -> Result<(u64, u64)> {
+    let modules = embedded::arp();
+    let replayed =
+        Replay::new(&modules, Gate::builder, threads)
+            .run(&History::open(folder)?, &Query::default(), |done| progress("replayed", done, lists))?;
     for difference in replayed.different.iter().take(5) {
-        println!("different: {difference:?}");
+        eprintln!("different: {difference:?}");
     }
-    Ok((replayed.judged, replayed.different.len()))
+    Ok((replayed.judged, replayed.different.len() as u64))
 }
 
 /// The `share` of a sample, in microseconds.
@@ -268,30 +288,41 @@ fn at(samples: &mut [f64], share: f64) -> f64 {
 }
 
 /// Judging with a ledger against judging without one, list by list in turn, with time for the ledger's thread between: the
-/// ratios at the median and at the 99th percentile.
+/// ratios at the median and at the 99th percentile. Each is the median over blocks, so that what else the machine does in one of
+/// them does not decide.
 fn overhead(gate: &Gate, folder: &Path, rows: u64) -> Result<(f64, f64)> {
+    const BLOCKS: usize = 9;
+    const LISTS: u64 = 3_000;
     let mut numbers = Numbers::new(rows);
     let ledger = Ledger::open(folder, Settings::default())?;
-    let (mut on, mut off) = (Vec::new(), Vec::new());
-    for number in 0..6_000 {
-        let batch = list(&mut numbers, number, rows)?;
-        let begin = Instant::now();
-        let outcome = Arc::new(gate.evaluate(&batch));
-        if number % 2 == 0 {
-            ledger.record(&batch, &outcome)?;
-            on.push(begin.elapsed().as_secs_f64() * 1e6);
-        } else {
-            off.push(begin.elapsed().as_secs_f64() * 1e6);
+    let mut figures: [Vec<f64>; 7] = Default::default();
+    for _ in 0..BLOCKS {
+        let (mut on, mut off, mut recording) = (Vec::new(), Vec::new(), Vec::new());
+        for number in 0..LISTS {
+            let batch = list(&mut numbers, number, rows)?;
+            let begin = Instant::now();
+            let outcome = Arc::new(gate.evaluate(&batch));
+            if number % 2 == 0 {
+                let judged = Instant::now();
+                ledger.record(&batch, &outcome)?;
+                on.push(begin.elapsed().as_secs_f64() * 1e6);
+                recording.push(judged.elapsed().as_secs_f64() * 1e6);
+            } else {
+                off.push(begin.elapsed().as_secs_f64() * 1e6);
+            }
+            thread::sleep(Duration::from_micros(500));
         }
-        thread::sleep(Duration::from_micros(500));
+        let [p50, p99] = [0.5, 0.99].map(|share| (at(&mut on, share), at(&mut off, share)));
+        let block = [p50.0, p50.1, p99.0, p99.1, p50.0 / p50.1, p99.0 / p99.1, at(&mut recording, 0.5)];
+        figures.iter_mut().zip(block).for_each(|(figures, figure)| figures.push(figure));
     }
     ledger.close()?;
-    let (p50, p99) = ((at(&mut on, 0.5), at(&mut off, 0.5)), (at(&mut on, 0.99), at(&mut off, 0.99)));
+    let [on50, off50, on99, off99, p50, p99, record] = figures.map(|mut figures| at(&mut figures, 0.5));
     println!(
-        "judging n={rows}: p50 {:.0} us with, {:.0} us without; p99 {:.0} us with, {:.0} us without",
-        p50.0, p50.1, p99.0, p99.1
+        "judging n={rows}: p50 {on50:.0} us with, {off50:.0} us without, ratio {p50:.3}; p99 {on99:.0} us with, {off99:.0} us \
+         without, ratio {p99:.3}; handing over takes {record:.1} us"
     );
-    Ok((p50.0 / p50.1, p99.0 / p99.1))
+    Ok((p50, p99))
 }
 
 /// As many lists as it takes, as fast as they are taken, by default settings; bytes a list, with everything in full.

@@ -177,7 +177,7 @@ fn over_requests(args: &Args, input: &std::path::Path, other: &Source, threads: 
                     number: requests.number,
                     request: Request::Json(requests.text().to_vec()),
                     id: batch.id().map(str::to_owned),
-                    facets: Facets::of(&batch),
+                    facets: Facets::of(&batch, &[]),
                     circumstances: circumstances.clone(),
                 };
                 if let Some(lists) = comparison.list(list)?

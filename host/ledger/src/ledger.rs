@@ -1,0 +1,307 @@
+//! A ledger that is open for writing: what judging threads hold. They put lists into a bounded queue; all else is the writer's.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use normgate::contract::{Day, now_ms};
+use normgate::{Batch, Confirmation, NotRecorded, Outcome, Recorder};
+use tracing::error;
+
+use crate::error::LedgerError;
+use crate::record::Purge;
+use crate::writer::Writer;
+
+/// When a list counts as recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// [`Ledger::record`] returns when the record is on the disk.
+    BeforeAnswer,
+    /// It returns at once; a crash loses at most the lists of one commit interval, and the next writer records that.
+    Behind {
+        /// The interval.
+        interval: Duration,
+    },
+}
+
+/// What happens to a list when the queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Judging waits.
+    Wait,
+    /// The list is refused with [`LedgerError::Full`], and the caller decides.
+    Refuse,
+}
+
+/// How a ledger is written. All defaults are engineering choices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// When a list counts as recorded.
+    pub durability: Durability,
+    /// What happens when the queue is full.
+    pub when_full: WhenFull,
+    /// How many lists may wait.
+    pub queue: usize,
+    /// How many of a million lists that nobody may have to account for are kept in full all the same.
+    pub sample_ppm: u32,
+    /// Bytes after which a segment ends.
+    pub segment_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Behind { interval: Duration::from_millis(200) },
+            when_full: WhenFull::Wait,
+            queue: 1_024,
+            sample_ppm: 10_000,
+            segment_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Settings {
+    /// How many waiting lists wake a writer that sleeps.
+    pub(crate) fn half(&self) -> usize {
+        (self.queue / 2).max(1)
+    }
+}
+
+/// What a writer has done since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Lists kept in full.
+    pub full: u64,
+    /// Lists kept as commitments.
+    pub commit: u64,
+    /// Lists that could not be written.
+    pub lost: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// Microseconds that the writing thread was at work, waiting for the disk included.
+    pub busy_us: u64,
+}
+
+/// What the writer and those who record tell each other beside the queue.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) full: AtomicU64,
+    pub(crate) commit: AtomicU64,
+    pub(crate) lost: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) busy_us: AtomicU64,
+    /// Lists in the queue, and those about to be put there.
+    pub(crate) waiting: AtomicUsize,
+    /// Whether somebody waits for more than a list to be written, or for the end.
+    pub(crate) urgent: AtomicUsize,
+    /// Why the writer ended, if it did.
+    pub(crate) stopped: Mutex<Option<String>>,
+}
+
+pub(crate) enum Command {
+    Record(Box<Waiting>),
+    /// Anything else: it is done once all that waited before it is written.
+    Ask(Box<dyn FnOnce(&mut Writer) + Send>),
+}
+
+/// Something that waits to be written.
+pub(crate) struct Waiting {
+    pub(crate) what: What,
+    /// Milliseconds since 1970 UTC.
+    pub(crate) ms: i64,
+    pub(crate) done: Option<SyncSender<Result<(), LedgerError>>>,
+}
+
+pub(crate) enum What {
+    List { request: Batch, outcome: Arc<Outcome> },
+    Confirmation(Confirmation),
+}
+
+/// A ledger that is open for writing. `Send + Sync`: every judging thread records through it.
+pub struct Ledger {
+    queue: Option<SyncSender<Command>>,
+    worker: Option<JoinHandle<Result<(), LedgerError>>>,
+    settings: Settings,
+    tally: Arc<Tally>,
+}
+
+impl Ledger {
+    /// Opens a ledger for writing, and starts one where there is none. Only one process at a time may.
+    ///
+    /// # Errors
+    /// When another process has it open, a file cannot be read or made, or the end of the ledger is not what was written.
+    pub fn open(path: &Path, settings: Settings) -> Result<Self, LedgerError> {
+        let tally = Arc::new(Tally::default());
+        let writer = Writer::open(path, settings, Arc::clone(&tally))?;
+        let (queue, commands) = sync_channel(settings.queue.max(1));
+        let place = path.display().to_string();
+        let worker = thread::Builder::new().name("normgate-ledger".into()).spawn(move || writer.run(&commands));
+        Ok(Self { queue: Some(queue), worker: Some(worker.map_err(LedgerError::io(place))?), settings, tally })
+    }
+
+    /// Records one judged list.
+    ///
+    /// # Errors
+    /// When the queue is full and the ledger refuses, when the list could not be written (with
+    /// [`Durability::BeforeAnswer`]), or when the writer has ended.
+    pub fn record(&self, request: &Batch, outcome: &Arc<Outcome>) -> Result<(), LedgerError> {
+        let ms = outcome.circumstances.clock_ms;
+        self.keep(What::List { request: request.clone(), outcome: Arc::clone(outcome) }, ms)
+    }
+
+    /// Records what became of a decision. It need not be of this ledger's current day, nor of this process.
+    ///
+    /// # Errors
+    /// As [`Ledger::record`].
+    pub fn confirm(&self, confirmation: &Confirmation) -> Result<(), LedgerError> {
+        self.keep(What::Confirmation(confirmation.clone()), now_ms())
+    }
+
+    fn keep(&self, what: What, ms: i64) -> Result<(), LedgerError> {
+        let (done, acknowledged) = match self.settings.durability {
+            Durability::BeforeAnswer => Some(sync_channel(1)).unzip(),
+            Durability::Behind { .. } => (None, None),
+        };
+        self.send(Command::Record(Box::new(Waiting { what, ms, done })))?;
+        match acknowledged {
+            Some(acknowledged) => acknowledged.recv().unwrap_or_else(|_| Err(self.stopped())),
+            None => Ok(()),
+        }
+    }
+
+    /// Commits what waits, signs the head of the log, and gives the signed note.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn checkpoint(&self) -> Result<String, LedgerError> {
+        self.ask(Writer::checkpoint)
+    }
+
+    /// Destroys keys up to a day, and it too: what they sealed can be proven from then on, and not read. The purge is on the
+    /// record before anything is gone; one that was interrupted is finished by asking again.
+    ///
+    /// # Errors
+    /// When the day is not over, or a file cannot be written or removed.
+    pub fn purge(&self, until: Day, what: Purge, by: &str) -> Result<(), LedgerError> {
+        let by = by.to_owned();
+        self.ask(move |writer| writer.purge(until, what, by))
+    }
+
+    /// Holds a decision for a case: its record is sealed again under the case's key, and stays readable and provable when its
+    /// day's keys are destroyed, until the case is over. `case` is up to 64 lower-case letters, digits and hyphens.
+    ///
+    /// # Errors
+    /// When there is no such decision or its key is gone, or a file cannot be written.
+    pub fn hold(&self, decision_id: &str, case: &str, by: &str) -> Result<(), LedgerError> {
+        let (decision_id, case, by) = (decision_id.to_owned(), case.to_owned(), by.to_owned());
+        self.ask(move |writer| writer.hold(&decision_id, case, by))
+    }
+
+    /// Ends a case: its key is destroyed, and what was held for it lives as long as any other record.
+    ///
+    /// # Errors
+    /// When nothing is held for the case, or a file cannot be written or removed.
+    pub fn release(&self, case: &str, by: &str) -> Result<(), LedgerError> {
+        let (case, by) = (case.to_owned(), by.to_owned());
+        self.ask(move |writer| writer.release(case, by))
+    }
+
+    /// What was done since it was opened.
+    pub fn counts(&self) -> Counts {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let Tally { full, commit, lost, bytes, busy_us, .. } = &*self.tally;
+        Counts { full: read(full), commit: read(commit), lost: read(lost), bytes: read(bytes), busy_us: read(busy_us) }
+    }
+
+    /// Commits what waits, signs a checkpoint and closes the ledger.
+    ///
+    /// # Errors
+    /// When something could not be written, also if that was noticed before.
+    pub fn close(mut self) -> Result<(), LedgerError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), LedgerError> {
+        drop(self.queue.take());
+        self.hurry();
+        match self.worker.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(self.stopped()),
+            None => Ok(()),
+        }
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let (done, answer) = sync_channel(1);
+        // Whoever asked may have gone; a failure is theirs to see to, and does not stop the writer.
+        self.send(Command::Ask(Box::new(move |writer| drop(done.send(work(writer))))))?;
+        answer.recv().unwrap_or_else(|_| Err(self.stopped()))
+    }
+
+    fn send(&self, command: Command) -> Result<(), LedgerError> {
+        let Some(queue) = &self.queue else { return Err(self.stopped()) };
+        match command {
+            Command::Ask(_) => {
+                self.hurry();
+                queue.send(command).map_err(|_| self.stopped())
+            }
+            Command::Record(_) => {
+                // The writer sleeps out its interval, so that recording wakes nobody: but for the one who fills half of the queue.
+                if self.tally.waiting.fetch_add(1, Ordering::Relaxed) + 1 == self.settings.half() {
+                    self.wake();
+                }
+                let sent = match self.settings.when_full {
+                    WhenFull::Wait => queue.send(command).map_err(|_| self.stopped()),
+                    WhenFull::Refuse => queue.try_send(command).map_err(|error| match error {
+                        TrySendError::Full(_) => LedgerError::Full { queue: self.settings.queue },
+                        TrySendError::Disconnected(_) => self.stopped(),
+                    }),
+                };
+                sent.inspect_err(|_| {
+                    self.tally.waiting.fetch_sub(1, Ordering::Relaxed);
+                })
+            }
+        }
+    }
+
+    /// Has the writer do at once what waits.
+    fn hurry(&self) {
+        self.tally.urgent.fetch_add(1, Ordering::Relaxed);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(worker) = &self.worker {
+            worker.thread().unpark();
+        }
+    }
+
+    fn stopped(&self) -> LedgerError {
+        let stopped = self.tally.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        LedgerError::Stopped { message: stopped.clone().unwrap_or_else(|| "the writing thread ended".into()) }
+    }
+}
+
+impl Recorder for Ledger {
+    fn record(&self, request: &Batch, outcome: &Arc<Outcome>) -> Result<(), NotRecorded> {
+        Self::record(self, request, outcome).map_err(|error| NotRecorded(error.to_string()))
+    }
+
+    fn confirm(&self, confirmation: &Confirmation) -> Result<(), NotRecorded> {
+        Self::confirm(self, confirmation).map_err(|error| NotRecorded(error.to_string()))
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            error!(%error, "the ledger was not closed in order");
+        }
+    }
+}
