@@ -119,6 +119,9 @@ fn a_ledger_is_assessed_and_compared() {
     );
     let page = said(&["report", "self-assessment", &ledger, "--lang", "zh", "--format", "html"]);
     assert!(page.contains("标识已渲染的占 100.00 %") && !page.contains("u1") && !page.contains("c1<"));
+    let of_provider = said(&["report", "self-assessment", &ledger, "--profile", PROVIDER]);
+    assert!(of_provider.contains("| incident response | 安全运营部 |"), "{of_provider}");
+    assert!(of_provider.contains("Not in the register: ethics review"), "{of_provider}");
     assert!(said(&["report", "self-assessment", &ledger, "--to", "2020-01-01"]).contains("**Lists judged**: 0"));
 
     // The set that was recorded, with another parameter.

@@ -9,9 +9,9 @@ use normgate::{Action, Cause, Confirmation, exposure};
 use normgate_ledger::{Answer, Event, Facets, Group, History, LedgerError, Level, Query, Recorded, Told};
 use serde::Serialize;
 
-/// How many lists may wait for their confirmation before the oldest is given up, unless said otherwise. Engineering default:
-/// some twenty megabytes.
-const WAITING: usize = 100_000;
+/// How much may wait for a confirmation before the oldest list is given up, unless said otherwise: lists, rows to be labelled and
+/// obligations together. Engineering default: at most some hundred megabytes.
+const WAITING: usize = 2_000_000;
 /// How long after the range confirmations are still looked for: a day, in milliseconds. Engineering default.
 const AFTER_MS: i64 = 86_400_000;
 /// Stands for a surface that a request did not name.
@@ -256,7 +256,7 @@ impl Assessment {
         Self::with_waiting(history, from, to, WAITING, progress)
     }
 
-    /// The same with another number of lists that may wait for their confirmation.
+    /// The same with another number of things that may wait for a confirmation: lists, rows to be labelled, obligations.
     ///
     /// # Errors
     /// As above.
@@ -318,10 +318,24 @@ impl Names {
 struct Waits {
     surface: usize,
     confirmed: bool,
-    /// Rows to be shown with a label: the candidate, its labels that are not yet rendered, whether it was shown.
-    rows: Vec<(u64, Vec<u64>, bool)>,
-    /// What is owed and not yet done: code and target.
-    owed: Vec<(usize, u64)>,
+    /// Rows to be shown with a label.
+    rows: Box<[ToLabel]>,
+    /// What is owed: code, target, whether it is done.
+    owed: Box<[(u32, bool, u64)]>,
+}
+
+impl Waits {
+    fn weight(&self) -> usize {
+        1 + self.rows.len() + self.owed.len()
+    }
+}
+
+/// A row that was to be shown with labels.
+struct ToLabel {
+    candidate: u64,
+    /// Its labels that are not yet rendered, by their bits.
+    missing: u32,
+    shown: bool,
 }
 
 #[derive(Default)]
@@ -337,7 +351,11 @@ struct Counting {
     waiting: HashMap<u64, Waits>,
     /// The same in the order in which they came.
     order: VecDeque<u64>,
+    /// How much waits, and how much may.
+    weight: usize,
     room: usize,
+    /// Labels of synthetic content, by their bit.
+    labels: Vec<String>,
 }
 
 impl Counting {
@@ -478,33 +496,44 @@ impl Counting {
             let rule = self.names.of(&obligation.rule);
             self.owed.entry(code).or_default().0 += 1;
             *self.owed_by.entry((code, rule)).or_default() += 1;
-            owed.push((code, hash(&obligation.target.as_deref())));
+            owed.push((code as u32, false, hash(&obligation.target.as_deref())));
         }
-        let rows: Vec<_> = (answer.verdicts.iter().take(answer.shown))
-            .filter(|verdict| verdict.reasons.iter().any(|reason| reason.rule.starts_with("art09.")))
-            .map(|verdict| {
-                let labels = verdict.labels.iter().filter(|label| label.starts_with("ai."));
-                (hash(&*verdict.id), labels.map(|label| hash(label.as_str())).collect::<Vec<_>>(), false)
-            })
-            .filter(|(_, labels, _)| !labels.is_empty())
-            .collect();
+        let mut rows = Vec::new();
+        for verdict in answer.verdicts.iter().take(answer.shown) {
+            let synthetic = verdict.reasons.iter().any(|reason| reason.rule.starts_with("art09."));
+            let labels = verdict.labels.iter().filter(|label| synthetic && label.starts_with("ai."));
+            let missing = labels.fold(0, |bits, label| bits | self.label(label));
+            if missing != 0 {
+                rows.push(ToLabel { candidate: hash(&*verdict.id), missing, shown: false });
+            }
+        }
         let surface = surface_of(facets);
         entry(&mut self.out.synthetic, surface).rows += rows.len() as u64;
-        let waits = Waits { surface: self.names.of(surface), confirmed: false, rows, owed };
+        let waits = Waits { surface: self.names.of(surface), confirmed: false, rows: rows.into(), owed: owed.into() };
         let id = hash(&*answer.decision_id);
-        // One list that was judged twice in the same words is confirmed once: the first of them is settled now.
-        if let Some(same) = self.waiting.insert(id, waits) {
-            self.settle(same);
-        } else {
-            self.order.push_back(id);
+        self.weight += waits.weight();
+        // A list that was judged twice in the same words is confirmed once: the first of them is settled now.
+        match self.waiting.insert(id, waits) {
+            Some(same) => self.settle(&same),
+            None => self.order.push_back(id),
         }
-        while self.waiting.len() > self.room {
+        while self.weight > self.room {
             let Some(oldest) = self.order.pop_front() else { break };
             if let Some(waits) = self.waiting.remove(&oldest) {
                 self.out.confirmations.given_up += 1;
-                self.settle(waits);
+                self.settle(&waits);
             }
         }
+    }
+
+    /// The bit of a label of synthetic content; none where there are too many of them.
+    fn label(&mut self, label: &str) -> u32 {
+        let known = self.labels.iter().position(|known| known == label);
+        let bit = known.unwrap_or_else(|| {
+            self.labels.push(label.to_owned());
+            self.labels.len() - 1
+        });
+        1u32.checked_shl(bit as u32).unwrap_or(0)
     }
 
     fn confirmation(&mut self, confirmation: &Confirmation) {
@@ -516,29 +545,31 @@ impl Counting {
         waits.confirmed = true;
         for shown in &confirmation.shown {
             let shown = hash(shown.as_str());
-            waits.rows.iter_mut().filter(|row| row.0 == shown).for_each(|row| row.2 = true);
+            waits.rows.iter_mut().filter(|row| row.candidate == shown).for_each(|row| row.shown = true);
         }
         for rendered in &confirmation.labels_rendered {
-            let (candidate, label) = (hash(rendered.candidate.as_str()), hash(rendered.label.as_str()));
-            for row in waits.rows.iter_mut().filter(|row| row.0 == candidate) {
-                row.1.retain(|wanted| *wanted != label);
+            let Some(bit) = self.labels.iter().position(|label| *label == rendered.label) else { continue };
+            let candidate = hash(rendered.candidate.as_str());
+            for row in waits.rows.iter_mut().filter(|row| row.candidate == candidate) {
+                row.missing &= !1u32.checked_shl(bit as u32).unwrap_or(0);
             }
         }
         for done in &confirmation.discharged {
-            let done = (self.names.of(&done.code), hash(&done.target.as_deref()));
-            let before = waits.owed.len();
-            waits.owed.retain(|owed| *owed != done);
-            self.owed.entry(done.0).or_default().1 += (before - waits.owed.len()) as u64;
+            let Some(code) = self.names.known.get(&done.code).copied() else { continue };
+            let target = hash(&done.target.as_deref());
+            let owed = waits.owed.iter_mut().filter(|(owed, done, of)| *owed == code as u32 && !done && *of == target);
+            self.owed.entry(code).or_default().1 += owed.map(|owed| owed.1 = true).count() as u64;
         }
     }
 
     /// Counts what is known of a list for which nobody waits any more.
-    fn settle(&mut self, waits: Waits) {
+    fn settle(&mut self, waits: &Waits) {
+        self.weight -= waits.weight();
         self.out.confirmations.lists += u64::from(waits.confirmed);
         let Some(surface) = self.names.names.get(waits.surface) else { return };
         let labelled = entry(&mut self.out.synthetic, surface);
-        for (_, missing, shown) in waits.rows {
-            *match (waits.confirmed, missing.is_empty(), shown) {
+        for row in &waits.rows {
+            *match (waits.confirmed, row.missing == 0, row.shown) {
                 (false, ..) => &mut labelled.unconfirmed,
                 (true, true, _) => &mut labelled.rendered,
                 (true, false, true) => &mut labelled.shown_without,
@@ -570,7 +601,7 @@ impl Counting {
 
     fn finish(mut self) -> Assessment {
         for (_, waits) in std::mem::take(&mut self.waiting) {
-            self.settle(waits);
+            self.settle(&waits);
         }
         let Self { mut out, names, fired, protected, owed, owed_by, failed, .. } = self;
         let name = |number: usize| names.names.get(number).cloned().unwrap_or_default();

@@ -6,21 +6,39 @@ use std::sync::Arc;
 use normgate::Language;
 use normgate::contract::{Day, Manifest};
 use normgate_ledger::Group;
+use serde_json::Value;
 
 use crate::assessment::{Assessment, Effects, NO_SURFACE, Shares};
 use crate::page::{Cell, Page, Plot, Shape, Table, count, grouped, percent, share};
+use crate::profile::{Problem, Profile, SYSTEMS, choice};
 use crate::words::Words;
 
 impl Assessment {
-    /// The figures as a page. Rules are told in the words of these manifests, as far as they have them.
-    pub fn page(&self, manifests: &[Arc<Manifest>], language: Language) -> Page {
-        Writer { figures: self, manifests, language }.page()
+    /// The figures as a page; of a provider, where its profile is given, with its register of management systems (Art 7). Rules are
+    /// told in the words of these manifests, as far as they have them.
+    ///
+    /// # Errors
+    /// What is missing or wrong in the profile.
+    pub fn page(
+        &self,
+        manifests: &[Arc<Manifest>],
+        profile: Option<&Profile>,
+        language: Language,
+    ) -> Result<Page, Vec<Problem>> {
+        let problems = profile.map_or(Vec::new(), |profile| {
+            profile.problems(&["subject.name", "algorithm.name", "filing_no", "governance"])
+        });
+        match problems.is_empty() {
+            true => Ok(Writer { figures: self, manifests, profile, language }.page()),
+            false => Err(problems),
+        }
     }
 }
 
 struct Writer<'a> {
     figures: &'a Assessment,
     manifests: &'a [Arc<Manifest>],
+    profile: Option<&'a Profile>,
     language: Language,
 }
 
@@ -32,7 +50,9 @@ impl Writer<'_> {
     fn page(&self) -> Page {
         let title = self.say("算法安全自评估:台账统计", "Self-assessment: figures from the ledger");
         let mut page = Page::new(self.language, title);
+        self.provider(&mut page);
         self.head(&mut page);
+        self.register(&mut page);
         self.verdicts(&mut page);
         self.rules(&mut page);
         self.missing(&mut page);
@@ -46,6 +66,52 @@ impl Writer<'_> {
         self.art27(&mut page);
         self.shadow(&mut page);
         page
+    }
+
+    fn provider(&self, page: &mut Page) {
+        let Some(profile) = self.profile else { return };
+        let given = |path: &str| Cell::from(profile.text(path, self.language).unwrap_or("–"));
+        page.facts([
+            (self.say("服务提供者", "Provider"), given("subject.name")),
+            (self.say("算法", "Algorithm"), given("algorithm.name")),
+            (self.say("备案编号", "Filing number"), given("filing_no")),
+        ]);
+    }
+
+    /// The register of Art 7, with those of its eight systems that it lacks.
+    fn register(&self, page: &mut Page) {
+        let Some(profile) = self.profile else { return };
+        page.heading(self.say("管理制度登记(第七条)", "Register of management systems (Art. 7)"));
+        let head = [
+            self.say("制度", "System"),
+            self.say("负责", "Owner"),
+            self.say("版本", "Version"),
+            self.say("文件摘要", "Digest of the document"),
+            self.say("下次评审", "Next review"),
+        ];
+        let mut table = Table::new(self.say("登记", "Register"), head);
+        let registered = profile.list("governance.systems");
+        for system in registered {
+            let field = |name: &str| system.get(name).and_then(Value::as_str).unwrap_or_default();
+            table.row([
+                choice(&SYSTEMS, field("system"), self.language).into(),
+                field("owner").into(),
+                field("version").into(),
+                Cell::Code(field("document_sha256").to_owned()),
+                field("next_review").into(),
+            ]);
+        }
+        page.table(table);
+        let there =
+            |name: &str| registered.iter().any(|system| system.get("system").and_then(Value::as_str) == Some(name));
+        let lacking: Vec<String> = (SYSTEMS.iter())
+            .filter(|(term, zh)| !there(term) && !there(zh))
+            .map(|(term, _)| choice(&SYSTEMS, term, self.language))
+            .collect();
+        if !lacking.is_empty() {
+            let names = lacking.join(self.say("、", ", "));
+            page.note(self.language.pick(format!("登记中没有:{names}。"), format!("Not in the register: {names}.")));
+        }
     }
 
     fn head(&self, page: &mut Page) {
@@ -195,8 +261,12 @@ impl Writer<'_> {
     fn art8(&self, page: &mut Page) {
         page.heading(self.say("防沉迷与过度消费(第八条)", "Addiction and excessive spending (Art. 8)"));
         let rules = self.by_rule(|rule| rule.starts_with("art08."), true);
+        let owed = self.owed(|rule| rule.starts_with("art08."));
+        if rules.is_empty() && owed.rows.is_empty() {
+            page.paragraph(self.say("区间内没有此类记录。", "None in this time."));
+        }
         page.table(self.rule_table(self.say("第八条规则", "Rules of Art. 8"), &rules));
-        page.table(self.owed(|rule| rule.starts_with("art08.")));
+        page.table(owed);
         page.note(self.say(
             "台账无法给出:使用时长变化、用户主题熵、消费增量、投诉率;这些须由平台另行统计。",
             "A ledger cannot tell how session lengths, the entropy of topics, spending or complaints developed: these figures \
@@ -375,7 +445,7 @@ impl Writer<'_> {
         let head = [self.say("规则集", "Policy set"), self.say("列表", "Lists")];
         page.facts([(
             self.say("使用推荐的位置", "Surfaces in use"),
-            Cell::from(surfaces.collect::<Vec<_>>().join(self.say("、", ", "))),
+            Cell::from(surfaces.collect::<Vec<_>>().join(self.say("、", "; "))),
         )]);
         let mut table = Table::new(self.say("判定所用的规则集", "Policy sets that judged"), head);
         for (set, lists) in &self.figures.policy_sets {

@@ -155,7 +155,7 @@ fn lists(page: &mut Page, of: &str, changes: &[(String, Change)], language: Lang
         say("义务 −", "Owed −"),
         say("标签、禁用与问题", "Tags, vetoes, findings"),
     ];
-    let mut table = Table::new("", head);
+    let mut table = Table::new(say("列表与曝光的变化", "What becomes of lists and exposure"), head);
     for (name, change) in changes {
         let other = change.verdicts - change.withheld - change.released;
         plot.point(name, [change.rows - change.verdicts, change.released, other, change.withheld]);

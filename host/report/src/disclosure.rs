@@ -24,14 +24,16 @@ pub fn disclosure(
     adopted: &[String],
     language: Language,
 ) -> Result<Page, Vec<Problem>> {
-    let problems = profile.problems(&[
+    let mut wanted = vec![
         "subject.name",
         "algorithm.name",
         "algorithm.category",
         "algorithm.public_content",
         "filing_no",
         "disclosure",
-    ]);
+    ];
+    wanted.extend(profile.section("governance").map(|_| "governance"));
+    let problems = profile.problems(&wanted);
     if !problems.is_empty() {
         return Err(problems);
     }

@@ -47,22 +47,23 @@ fn write_part(out: &mut String, part: &Part, language: Language) -> std::fmt::Re
             }
             writeln!(out, "</dl>")
         }
-        Part::Table(table) => write_table(out, table),
+        Part::Table(table) => write_table(out, table, true),
         Part::Plot(plot) => {
             writeln!(out, "<figure>\n<figcaption>{}</figcaption>", escape(&plot.title))?;
             out.push_str(&plot::svg(plot, language));
-            let numbers = Table { caption: String::new(), ..plot.table() };
-            write_table(out, &numbers)?;
+            // Its caption is the figure's.
+            write_table(out, &plot.table(), false)?;
             writeln!(out, "</figure>")
         }
     }
 }
 
-fn write_table(out: &mut String, table: &Table) -> std::fmt::Result {
+fn write_table(out: &mut String, table: &Table, captioned: bool) -> std::fmt::Result {
     // A wide table scrolls by itself, and can be reached with the keyboard for that.
-    writeln!(out, "<div class=\"wide\" tabindex=\"0\">\n<table>")?;
-    if !table.caption.is_empty() {
-        writeln!(out, "<caption>{}</caption>", escape(&table.caption))?;
+    let name = escape(&table.caption);
+    writeln!(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{name}\">\n<table>")?;
+    if captioned && !name.is_empty() {
+        writeln!(out, "<caption>{name}</caption>")?;
     }
     let numbers = |column: usize| table.rows.iter().any(|row| row.get(column).is_some_and(Cell::is_number));
     write!(out, "<thead><tr>")?;

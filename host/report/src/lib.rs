@@ -3,8 +3,9 @@
 //! # Layout
 //! A report is a [`Page`] (`page`), written as Markdown (`markdown`) or as one HTML file (`html`, `plot`). Terms become words in
 //! `words` and `phrases`. What a provider says of itself is a [`Profile`]. On these stand the reports: [`disclosure()`] for the
-//! public (Art 7, 12, 16), [`Filing`] (Art 24, 25) with its [`Calendar`], [`Badge`] (Art 26), and of a recorded decision its
-//! [`statement()`] (Art 17) and its [`statements`] of reasons under the DSA.
+//! public (Art 7, 12, 16), [`Filing`] (Art 24, 25) with its [`Calendar`], [`Badge`] (Art 26); of a recorded decision its
+//! [`statement()`] (Art 17) and its [`statements`] of reasons under the DSA; of a ledger's range an [`Assessment`] (Art 8, 18, 24, 27).
+//! A [`Comparison`] (`compare`) of two policy sets comes to a [`Difference`] (`diff`).
 
 mod assessment;
 mod assessment_page;

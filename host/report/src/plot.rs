@@ -31,7 +31,7 @@ pub(crate) fn svg(plot: &Plot, language: Language) -> String {
     .unwrap_or(LEGEND);
     let below = language.pick("数值见下表", "its numbers stand in the table below");
     format!(
-        "<div class=\"wide\" tabindex=\"0\">\n<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}; {below}\">\n{drawing}</svg>\n</div>\n",
+        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\">\n<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{0}; {below}\">\n{drawing}</svg>\n</div>\n",
         escape(&plot.title)
     )
 }

@@ -76,7 +76,7 @@ const fn may(path: &'static str, kind: Kind) -> Field {
     Field { path, kind, optional: true }
 }
 
-const FIELDS: [Field; 69] = [
+const FIELDS: [Field; 66] = [
     field("subject.name", Kind::Words),
     field("subject.credit_code", Kind::CreditCode),
     field("subject.type", Kind::Text),
@@ -143,13 +143,10 @@ const FIELDS: [Field; 69] = [
     field("governance.systems[].document_sha256", Kind::Text),
     field("governance.systems[].version", Kind::Text),
     field("governance.systems[].next_review", Kind::Date),
-    may("security_assessment.trigger", Kind::Words),
-    may("security_assessment.report", Kind::Text),
-    may("security_assessment.receipt", Kind::Text),
 ];
 
 /// Sections that a profile may leave out as a whole; a command that needs one says so.
-const OPTIONAL_SECTIONS: [&str; 4] = ["dates", "disclosure", "governance", "security_assessment"];
+const OPTIONAL_SECTIONS: [&str; 3] = ["dates", "disclosure", "governance"];
 
 /// Something that is missing or wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]

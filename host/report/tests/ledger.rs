@@ -146,7 +146,7 @@ fn figures_are_those_of_the_answers() {
     // The page tells the same in both languages, and no id of a user, a tag or an item.
     let manifests: Vec<_> = GATE.policy_set().manifests().cloned().collect();
     for language in [Language::Zh, Language::En] {
-        let page = found.page(&manifests, language);
+        let page = found.page(&manifests, None, language).unwrap();
         for text in [page.to_markdown(), page.to_html(), serde_json::to_string(&found).unwrap()] {
             for id in ["user-1", "ai-1", "bad-1", "t1\"", ids[0].as_str()] {
                 assert!(!text.contains(id), "{id} is told");
@@ -167,17 +167,23 @@ fn days_bounds_and_lost_keys_are_kept_apart() {
     let some = Assessment::of(&history, Some(day(1)), Some(day(3)), |_| {}).unwrap();
     assert_eq!((some.lists.full, some.days.len()), (3, 3));
     assert_eq!(some.days.keys().copied().collect::<Vec<_>>(), [day(1), day(2), day(3)]);
-    // With room for two, four lists are given up before anything could be confirmed of them.
+    // With little room, lists are given up before anything could be confirmed of them.
     let ledger = Ledger::open(&folder, Settings::default()).unwrap();
     for id in &ids {
         ledger.confirm(&serde_json::from_value(json!({"decision_id": id, "shown": []})).unwrap()).unwrap();
     }
     ledger.purge(day(2), Purge::All, "test").unwrap();
     ledger.close().unwrap();
-    let narrow = Assessment::with_waiting(&History::open(&folder).unwrap(), None, None, 2, |_| {}).unwrap();
-    let readable = narrow.lists.full + narrow.lists.commit - narrow.lists.unreadable;
-    assert_eq!(narrow.confirmations.given_up, readable - 2);
-    assert_eq!(narrow.confirmations.lists, 2);
+    let wide = assess(&folder);
+    let readable = wide.lists.full + wide.lists.commit - wide.lists.unreadable;
+    assert_eq!((wide.confirmations.given_up, wide.confirmations.lists), (0, readable));
+    // Every list weighs the same, and one weight and a half hold one list and not two.
+    let weight = 1 + lists[0].1.obligations.len() + 1;
+    let narrow =
+        Assessment::with_waiting(&History::open(&folder).unwrap(), None, None, weight * 3 / 2, |_| {}).unwrap();
+    assert_eq!((narrow.confirmations.given_up, narrow.confirmations.lists), (readable - 1, 1));
+    assert_eq!(narrow.synthetic["feed"].rows, wide.synthetic["feed"].rows);
+    assert_eq!(narrow.synthetic["feed"].unconfirmed, readable - 1);
     assert_eq!(narrow.ledger.purges.len(), 1, "{:?}", narrow.ledger);
     assert!(readable < 6, "what was purged is not counted");
 }

@@ -58,6 +58,9 @@ pub(crate) enum Command {
         /// Markdown, one HTML file that needs nothing else, or the figures as JSON
         #[arg(long, value_name = "FORMAT", default_value = "md")]
         format: FigureFormat,
+        /// What the provider says of itself: adds its name and its register of management systems (Art 7) to the page
+        #[arg(long, value_name = "provider.toml")]
+        profile: Option<PathBuf>,
         /// Module file or folder whose rules are told in words, beside those that this program carries; may be given again
         #[arg(short = 'p', long = "policy", value_name = "MODULE.wasm|DIR")]
         policies: Vec<PathBuf>,
@@ -164,17 +167,23 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
                 Err(error) => return Err(error.into()),
             }
         }
-        Command::SelfAssessment { ledger, range, lang, format, policies } => {
+        Command::SelfAssessment { ledger, range, lang, format, profile, policies } => {
             let mut modules = embedded::arp();
             for path in policies {
                 modules.extend(read_modules(path)?);
             }
+            let given = profile.as_deref().map(self::profile).transpose()?;
             let figures = figures(ledger, range)?;
+            if *format == FigureFormat::Json {
+                println!("{}", serde_json::to_string_pretty(&figures)?);
+                return Ok(ExitCode::SUCCESS);
+            }
             let manifests: Vec<_> = modules.into_iter().map(|module| module.manifest).collect();
-            match format {
-                FigureFormat::Json => println!("{}", serde_json::to_string_pretty(&figures)?),
-                FigureFormat::Md => print!("{}", figures.page(&manifests, (*lang).into()).to_markdown()),
-                FigureFormat::Html => print!("{}", figures.page(&manifests, (*lang).into()).to_html()),
+            match figures.page(&manifests, given.as_ref(), (*lang).into()) {
+                Ok(page) if *format == FigureFormat::Html => print!("{}", page.to_html()),
+                Ok(page) => print!("{}", page.to_markdown()),
+                // Only a profile lacks something.
+                Err(problems) => return Ok(complain(profile.as_deref().unwrap_or(ledger), &problems)),
             }
         }
         Command::Badge { provider, look } => {
@@ -191,9 +200,13 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
 
 impl Provider {
     fn read(&self) -> Result<Profile> {
-        let text = read(&self.profile)?;
-        Profile::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", self.profile.display()))
+        profile(&self.profile)
     }
+}
+
+fn profile(path: &Path) -> Result<Profile> {
+    let text = read(path)?;
+    Profile::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
 }
 
 /// Counts what a ledger has on some days, after putting that on the record.
