@@ -91,6 +91,7 @@ fn run(plan: &Plan, folder: &Path) -> Result<bool> {
     let latency = [10, 500].map(|rows| overhead(&gate, &folder.join(format!("overhead-{rows}")), rows));
     let [small, large] = latency;
     let (small, large) = (small?, large?);
+    [10, 500].into_iter().try_for_each(|rows| busy(&gate, &folder.join(format!("busy-{rows}")), rows))?;
     let bytes = throughput(&gate, &folder.join("throughput-500"), 500, 4_000)?;
     throughput(&gate, &folder.join("throughput-10"), 10, 40_000)?;
     println!(
@@ -323,6 +324,41 @@ fn overhead(gate: &Gate, folder: &Path, rows: u64) -> Result<(f64, f64)> {
          without, ratio {p99:.3}; handing over takes {record:.1} us"
     );
     Ok((p50, p99))
+}
+
+/// Judging on all cores, with a ledger and without: with no core left for it, the ledger's work is judging's loss.
+fn busy(gate: &Gate, folder: &Path, rows: u64) -> Result<()> {
+    let mut numbers = Numbers::new(rows);
+    let batches = (0..64).map(|number| list(&mut numbers, number, rows)).collect::<Result<Vec<_>>>()?;
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    let lists = if rows > 100 { 3_000 } else { 20_000 };
+    let judge = |ledger: Option<&Ledger>| -> Result<f64> {
+        let begin = Instant::now();
+        thread::scope(|scope| {
+            let work = || -> std::result::Result<(), normgate_ledger::LedgerError> {
+                for batch in batches.iter().cycle().take(lists) {
+                    let outcome = Arc::new(gate.evaluate(batch));
+                    ledger.map_or(Ok(()), |ledger| ledger.record(batch, &outcome))?;
+                }
+                Ok(())
+            };
+            let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            running.into_iter().try_for_each(|thread| thread.join().unwrap_or(Ok(())))
+        })?;
+        if let Some(ledger) = ledger {
+            ledger.checkpoint()?;
+        }
+        Ok((threads * lists) as f64 / begin.elapsed().as_secs_f64())
+    };
+    let without = judge(None)?;
+    let ledger = Ledger::open(folder, Settings::default())?;
+    let with = judge(Some(&ledger))?;
+    ledger.close()?;
+    println!(
+        "all cores judge n={rows}: {without:.0} lists/s without a ledger, {with:.0} with it ({:.2})",
+        with / without
+    );
+    Ok(())
 }
 
 /// As many lists as it takes, as fast as they are taken, by default settings; bytes a list, with everything in full.
