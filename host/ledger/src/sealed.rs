@@ -326,3 +326,59 @@ fn parts(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
     }
     Some(parts)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// A case that says this of one module, and carries none.
+    fn without_modules() -> Case {
+        let policy = PolicyDescription {
+            id: "reference/art99-none".into(),
+            version: "1.2.3".into(),
+            digest: "sha256:00".into(),
+            stands_in: false,
+            parameters: BTreeMap::new(),
+        };
+        let set = SetDescription {
+            policy_set: String::new(),
+            semantics: String::new(),
+            config: String::new(),
+            resolved_ms: 0,
+            held: Vec::new(),
+            policies: vec![policy],
+        };
+        let said = Said {
+            decision_id: "0123".into(),
+            record: 0,
+            ms: 0,
+            generation: None,
+            set,
+            circumstances: Circumstances::default(),
+            request: String::new(),
+            outcome: String::new(),
+            proof: String::new(),
+        };
+        Case { text: serde_json::to_vec(&said).unwrap(), said, signature: None, modules: Vec::new() }
+    }
+
+    #[test]
+    fn a_case_that_lacks_a_module_names_it() {
+        let key = SealingKey::fresh().unwrap();
+        let error = Case::open(&without_modules().seal(&key.recipient).unwrap(), &key).unwrap_err();
+        let said = "sealed case: it lacks the module reference/art99-none@1.2.3 (sha256:00)";
+        assert_eq!(error.to_string(), said);
+    }
+
+    #[test]
+    fn what_is_sealed_and_is_no_case_is_refused() {
+        let key = SealingKey::fresh().unwrap();
+        let packed = |plain: &[u8]| zstd::bulk::compress(plain, LEVEL).unwrap();
+        let under = |length: u32, plain: &[u8]| [&length.to_le_bytes()[..], &packed(plain)].concat();
+        for text in [vec![], vec![1], under(u32::MAX, b""), under(0, b""), under(4, &[9, 0, 0, 0]), under(8, &[0; 8])] {
+            assert!(Case::open(&key.recipient.seal(&text).unwrap(), &key).is_err(), "{text:?}");
+        }
+    }
+}

@@ -86,9 +86,7 @@ impl SealingKey {
     /// When a file is there already or cannot be written.
     pub fn generate(path: &Path) -> Result<Self, LedgerError> {
         let (private_file, public_file) = (path.with_extension("key"), path.with_extension("pub"));
-        let failed = || LedgerError::altered(private_file.display().to_string(), "the system gave no key; try again");
-        let (_, private) = DH_KEM_X25519_HKDF_SHA256_AES_256.generate_key_pair().map_err(|_| failed())?;
-        let key = Self::of(private).ok_or_else(failed)?;
+        let key = Self::fresh()?;
         let private_text = format!("{PRIVATE}{}\n", STANDARD.encode(key.private.secret_bytes()));
         for file in [&private_file, &public_file] {
             if file.exists() {
@@ -98,6 +96,12 @@ impl SealingKey {
         write_new(&private_file, &private_text, 0o600)?;
         write_new(&public_file, &format!("{}\n", key.recipient.text()), 0o644)?;
         Ok(key)
+    }
+
+    pub(crate) fn fresh() -> Result<Self, LedgerError> {
+        let made = DH_KEM_X25519_HKDF_SHA256_AES_256.generate_key_pair().ok();
+        let key = made.and_then(|(_, private)| Self::of(private));
+        key.ok_or_else(|| LedgerError::Absent("the system gave no randomness for a key; try again".into()))
     }
 
     /// Reads the line of text of a `.key` file.

@@ -89,6 +89,15 @@ fn recorded(folder: &Path, requests: &[Value]) -> Vec<String> {
     ids
 }
 
+/// Removes the keys of a class.
+fn lose(folder: &Path, class: &str) {
+    for file in fs::read_dir(folder.join("keys")).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.to_string_lossy().ends_with(class) {
+            fs::remove_file(file).unwrap();
+        }
+    }
+}
+
 /// The decision of a ledger that has one.
 fn only_decision(history: &History) -> String {
     let mut id = None;
@@ -159,11 +168,7 @@ fn what_a_canary_drew_is_sealed_with_the_outcome() {
         draws
     };
     assert_eq!(draws().len(), 1, "one module is in canary");
-    for file in fs::read_dir(folder.join("keys")).unwrap().map(|entry| entry.unwrap().path()) {
-        if file.to_string_lossy().ends_with(".decision.key") {
-            fs::remove_file(file).unwrap();
-        }
-    }
+    lose(&folder, ".decision.key");
     assert_eq!(draws(), []);
 }
 
@@ -228,10 +233,7 @@ fn what_is_not_kept_or_not_at_hand_is_not_exported() {
     assert!(refused("0123", &MODULES).contains("no decision 0123"));
     let id = only_decision(&history);
     assert!(refused(&id, &MODULES[1..]).contains("is not among the modules at hand"));
-    let personal = fs::read_dir(folder.join("keys")).unwrap().map(|entry| entry.unwrap().path());
-    for file in personal.filter(|file| file.to_string_lossy().ends_with(".personal.key")) {
-        fs::remove_file(file).unwrap();
-    }
+    lose(&folder, ".personal.key");
     assert!(refused(&id, &MODULES).contains("its key was destroyed or lost"));
 }
 
@@ -251,6 +253,22 @@ fn a_release_with_other_semantics_says_so_and_compares_the_rest() {
     // What does differ is not hidden by it.
     let less = Limits { fuel: 1_000, ..Limits::default() };
     assert!(case.replay(builder().limits(less)).unwrap().difference.is_some());
+}
+
+#[test]
+fn what_is_held_for_a_case_leaves_when_the_keys_of_its_day_are_gone() {
+    let (folder, ..) = sealed("held");
+    let history = History::open(&folder).unwrap();
+    let id = only_decision(&history);
+    let ledger = Ledger::open(&folder, Settings::default()).unwrap();
+    ledger.hold(&id, "inquiry", "somebody").unwrap();
+    ledger.close().unwrap();
+    lose(&folder, ".personal.key");
+    lose(&folder, ".decision.key");
+    let case = Case::export(&history, &id, &MODULES, builder()).unwrap();
+    assert_eq!(case.replay(builder()).unwrap().difference, None);
+    assert!(case.proven(None).unwrap().signed);
+    assert!(!case.text().contains("original-"));
 }
 
 #[test]

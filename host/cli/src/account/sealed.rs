@@ -29,7 +29,8 @@ pub(crate) fn replay(path: &Path, key: &Path, ledger_key: Option<&Path>, backend
         println!("module   {}@{} {}", policy.id, policy.version, policy.digest);
     }
     for fired in case.fired() {
-        println!("rule     {} ({}), {} times", fired.rule, fired.basis, fired.times);
+        let basis = if fired.basis.is_empty() { "the host itself" } else { &fired.basis };
+        println!("rule     {} \u{d7}{} ({basis})", fired.rule, fired.times);
     }
     if ledger_key.is_none() {
         eprintln!(
