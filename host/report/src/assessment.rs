@@ -10,8 +10,8 @@ use normgate_ledger::{Answer, Event, Facets, Group, History, LedgerError, Level,
 use serde::Serialize;
 
 /// How much may wait for a confirmation before the oldest list is given up, unless said otherwise: lists, rows to be labelled and
-/// obligations together. Engineering default: at most some hundred megabytes.
-const WAITING: usize = 2_000_000;
+/// obligations together. Engineering default: some three hundred megabytes at most, which is about a million lists.
+const WAITING: usize = 10_000_000;
 /// How long after the range confirmations are still looked for: a day, in milliseconds. Engineering default.
 const AFTER_MS: i64 = 86_400_000;
 /// Stands for a surface that a request did not name.
