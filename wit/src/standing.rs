@@ -52,7 +52,8 @@ impl Vocabulary {
                 let Text { zh, en } = name;
                 match place {
                     "" => Text { zh: format!("《{zh}》"), en: en.clone() },
-                    place if place.starts_with(|c: char| c.is_ascii_digit()) => {
+                    // A year tells which of several notices is meant; every other number is an article's.
+                    place if place.len() != 4 && place.starts_with(|c: char| c.is_ascii_digit()) => {
                         let (article, paragraph) = place.split_once(" ¶").unwrap_or((place, ""));
                         let article = article.replace(", ", "、");
                         let paragraph_zh =
@@ -76,6 +77,7 @@ mod tests {
 
     #[test]
     fn a_basis_names_its_instruments() {
+        assert!(Vocabulary::shipped().cite("NPPA 2021").en.ends_with(" (2021)"));
         let cited = Vocabulary::shipped().cite("ARP 9 ¶1; MCL type 1; Sea Charter 4");
         assert_eq!(
             cited.en,

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! # Layout
-//! Writing: [`Ledger`] → `writer`, a thread → which lists are kept in full (`level`) → `record` → `frame` → `segment`, with `keys` for what
+//! Writing: [`Ledger`] → `writer`, a thread → `prepared` on several → which lists are kept in full (`level`) → `record` → `frame` → `segment`, with `keys` for what
 //! is sealed, `merkle` and `note` for what is signed. Reading: [`History`] → records, opened; `verify`, `proof` and `replay`
 //! stand on it. Leaving: [`Case`] (`sealed`), under other `names`, by `sealing` to whoever judges it elsewhere; and what a witness
 //! signs (`cosign`). Everything lies in one folder (`home`); who looked something up stands in `access`.
@@ -36,6 +36,7 @@ mod level;
 mod merkle;
 mod names;
 mod note;
+mod prepared;
 mod proof;
 mod record;
 mod replay;

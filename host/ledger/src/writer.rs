@@ -10,13 +10,12 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use normgate::contract::{ColumnSpec, Day, hex, now_ms};
-use normgate::{Batch, Circumstances, Confirmation, Detail, Outcome};
+use normgate::contract::{Day, hex, now_ms};
+use normgate::{Batch, Circumstances, Confirmation, Outcome};
 use tracing::error;
 
 use crate::access;
 use crate::error::LedgerError;
-use crate::facets::Facets;
 use crate::frame;
 use crate::history::{self, Query};
 use crate::holds::{self, Held};
@@ -26,6 +25,7 @@ use crate::ledger::{Command, Durability, Settings, Tally, Waiting, What};
 use crate::level;
 use crate::merkle::{Edge, leaf};
 use crate::note::{Checkpoint, Verifier};
+use crate::prepared::{self, Prepared};
 use crate::record::{AccessHead, Decision, Entry, Event, Gap, Level, Purge, Record};
 use crate::segment::{self, Before, Next, SegmentHead, SegmentReader};
 
@@ -280,21 +280,31 @@ impl Writer {
     }
 
     /// Writes lists, and acknowledges each when it is on the disk.
-    fn commit(&mut self, lists: Vec<Waiting>) -> Result<(), LedgerError> {
+    fn commit(&mut self, mut lists: Vec<Waiting>) -> Result<(), LedgerError> {
         let mut draft = Draft::default();
-        for waiting in lists {
-            let room = self.make_room(waiting.ms, &mut draft);
-            let encoded = room.and_then(|()| match &waiting.what {
-                What::List { request, outcome } => {
-                    let keep_d = level::keep_d(outcome);
-                    self.provide_keys(keep_d).and_then(|()| self.encode(request, outcome, keep_d, &mut draft))
+        let at_a_time = prepared::SHARE * thread::available_parallelism().map_or(1, usize::from);
+        while !lists.is_empty() {
+            let later = lists.split_off(at_a_time.min(lists.len()));
+            let ready = prepared::all(&lists);
+            for (waiting, prepared) in std::mem::replace(&mut lists, later).into_iter().zip(ready) {
+                let room = self.make_room(waiting.ms, &mut draft);
+                let encoded = room.and_then(|()| match (&waiting.what, prepared) {
+                    (What::List { request, outcome }, Some(prepared)) => {
+                        let provided = self.provide_keys(prepared.keep_d);
+                        provided.and_then(|()| self.encode(request, outcome, prepared, &mut draft))
+                    }
+                    (What::Confirmation(confirmation), _) => {
+                        self.encode_confirmation(confirmation, waiting.ms, &mut draft)
+                    }
+                    (What::List { .. }, None) => {
+                        Err(LedgerError::NotRecorded { message: "a list was not prepared".into() })
+                    }
+                });
+                match encoded {
+                    Ok(()) => draft.acknowledge.push(waiting.done),
+                    Err(error) if self.broken => return Err(error),
+                    Err(error) => self.lose(vec![waiting.done], &error),
                 }
-                What::Confirmation(confirmation) => self.encode_confirmation(confirmation, waiting.ms, &mut draft),
-            });
-            match encoded {
-                Ok(()) => draft.acknowledge.push(waiting.done),
-                Err(error) if self.broken => return Err(error),
-                Err(error) => self.lose(vec![waiting.done], &error),
             }
         }
         self.write(draft)
@@ -423,11 +433,12 @@ impl Writer {
     fn encode(
         &self,
         request: &Batch,
-        outcome: &Arc<Outcome>,
-        keep_d: u32,
+        outcome: &Outcome,
+        prepared: Prepared,
         draft: &mut Draft,
     ) -> Result<(), LedgerError> {
         let open = self.open_segment()?;
+        let Prepared { decision_id, public, personal, outcome: text, keep_d } = prepared;
         let Keys { personal: personal_key, decision: key } = open.longer.get(&keep_d).unwrap_or(&open.keys);
         let (ms, set) = (outcome.circumstances.clock_ms, outcome.policy_set());
         if !open.described.contains(set.digest()) && !draft.described.iter().any(|known| known == set.digest()) {
@@ -435,12 +446,8 @@ impl Writer {
             draft.described.push(set.digest().to_owned());
         }
         let record = self.records + draft.records.len() as u64;
-        let decision_id = outcome.decision_id();
         let why = level::reasons(request, outcome, &decision_id, &open.keys.decision, self.settings.sample_ppm);
         let level = if why.is_empty() { Level::Commit } else { Level::Full };
-        let read = |spec: &ColumnSpec| set.columns_read().binary_search(&spec.name).is_ok();
-        let public = request.canonical_part(|spec| read(spec) && !spec.personal);
-        let personal = request.canonical_part(|spec| read(spec) && spec.personal);
         let entry = Entry {
             record,
             ms,
@@ -456,11 +463,7 @@ impl Writer {
                 circumstances: Circumstances { draws: Vec::new(), ..outcome.circumstances.clone() },
             })),
         };
-        let mut sealed = outcome.to_json_of(&decision_id, Detail::default()).into_bytes();
-        sealed.push(b'\n');
-        serde_json::to_writer(&mut sealed, &Facets::of(request, &outcome.circumstances.draws))
-            .map_err(|error| LedgerError::NotRecorded { message: error.to_string() })?;
-        let outcome = key.seal(record, &sealed)?;
+        let outcome = key.seal(record, &text)?;
         draft.push(&match level {
             Level::Full => Record { entry, open: public, personal: personal_key.seal(record, &personal)?, outcome },
             Level::Commit => Record { entry, open: Vec::new(), personal: Vec::new(), outcome },

@@ -6,6 +6,7 @@ mod json;
 mod rename;
 mod strings;
 
+use std::io::Write;
 use std::sync::{Arc, OnceLock};
 
 use normgate_contract::{ColumnSpec, ColumnType, UNLISTED, Vocabulary};
@@ -211,7 +212,8 @@ impl Batch {
 
     /// Writes one value as JSON; false when it is unknown, which is written as null.
     fn write(&self, index: usize, row: usize, out: &mut Vec<u8>) -> bool {
-        let number = |value: i64, out: &mut Vec<u8>| out.extend_from_slice(value.to_string().as_bytes());
+        // Writing to memory cannot fail, here and below.
+        let number = |value: i64, out: &mut Vec<u8>| write!(out, "{value}").unwrap_or_default();
         let term = |code: u32, out: &mut Vec<u8>| {
             let set = self.vocabulary.columns[index].terms.as_ref();
             let listed = || set.and_then(|set| set.terms.get(code.checked_sub(2)? as usize)).map(String::as_str);
@@ -233,7 +235,7 @@ impl Batch {
             Some(Column::Id(ids)) => ids.get(row).filter(|number| **number != 0).map(|number| id(*number, out)),
             Some(Column::Number(values)) => {
                 // A finite float writes as the shortest text that reads back as the same one.
-                values.get(row).copied().flatten().map(|value| out.extend_from_slice(format!("{value:?}").as_bytes()))
+                values.get(row).copied().flatten().map(|value| write!(out, "{value:?}").unwrap_or_default())
             }
             Some(Column::Text(values)) => values.get(row).and_then(Option::as_deref).map(|text| quote(text, out)),
             Some(Column::Integers(lists)) => {
@@ -257,7 +259,7 @@ impl Batch {
         let sources = &self.vocabulary.signals.sources;
         out.extend_from_slice(b"{\"code\":");
         quote(self.strings.text(signal.code), out);
-        out.extend_from_slice(format!(",\"conf_ppm\":{}", signal.confidence).as_bytes());
+        write!(out, ",\"conf_ppm\":{}", signal.confidence).unwrap_or_default();
         if signal.reference != 0 {
             out.extend_from_slice(b",\"ref\":");
             quote(self.strings.text(signal.reference), out);
