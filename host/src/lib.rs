@@ -35,6 +35,7 @@ mod builder;
 mod canary;
 mod config;
 mod confirm;
+mod description;
 mod diff;
 #[cfg(feature = "embedded")]
 pub mod embedded;
@@ -46,6 +47,7 @@ mod judge;
 mod lineup;
 mod merge;
 mod module;
+mod notice;
 mod notices;
 mod order;
 mod outcome;
@@ -67,6 +69,7 @@ pub use breaker::BreakerState;
 pub use builder::GateBuilder;
 pub use config::{BreakerConfig, Config, Filing, Mode, SetMode};
 pub use confirm::{Confirmation, Discharge, NotRecorded, Recorder, RenderedLabel};
+pub use description::{PolicyDescription, SetDescription};
 pub use diff::{ShadowChange, ShadowDiff, exposure};
 pub use error::BuildError;
 pub use gate::Gate;
@@ -74,14 +77,15 @@ pub use generation::Generation;
 pub use grant::{Base, Grant};
 pub use module::{LoadError, MAX_FUNCTION_BYTES, MAX_MANIFEST_BYTES, MAX_MODULE_BYTES, Module};
 pub use normgate_contract as contract;
+pub use notice::Notice;
 pub use outcome::{
-    Cause, ConstraintItem, Draw, Failure, Notice, ObligationItem, Outcome, Reason, Scope, ShadowItem, Shown,
-    TagVerdict, Target, Verdict, VetoItem,
+    Cause, ConstraintItem, Draw, Failure, ObligationItem, Outcome, Reason, Scope, ShadowItem, Shown, TagVerdict,
+    Target, Verdict, VetoItem,
 };
 pub use overrides::{MAX_OVERRIDE_S, Override};
 pub use plan::{ArgumentValue, Arguments};
 pub use policy_set::{FILING, HOST_FAILURE, LOOSENING, PolicySet, RuleRef};
-pub use record::{CanaryDraw, Circumstances, Disturbance, PolicyDescription, SetDescription};
+pub use record::{CanaryDraw, Circumstances, Disturbance};
 pub use sandbox::{Allocation, Backend, Compiler, FailureKind, Limits, precompile};
 pub use stats::{ModuleStats, Stats};
 pub use trial::{Bounds, Ruling, Tally, Trial};

@@ -9,8 +9,8 @@ use normgate_contract::Manifest;
 use crate::config::{Config, Mode};
 use crate::error::BuildError;
 use crate::module::{LoadError, Module};
+use crate::notice::Notice;
 use crate::notices;
-use crate::outcome::Notice;
 use crate::policy_set::begun;
 
 /// Who judges, who stands in, and what was decided about the others.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::batch::{Batch, Column};
 use crate::config::{Looser, Mode};
-use crate::outcome::Notice;
+use crate::notice::Notice;
 use crate::policy_set::{PolicySet, RuleRef};
 
 /// How far a request's `now_ms` may lie from the host's clock before that is worth a notice: a day. An engineering default,

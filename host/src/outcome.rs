@@ -7,6 +7,7 @@ use normgate_contract::{Block, TagAction};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
+use crate::notice::Notice;
 use crate::plan::Arguments;
 use crate::policy_set::{PolicySet, RuleRef};
 use crate::record::Circumstances;
@@ -153,17 +154,6 @@ pub struct Draw {
     pub policy: u16,
     /// The hundredth of all users, 0 to 99: a rule acts whose percentage is above it.
     pub hundredth: u8,
-}
-
-/// Something to know that changes no verdict.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Notice {
-    /// What kind of notice.
-    pub code: &'static str,
-    /// The policy concerned, if one is.
-    pub policy: Option<String>,
-    /// One sentence.
-    pub message: String,
 }
 
 /// Everything that was decided for one request. Failures are data in it; judging itself cannot fail.

@@ -9,7 +9,7 @@ use std::path::Path;
 use normgate_contract::{Manifest, now_ms};
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::Notice;
+use crate::notice::Notice;
 
 /// Longest time that an override may last, in seconds: a day. An engineering default; what lasts longer is a change of
 /// configuration.

@@ -7,12 +7,12 @@ use sha2::{Digest, Sha256};
 
 use crate::canary::Draws;
 use crate::config::{Looser, Mode};
+use crate::description::{Origin, PolicyDescription, SetDescription};
 use crate::error::BuildError;
 use crate::grant::Granted;
 use crate::module::{LoadError, Module};
 use crate::plan::{EffectPlan, Plan};
 use crate::provider;
-use crate::record::Origin;
 use crate::sandbox::Compiled;
 
 /// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`] or [`FILING`] for what the host itself says.
@@ -180,6 +180,31 @@ impl PolicySet {
     /// The manifests of the modules that judge, in the order of policy ids.
     pub fn manifests(&self) -> impl Iterator<Item = &Arc<Manifest>> {
         self.policies[..self.judging].iter().map(|policy| &policy.module.manifest)
+    }
+
+    /// What it takes to build this set again.
+    pub fn describe(&self) -> SetDescription {
+        let policies = self.policies.iter().enumerate().map(|(index, policy)| {
+            let manifest = &policy.module.manifest;
+            let values = policy.resolved.first().map_or(&[][..], |resolved| &resolved.parameters);
+            PolicyDescription {
+                id: manifest.id.clone(),
+                version: manifest.version.to_string(),
+                digest: policy.module.digest_text(),
+                stands_in: index >= self.judging,
+                parameters: (manifest.parameters.iter().zip(values))
+                    .map(|(parameter, value)| (parameter.name.clone(), *value))
+                    .collect(),
+            }
+        });
+        SetDescription {
+            policy_set: self.digest().to_owned(),
+            semantics: self.origin.semantics.clone(),
+            config: self.origin.config.clone(),
+            resolved_ms: self.origin.resolved_ms,
+            held: self.origin.held.clone(),
+            policies: policies.collect(),
+        }
     }
 
     /// Whether a policy has given its place to one that came after it, for the user of a request.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::batch::{Batch, Column, InputError, Lists, OPEN_TERM, Reader};
 use crate::error::BuildError;
-use crate::outcome::Notice;
+use crate::notice::Notice;
 
 /// How two known values of one fact that differ become one: the value under which more is asked of the operator.
 #[derive(Clone, Copy)]

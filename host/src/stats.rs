@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use crate::breaker::{Breaker, BreakerState};
 use crate::config::BreakerConfig;
-use crate::outcome::{Notice, Outcome, Verdict};
+use crate::notice::Notice;
+use crate::outcome::{Outcome, Verdict};
 use crate::policy_set::{Loaded, PolicySet};
 use crate::sandbox::FailureKind;
 use crate::verdict::Action;

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::batch::Batch;
 use crate::merge::hold_name;
-use crate::outcome::{Cause, Notice, Outcome, Scope, TagVerdict, Target, Verdict};
+use crate::notice::Notice;
+use crate::outcome::{Cause, Outcome, Scope, TagVerdict, Target, Verdict};
 use crate::plan::ArgumentValue;
 use crate::policy_set::{PolicySet, RuleRef};
 use crate::sandbox::FailureKind;

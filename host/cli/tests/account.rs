@@ -6,22 +6,9 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use support::folder;
-
-fn normgate(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_normgate")).args(args).stdin(Stdio::null()).output().unwrap()
-}
-
-/// The output of a command that ends so.
-fn said(code: i32, args: &[&str]) -> String {
-    let output = normgate(args);
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{args:?}: {}{}", text(&output.stdout), text(&output.stderr));
-    text(&output.stdout)
-}
+use support::{ended, folder, normgate};
 
 /// A child's feed: something generated, something not for children, something illegal.
 fn request(number: usize) -> Value {
@@ -44,7 +31,7 @@ fn recorded(dir: &Path, lists: usize) -> (PathBuf, Vec<Value>) {
     let requests = dir.join("requests.jsonl");
     fs::write(&requests, (0..lists).map(|number| request(number).to_string() + "\n").collect::<String>()).unwrap();
     let ledger = dir.join("ledger");
-    let answers = said(0, &["eval", "-i", requests.to_str().unwrap(), "--ledger", ledger.to_str().unwrap()]);
+    let answers = ended(0, &["eval", "-i", requests.to_str().unwrap(), "--ledger", ledger.to_str().unwrap()]);
     (ledger, answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
@@ -54,7 +41,7 @@ fn a_decision_is_told_to_whom_it_concerns() {
     let (ledger, answers) = recorded(&dir, 2);
     let (ledger, id) = (ledger.to_str().unwrap(), answers[1]["decision_id"].as_str().unwrap());
     let to = |reader: &str, more: &[&str]| {
-        said(0, &[&["explain", id, "--ledger", ledger, "--to", reader][..], more].concat())
+        ended(0, &[&["explain", id, "--ledger", ledger, "--to", reader][..], more].concat())
     };
     let viewer = to("viewer", &["--lang", "en"]);
     for part in [
@@ -78,8 +65,8 @@ fn a_decision_is_told_to_whom_it_concerns() {
     // The receipt is the leaf that a proof proves.
     let leaf = viewer.lines().find_map(|line| line.strip_prefix("- **Record**: `")).unwrap().trim_end_matches('`');
     let proof = dir.join("proof.json");
-    fs::write(&proof, said(0, &["ledger", "prove", ledger, id])).unwrap();
-    assert!(said(0, &["ledger", "check-proof", proof.to_str().unwrap()]).contains(leaf));
+    fs::write(&proof, ended(0, &["ledger", "prove", ledger, id])).unwrap();
+    assert!(ended(0, &["ledger", "check-proof", proof.to_str().unwrap()]).contains(leaf));
 }
 
 #[test]
@@ -87,7 +74,7 @@ fn restrictions_leave_as_statements_of_reasons_that_name_no_person() {
     let dir = folder("account/dsa");
     let (ledger, _) = recorded(&dir, 2);
     let ledger = ledger.to_str().unwrap();
-    let lines = said(0, &["ledger", "export", ledger, "--dsa", "--territorial-scope", "DE"]);
+    let lines = ended(0, &["ledger", "export", ledger, "--dsa", "--territorial-scope", "DE"]);
     assert!(!lines.contains("user-secret") && !lines.contains("tag-secret") && !lines.contains("a12_16"), "{lines}");
     let statements: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of =
@@ -111,8 +98,8 @@ fn restrictions_leave_as_statements_of_reasons_that_name_no_person() {
     let ids: std::collections::BTreeSet<&str> =
         statements.iter().map(|statement| statement["puid"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), statements.len());
-    said(2, &["ledger", "export", ledger, "--dsa", "--territorial-scope", "Germany"]);
-    said(2, &["ledger", "export", ledger, "--dsa"]);
+    ended(2, &["ledger", "export", ledger, "--dsa", "--territorial-scope", "Germany"]);
+    ended(2, &["ledger", "export", ledger, "--dsa"]);
 }
 
 #[test]
@@ -120,12 +107,12 @@ fn decisions_leave_as_a_table() {
     let dir = folder("account/parquet");
     let (ledger, _) = recorded(&dir, 3);
     let file = dir.join("decisions.parquet");
-    said(0, &["ledger", "export", ledger.to_str().unwrap(), "--parquet", file.to_str().unwrap()]);
+    ended(0, &["ledger", "export", ledger.to_str().unwrap(), "--parquet", file.to_str().unwrap()]);
     let bytes = fs::read(&file).unwrap();
     assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
     // What a redacted file does not hold is nowhere in it, compressed or not: there is nothing of the column but levels.
     let whole = dir.join("whole.parquet");
-    said(0, &["ledger", "export", ledger.to_str().unwrap(), "--parquet", whole.to_str().unwrap(), "--personal"]);
+    ended(0, &["ledger", "export", ledger.to_str().unwrap(), "--parquet", whole.to_str().unwrap(), "--personal"]);
     assert!(fs::read(&whole).unwrap().windows(11).any(|window| window == b"user-secret"), "statistics name the user");
     assert!(!bytes.windows(11).any(|window| window == b"user-secret"));
 }
@@ -155,20 +142,20 @@ fn what_became_of_decisions_is_confirmed_and_held_against_them() {
     assert!(
         complaint.contains("line 2") && complaint.contains("seen") && complaint.contains("2 confirmations recorded")
     );
-    let text = said(1, &["ledger", "fulfilment", ledger]);
+    let text = ended(1, &["ledger", "fulfilment", ledger]);
     assert!(
         text.contains(&format!("decision {}: illegal: withheld, and shown  art06.illegal-confirmed", ids[0])),
         "{text}"
     );
     assert!(!text.contains(ids[1]), "nothing was done against the second: {text}");
-    let all: Value = serde_json::from_str(&said(1, &["ledger", "fulfilment", ledger, "--json"])).unwrap();
+    let all: Value = serde_json::from_str(&ended(1, &["ledger", "fulfilment", ledger, "--json"])).unwrap();
     assert_eq!(all["confirmed"], 2);
 
     // A case outlives a purge; the access log knows who asked.
-    said(0, &["ledger", "hold", ledger, ids[0], "--case", "case-1"]);
-    said(2, &["ledger", "hold", ledger, ids[0], "--case", "Case 1"]);
-    assert!(said(0, &["ledger", "verify", ledger]).contains("0 findings"));
-    said(0, &["ledger", "release", ledger, "--case", "case-1"]);
+    ended(0, &["ledger", "hold", ledger, ids[0], "--case", "case-1"]);
+    ended(2, &["ledger", "hold", ledger, ids[0], "--case", "Case 1"]);
+    assert!(ended(0, &["ledger", "verify", ledger]).contains("0 findings"));
+    ended(0, &["ledger", "release", ledger, "--case", "case-1"]);
     let access = fs::read_to_string(Path::new(ledger).join("access.jsonl")).unwrap();
     assert!(access.contains("\"fulfilment\"") && access.contains("\"hold\"") && !access.contains("user-secret"));
 }

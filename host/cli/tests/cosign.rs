@@ -7,20 +7,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use support::folder;
+use support::{ended, folder, normgate, text};
 
-fn normgate(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_normgate")).args(args).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
+/// The output of a command that succeeds.
 fn said(args: &[&str]) -> String {
-    let output = normgate(args);
-    assert_eq!(output.status.code(), Some(0), "{args:?}: {}{}", text(&output.stdout), text(&output.stderr));
-    text(&output.stdout)
+    ended(0, args)
 }
 
 fn refused(args: &[&str], why: &str) {

@@ -6,25 +6,15 @@ mod support;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use normgate_ledger::{History, Query};
 use serde_json::Value;
-use support::folder;
-
-fn normgate(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_normgate")).args(args).stdin(Stdio::null()).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use support::{ended, folder, normgate, text};
 
 /// The output of a command that succeeds.
 fn said(args: &[&str]) -> String {
-    let output = normgate(args);
-    assert_eq!(output.status.code(), Some(0), "{args:?}: {}{}", text(&output.stdout), text(&output.stderr));
-    text(&output.stdout)
+    ended(0, args)
 }
 
 /// An empty folder of this test.

@@ -5,27 +5,16 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use support::folder;
+use support::{ended, folder, normgate, text};
 
 const PROVIDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reports/provider.toml");
 const CALENDAR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reports/calendar.toml");
 
-fn normgate(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_normgate")).args(args).stdin(Stdio::null()).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 /// The output of a command that succeeds.
 fn said(args: &[&str]) -> String {
-    let output = normgate(args);
-    assert_eq!(output.status.code(), Some(0), "{args:?}: {}{}", text(&output.stdout), text(&output.stderr));
-    text(&output.stdout)
+    ended(0, args)
 }
 
 /// The errors of a command that ends with this code.

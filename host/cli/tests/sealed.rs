@@ -4,28 +4,15 @@
 mod support;
 
 use std::fs;
-use std::process::{Command, Output};
 
 use serde_json::Value;
-use support::folder;
-
-fn normgate(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_normgate")).args(args).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use support::{ended, folder, normgate, text};
 
 #[test]
 fn one_decision_leaves_a_ledger_for_an_inspector() {
     let dir = folder("sealed");
     let file = |name: &str| dir.join(name).to_str().unwrap().to_owned();
-    let said = |args: &[&str]| {
-        let output = normgate(args);
-        assert_eq!(output.status.code(), Some(0), "{args:?}: {}{}", text(&output.stdout), text(&output.stderr));
-        text(&output.stdout)
-    };
+    let said = |args: &[&str]| ended(0, args);
     let refused = |args: &[&str], code: i32, why: &str| {
         let output = normgate(args);
         let errors = text(&output.stderr);
