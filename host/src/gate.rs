@@ -15,9 +15,9 @@ use crate::generation::Generation;
 use crate::outcome::Outcome;
 use crate::overrides::Override;
 use crate::policy_set::PolicySet;
+use crate::recent::Recent;
 use crate::sandbox::FailureKind;
 use crate::stats::{Stats, Totals};
-use crate::trial::Recent;
 
 /// Judges ranked lists. `Send + Sync`; one is enough for a process, and `evaluate` may run on any number of threads, also while
 /// another generation takes over.

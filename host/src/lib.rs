@@ -55,6 +55,7 @@ mod overrides;
 mod plan;
 mod policy_set;
 mod provider;
+mod recent;
 mod record;
 mod sandbox;
 mod stats;

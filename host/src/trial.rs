@@ -1,9 +1,6 @@
 //! The trial of a proposed generation: it judges the last recorded requests before it judges anybody, and modules that are
 //! new or changed stay in shadow when too much would be withheld or fail.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-
 use serde::Serialize;
 use tracing::warn;
 
@@ -194,33 +191,4 @@ fn followed(current: &Generation, module: &Module) -> impl Iterator<Item = Modul
         *id == module.manifest.id || module.manifest.replaces.contains(id)
     };
     judging.filter(is_followed).cloned()
-}
-
-/// The last requests that were judged, for trials. They hold what was sent about users, in memory alone, until others come.
-pub(crate) struct Recent {
-    most: usize,
-    kept: Mutex<VecDeque<Batch>>,
-}
-
-impl Recent {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, kept: Mutex::new(VecDeque::with_capacity(most)) }
-    }
-
-    /// Keeps a request, and forgets the oldest for it. A request that finds another one being kept is not: nobody waits here.
-    pub(crate) fn keep(&self, request: &Batch) {
-        if request.candidates() == 0 {
-            return;
-        }
-        if let Ok(mut kept) = self.kept.try_lock() {
-            if kept.len() >= self.most {
-                kept.pop_front();
-            }
-            kept.push_back(request.clone());
-        }
-    }
-
-    pub(crate) fn all(&self) -> Vec<Batch> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
-    }
 }

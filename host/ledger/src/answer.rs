@@ -7,7 +7,7 @@ use normgate::{Action, Cause};
 use serde::Deserialize;
 
 use crate::error::LedgerError;
-use crate::history::Recorded;
+use crate::recorded::Recorded;
 
 /// The answer to one list. What nobody here reads of it is passed over.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

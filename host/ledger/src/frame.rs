@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use crate::bytes::{fill, take};
 use crate::keys::{LEVEL, MAX_TEXT_BYTES};
 use crate::merkle::{Edge, Hash};
 use crate::record::leaf_of_record;
@@ -98,27 +99,6 @@ impl Head {
         let head = head.try_into().ok().filter(|_| whole).and_then(Self::decode);
         head.map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the head of a frame does not check"))
     }
-}
-
-/// Takes the next bytes off a slice.
-pub(crate) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (bytes, after) = rest.split_first_chunk::<N>()?;
-    *rest = after;
-    Some(*bytes)
-}
-
-/// Reads until the buffer is full or the input ends; how much it was.
-pub(crate) fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut got = 0;
-    while got < buffer.len() {
-        match input.read(&mut buffer[got..]) {
-            Ok(0) => break,
-            Ok(read) => got += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(got)
 }
 
 /// Makes a frame of encoded records: its head, and all its bytes. `times` are the earliest and the latest of them,

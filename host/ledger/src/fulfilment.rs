@@ -14,7 +14,8 @@ use serde::Serialize;
 use crate::answer::{Answer, Owed, RowAnswer};
 use crate::error::LedgerError;
 use crate::facets::Facets;
-use crate::history::{Confirmed, History, Query};
+use crate::history::History;
+use crate::recorded::{Confirmed, Query};
 
 /// What became of the decisions of a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -7,14 +7,15 @@ use normgate::SetDescription;
 use normgate::contract::{Day, hex};
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::take;
 use crate::error::LedgerError;
 use crate::facets::Facets;
-use crate::frame::{HEAD_BYTES, Head, take};
-use crate::history::{Query, Recorded, split};
+use crate::frame::{HEAD_BYTES, Head};
 use crate::home::{HOLDS, Home, KEYS};
 use crate::keys::{self, Key, sha256, unhex};
 use crate::merkle::{Hash, inclusion, is_included};
 use crate::record::{Event, Record, leaf_of_record};
+use crate::recorded::{Query, Recorded, split};
 
 /// A held record, as its file has it.
 #[derive(Serialize, Deserialize)]

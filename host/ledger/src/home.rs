@@ -10,6 +10,8 @@ use cap_std::fs::{Dir, OpenOptions};
 use crate::error::LedgerError;
 
 const LOCK: &str = "lock";
+/// The file of the public key.
+pub(crate) const PUBLIC: &str = "ledger.pub";
 /// The folders inside.
 pub(crate) const SEGMENTS: &str = "segments";
 pub(crate) const KEYS: &str = "keys";

@@ -22,6 +22,7 @@
 
 mod access;
 mod answer;
+mod bytes;
 mod cosign;
 mod error;
 mod facets;
@@ -39,10 +40,12 @@ mod note;
 mod prepared;
 mod proof;
 mod record;
+mod recorded;
 mod replay;
 mod sealed;
 mod sealing;
 mod segment;
+mod settings;
 mod verify;
 mod writer;
 
@@ -52,13 +55,15 @@ pub use cosign::{Cosigned, Cosigner, Shown, Witness};
 pub use error::LedgerError;
 pub use facets::{Facets, Group};
 pub use fulfilment::{Breach, Counts as DutyCounts, Deed, Duty, Fulfilment, Subject};
-pub use history::{Confirmed, History, Query, Recorded, Redaction, Told};
+pub use history::History;
 pub use keys::{Class, RETENTION_DAYS};
-pub use ledger::{Counts, Durability, Ledger, Settings, WhenFull};
+pub use ledger::Ledger;
 pub use note::{Checkpoint, Verifier};
 pub use proof::{Checked, check};
 pub use record::{AccessHead, Decision, Entry, Event, Gap, Level, Purge, Why};
+pub use recorded::{Confirmed, Query, Recorded, Redaction, Told};
 pub use replay::{Difference, Parts, Replay, Replayed};
 pub use sealed::{Case, CaseReplayed, Fired, Proven};
 pub use sealing::{Recipient, SealingKey};
+pub use settings::{Counts, Durability, Settings, WhenFull};
 pub use verify::Verification;

@@ -1,17 +1,32 @@
 //! What recording a list takes that needs neither a key nor a place in the log. It is most of the work, and is done on as many
 //! threads as there are lists for.
 
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::thread;
 
 use normgate::contract::ColumnSpec;
-use normgate::{Batch, Detail, Outcome};
+use normgate::{Batch, Confirmation, Detail, Outcome};
 
+use crate::error::LedgerError;
 use crate::facets::Facets;
-use crate::ledger::{Waiting, What};
 use crate::level;
 
 /// Lists that one thread prepares at a time: enough to be worth a thread, few enough to be held in memory.
 pub(crate) const SHARE: usize = 8;
+
+/// Something that waits to be written.
+pub(crate) struct Waiting {
+    pub(crate) what: What,
+    /// Milliseconds since 1970 UTC.
+    pub(crate) ms: i64,
+    pub(crate) done: Option<SyncSender<Result<(), LedgerError>>>,
+}
+
+pub(crate) enum What {
+    List { request: Batch, outcome: Arc<Outcome> },
+    Confirmation(Confirmation),
+}
 
 /// A list, ready to be sealed.
 pub(crate) struct Prepared {

@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LedgerError;
 use crate::frame::{HEAD_BYTES, Head};
-use crate::history::{History, Query, records};
+use crate::history::{History, records};
 use crate::holds::{self, Held};
 use crate::keys::{sha256, unhex};
 use crate::merkle::{Hash, consistency, inclusion, is_consistent, is_included, leaf};
 use crate::note::{Checkpoint, Verifier};
 use crate::record::{Entry, Event, Record, leaf_of, leaf_of_record, parted};
+use crate::recorded::Query;
 use crate::segment::{self, Next, SegmentReader};
 use normgate::contract::hex;
 

@@ -5,8 +5,8 @@ use normgate::contract::Day;
 use normgate::{Circumstances, SetDescription};
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::take;
 use crate::facets::Facets;
-use crate::frame::take;
 use crate::keys::{RETENTION_DAYS, sha256};
 use crate::merkle::{Hash, leaf};
 

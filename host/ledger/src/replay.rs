@@ -13,8 +13,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::LedgerError;
-use crate::history::{History, Query, Recorded};
+use crate::history::History;
 use crate::record::{Decision, Level};
+use crate::recorded::{Query, Recorded};
 
 /// Lists that are read before they are judged again, on all threads.
 const CHUNK: usize = 1_024;

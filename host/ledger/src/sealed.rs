@@ -9,8 +9,8 @@ use normgate::{Circumstances, GateBuilder, Module, PolicyDescription, SetDescrip
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::bytes::take;
 use crate::error::LedgerError;
-use crate::frame::take;
 use crate::history::History;
 use crate::keys::{MAX_TEXT_BYTES, Signer, sha256};
 use crate::names::{Names, in_any_order};

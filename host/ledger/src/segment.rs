@@ -10,10 +10,11 @@ use normgate::contract::{Day, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::bytes::fill;
 use crate::error::LedgerError;
-use crate::frame::{self, HEAD_BYTES, Head, fill};
+use crate::frame::{self, HEAD_BYTES, Head};
 use crate::home::{Home, SEGMENTS};
-use crate::keys::{Class, RETENTION_DAYS, unhex};
+use crate::keys::{Class, EpochKeys, RETENTION_DAYS, unhex};
 use crate::merkle::Edge;
 use crate::record::{Event, Record};
 
@@ -66,6 +67,14 @@ impl SegmentHead {
             Class::Personal => &self.personal_key,
             Class::Decision => &self.decision_key,
         }
+    }
+
+    /// The keys that are there, for reading what was sealed.
+    pub(crate) fn keys(&self, home: &Home) -> Result<EpochKeys, LedgerError> {
+        let mut keys = EpochKeys::read(home, self.epoch)?;
+        // A key of the same day that is not the one that sealed this segment opens nothing in it.
+        Class::ALL.into_iter().for_each(|class| keys.only(class, self.key(class)));
+        Ok(keys)
     }
 
     fn text(&self) -> Vec<u8> {

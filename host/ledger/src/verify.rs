@@ -9,13 +9,12 @@ use crate::error::LedgerError;
 use crate::frame::Head;
 use crate::history::History;
 use crate::holds::{self, Held, Place};
-use crate::home::{CHECKPOINTS, HOLDS, KEYS, SEGMENTS};
+use crate::home::{CHECKPOINTS, HOLDS, KEYS, PUBLIC, SEGMENTS};
 use crate::keys::{self, Class, Key, RETENTION_DAYS, Signer, Slot, sha256};
 use crate::merkle::{Edge, Hash, leaf};
 use crate::note::{Checkpoint, Verifier};
 use crate::record::{AccessHead, Event, Gap, Level, Purge, Record};
 use crate::segment::{self, Next, SegmentHead, SegmentReader};
-use crate::writer::{PUBLIC, keys_of};
 
 /// What checking a ledger found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -189,7 +188,7 @@ impl History {
     fn walk_segment(&self, reader: &mut SegmentReader, walk: &mut Walk) -> Result<Vec<u8>, LedgerError> {
         let segment = reader.head.clone();
         // A key that cannot be read is found when all of them are checked.
-        let keys = keys_of(&self.home, &segment).unwrap_or_default();
+        let keys = segment.keys(&self.home).unwrap_or_default();
         let mut first = true;
         loop {
             let place = reader.place();

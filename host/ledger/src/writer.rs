@@ -17,26 +17,32 @@ use tracing::error;
 use crate::access;
 use crate::error::LedgerError;
 use crate::frame;
-use crate::history::{self, Query};
+use crate::history;
 use crate::holds::{self, Held};
-use crate::home::{CHECKPOINTS, Home, KEYS};
-use crate::keys::{self, Class, EpochKeys, Key, RETENTION_DAYS, Signer, Slot, sha256};
-use crate::ledger::{Command, Durability, Settings, Tally, Waiting, What};
+use crate::home::{CHECKPOINTS, Home, KEYS, PUBLIC};
+use crate::keys::{self, Class, Key, RETENTION_DAYS, Signer, Slot, sha256};
 use crate::level;
 use crate::merkle::{Edge, leaf};
 use crate::note::{Checkpoint, Verifier};
-use crate::prepared::{self, Prepared};
+use crate::prepared::{self, Prepared, Waiting, What};
 use crate::record::{AccessHead, Decision, Entry, Event, Gap, Level, Purge, Record};
+use crate::recorded::Query;
 use crate::segment::{self, Before, Next, SegmentHead, SegmentReader};
+use crate::settings::{Durability, Settings, Tally};
 
-/// The file of the public key.
-pub(crate) const PUBLIC: &str = "ledger.pub";
 /// Most lists of one commit; what comes meanwhile is of the next.
 const MAX_COMMIT: usize = 1_024;
 /// Bytes of records after which a frame ends, so that looking one up never decompresses much.
 const FRAME_BYTES: usize = 8 << 20;
 /// How far a time may lie before the latest one without the clock having gone back: threads finish in any order.
 const CLOCK_SLACK_MS: i64 = 2_000;
+
+/// What the writer is asked.
+pub(crate) enum Command {
+    Record(Box<Waiting>),
+    /// Anything else: it is done once all that waited before it is written.
+    Ask(Box<dyn FnOnce(&mut Writer) + Send>),
+}
 
 /// The keys of both classes.
 struct Keys {
@@ -650,12 +656,4 @@ impl Writer {
             }),
         }
     }
-}
-
-/// The keys of an epoch, for reading what was sealed.
-pub(crate) fn keys_of(home: &Home, head: &SegmentHead) -> Result<EpochKeys, LedgerError> {
-    let mut keys = EpochKeys::read(home, head.epoch)?;
-    // A key of the same day that is not the one that sealed this segment opens nothing in it.
-    Class::ALL.into_iter().for_each(|class| keys.only(class, head.key(class)));
-    Ok(keys)
 }

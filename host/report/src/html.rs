@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use normgate::Language;
 
-use crate::page::{Cell, Page, Part, Table, clean, is_link};
+use crate::escape::escape;
+use crate::page::{Cell, Page, Part, Table, is_link};
 use crate::plot;
 
 const STYLE: &str = include_str!("style.css");
@@ -97,21 +98,4 @@ pub(crate) fn cell(cell: &Cell) -> String {
         Cell::Line(cells) => cells.iter().map(self::cell).collect(),
         Cell::Lines(cells) => cells.iter().map(self::cell).collect::<Vec<_>>().join("<br>"),
     }
-}
-
-/// Text in which nothing is markup, inside an element or a quoted attribute.
-pub(crate) fn escape(text: &str) -> String {
-    let text = clean(text);
-    let mut out = String::with_capacity(text.len() + 8);
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
 }

@@ -16,6 +16,7 @@ mod diff;
 mod diff_page;
 mod disclosure;
 mod dsa;
+mod escape;
 mod filing;
 mod html;
 mod markdown;

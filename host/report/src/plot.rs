@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use normgate::Language;
 
-use crate::html::escape;
+use crate::escape::escape;
 use crate::page::{Plot, Shape, clean, grouped, percent};
 
 /// Width of a plot, in the units of its view box; its text is 12 of them high.

@@ -9,7 +9,7 @@ use normgate::contract::now_ms;
 use normgate_ledger::{Cosigner, History, Shown, Witness};
 use normgate_repo::keys::{PublicKey, SigningKey};
 
-use crate::account::ledger::{read, verifier};
+use crate::account::lookup::{read, verifier};
 
 #[derive(ClapArgs)]
 pub(crate) struct Args {

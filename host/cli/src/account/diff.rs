@@ -12,7 +12,7 @@ use normgate::{Circumstances, Config, Gate, GateBuilder, Module, SetDescription,
 use normgate_ledger::{Facets, History, LedgerError, Parts};
 use normgate_report::{Comparison, Difference, List, Request, Side, SideName};
 
-use crate::account::ledger::{Range, note_access};
+use crate::account::lookup::{Range, note_access};
 use crate::judge::compile;
 use crate::judge::eval::Lang;
 use crate::judge::requests::{Requests, complain};

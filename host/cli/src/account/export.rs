@@ -14,9 +14,8 @@ use normgate::{Backend, Module, embedded};
 use normgate_ledger::{Case, History, LedgerError, Query, Recipient, Recorded, Redaction, Replay};
 use normgate_report::{Parquet, statements};
 
-use crate::account::ledger::{View, note_access, show};
-use crate::account::replay::builder;
-use crate::judge::source::read_modules;
+use crate::account::lookup::{View, note_access, show};
+use crate::judge::source::{judging_again, read_modules};
 
 /// Write everything of a time as JSON lines; as a Parquet file; as DSA statements of reasons; or one decision as a sealed case.
 ///
@@ -87,7 +86,7 @@ fn seal(args: &Args, id: &str, recipient: &Path, output: &Path) -> Result<ExitCo
     let recipient = Recipient::read(recipient)?;
     let history = History::open(&args.ledger)?;
     note_access(&history, "export", &format!("{id}, sealed to {}", recipient.id()), 1, true)?;
-    let sealed = Case::export(&history, id, &modules(args)?, builder(Backend::Native))?.seal(&recipient)?;
+    let sealed = Case::export(&history, id, &modules(args)?, judging_again(Backend::Native))?.seal(&recipient)?;
     std::fs::write(output, &sealed).with_context(|| output.display().to_string())?;
     println!("{}: decision {id}, {} bytes, for the key {} alone", output.display(), sealed.len(), recipient.id());
     Ok(ExitCode::SUCCESS)
@@ -148,7 +147,7 @@ fn dsa(args: &Args, query: &Query, asked: &str) -> Result<ExitCode> {
     let history = History::open(&args.ledger)?;
     announce(&history, query, asked, false)?;
     let modules = modules(args)?;
-    let mut replay = Replay::new(&modules, || builder(Backend::Native), 1);
+    let mut replay = Replay::new(&modules, || judging_again(Backend::Native), 1);
     let sets = RefCell::new(HashMap::new());
     let mut output = BufWriter::new(io::stdout().lock());
     let (mut written, mut refused) = (0u64, 0u64);

@@ -1,7 +1,7 @@
 //! `normgate ledger`: check, search, prove and purge what a gate recorded. And the options under which `eval` records.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,10 +10,11 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use normgate::Confirmation;
 use normgate::contract::{Day, now_ms};
 use normgate_ledger::{
-    Access, Breach, Cosigned, Durability, DutyCounts, History, Ledger, LedgerError, Purge, Query, RETENTION_DAYS,
-    Recorded, Redaction, Settings, Subject, Verifier, WhenFull, check,
+    Breach, Cosigned, Durability, DutyCounts, History, Ledger, LedgerError, Purge, Query, RETENTION_DAYS, Settings,
+    Subject, WhenFull, check,
 };
 
+use crate::account::lookup::{Range, View, caller, note_access, read, show, verifier};
 use crate::account::{cosign, export};
 
 #[derive(Subcommand)]
@@ -135,40 +136,6 @@ pub(crate) enum Command {
         #[arg(long)]
         personal: bool,
     },
-}
-
-/// A range of time.
-#[derive(ClapArgs)]
-pub(crate) struct Range {
-    /// From the beginning of this day in Asia/Shanghai
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    pub(crate) from: Option<Day>,
-    /// Up to the end of this day
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    pub(crate) to: Option<Day>,
-}
-
-impl Range {
-    pub(crate) fn query(&self) -> Query {
-        Query {
-            from_ms: self.from.map(Day::start_ms),
-            to_ms: self.to.map(|day| day.next().start_ms()),
-            ..Query::default()
-        }
-    }
-
-    pub(crate) fn words(&self) -> String {
-        let day = |day: Option<Day>| day.map_or(String::new(), |day| day.to_string());
-        format!("{}..{}", day(self.from), day(self.to))
-    }
-}
-
-/// What is shown of a record.
-#[derive(ClapArgs)]
-pub(crate) struct View {
-    /// Show personal columns too
-    #[arg(long)]
-    pub(crate) personal: bool,
 }
 
 /// Options of recording.
@@ -340,45 +307,6 @@ fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>, cosigner
     Ok(if found.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Prints what fits as JSON lines, after putting the look-up on the record; how many it was.
-pub(crate) fn show(ledger: &Path, query: &Query, command: &str, asked: &str, view: &View) -> Result<u64> {
-    let history = History::open(ledger)?;
-    let redaction = if view.personal { Redaction::Nothing } else { Redaction::Personal };
-    let mut found: Vec<Recorded> = Vec::new();
-    let mut count = 0;
-    // Counted first: the record of a look-up says how much was shown, and stands before any of it is.
-    history.lists(
-        query,
-        |_| Ok(()),
-        |recorded| {
-            count += 1;
-            if found.len() < 1_000 {
-                found.push(recorded);
-            }
-            Ok(())
-        },
-    )?;
-    note_access(&history, command, asked, count, view.personal)?;
-    let mut output = BufWriter::new(std::io::stdout().lock());
-    if count == found.len() as u64 {
-        for recorded in &found {
-            writeln!(output, "{}", recorded.to_json(redaction))?;
-        }
-    } else {
-        drop(found);
-        history.lists(
-            query,
-            |_| Ok(()),
-            |recorded| {
-                let written = writeln!(output, "{}", recorded.to_json(redaction));
-                written.map_err(|source| LedgerError::Io { place: "standard output".into(), source })
-            },
-        )?;
-    }
-    output.flush()?;
-    Ok(count)
-}
-
 /// Records confirmations; a line that is none is refused in its place, and those around it are recorded.
 fn confirm(ledger: &Path, input: &Path) -> Result<ExitCode> {
     History::open(ledger)?;
@@ -462,26 +390,7 @@ fn prove(ledger: &Path, id: Option<&str>, since: Option<&Path>) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Puts a look-up on the record.
-pub(crate) fn note_access(history: &History, command: &str, asked: &str, records: u64, personal: bool) -> Result<()> {
-    let (command, asked) = (command.to_owned(), asked.to_owned());
-    Ok(history.note_access(&Access { ms: now_ms(), by: caller(), command, asked, records, personal })?)
-}
-
 /// The last day that need not be kept any more: retention is counted from the end of the last day that is over.
 fn retained_from() -> Day {
     Day::containing(now_ms() - i64::from(RETENTION_DAYS + 1) * 86_400_000)
-}
-
-/// Who runs the command, as the system knows them.
-fn caller() -> String {
-    std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into())
-}
-
-pub(crate) fn verifier(path: &Path) -> Result<Verifier> {
-    Verifier::parse(&read(path)?).with_context(|| path.display().to_string())
-}
-
-pub(crate) fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| path.display().to_string())
 }

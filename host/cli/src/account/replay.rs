@@ -7,13 +7,12 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
-use normgate::{Backend, Gate, GateBuilder, embedded};
+use normgate::{Backend, embedded};
 use normgate_ledger::{History, Query, Replay};
 
-use crate::account::ledger::{Range, note_access};
+use crate::account::lookup::{Range, note_access};
 use crate::account::sealed;
-use crate::judge::compile;
-use crate::judge::source::{artifacts, read_modules};
+use crate::judge::source::{judging_again, read_modules};
 
 /// Judge recorded lists again with the modules that judged them, and show the first difference of each list that comes out
 /// otherwise. Configuration, day, overrides, draws, and calls that were disturbed then are taken from the record. A sealed case
@@ -79,7 +78,7 @@ fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> 
     let asked = id.map_or_else(|| args.range.words(), str::to_owned);
     note_access(&history, "replay", &asked, 0, false)?;
     let show_progress = io::stderr().is_terminal();
-    let replay = Replay::new(&modules, || builder(backend), threads);
+    let replay = Replay::new(&modules, || judging_again(backend), threads);
     let replayed = replay.given(args.requests.as_deref().map(lines).transpose()?.unwrap_or_default()).run(
         &history,
         &query,
@@ -123,14 +122,4 @@ fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> 
 fn lines(path: &Path) -> Result<Vec<Vec<u8>>> {
     let text = std::fs::read(path).with_context(|| path.display().to_string())?;
     Ok(text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect())
-}
-
-/// Starts building a gate that judges again: compiled code comes from a child process, or from the cache of what one made.
-pub(crate) fn builder(backend: Backend) -> GateBuilder {
-    let builder =
-        Gate::builder().trusting().backend(backend).compiler(move |module| compile::in_child_for(module, backend));
-    match artifacts() {
-        Some(artifacts) => builder.artifacts(artifacts),
-        None => builder,
-    }
 }

@@ -11,7 +11,7 @@ use normgate::{Config, embedded};
 use normgate_ledger::History;
 use normgate_report::{Assessment, Badge, Calendar, Event, Filing, FilingError, Page, Problem, Profile, disclosure};
 
-use crate::account::ledger::{Range, note_access};
+use crate::account::lookup::{Range, note_access};
 use crate::judge::eval::Lang;
 use crate::judge::source::{Source, read_modules};
 

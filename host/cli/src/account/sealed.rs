@@ -8,8 +8,8 @@ use normgate::Backend;
 use normgate::contract::Day;
 use normgate_ledger::{Case, SealingKey};
 
-use crate::account::ledger::verifier;
-use crate::account::replay::builder;
+use crate::account::lookup::verifier;
+use crate::judge::source::judging_again;
 
 /// Opens a case, says what it is and whether it is proven, and judges it again.
 pub(crate) fn replay(path: &Path, key: &Path, ledger_key: Option<&Path>, backend: Backend) -> Result<ExitCode> {
@@ -42,7 +42,7 @@ pub(crate) fn replay(path: &Path, key: &Path, ledger_key: Option<&Path>, backend
         Ok(proven) => println!("proof    {proven}"),
         Err(error) => println!("UNPROVEN {error}"),
     }
-    let replayed = case.replay(builder(backend)).with_context(place)?;
+    let replayed = case.replay(judging_again(backend)).with_context(place)?;
     if let Some(note) = &replayed.note {
         println!("note     {note}");
     }

@@ -11,12 +11,11 @@ use normgate::{Action, Backend, HOST_FAILURE, Language, Outcome, RuleRef, Verdic
 use normgate_ledger::{History, Replay};
 use normgate_report::{Dossier, statement};
 
-use crate::account::ledger::note_access;
-use crate::account::replay::builder;
+use crate::account::lookup::note_access;
 use crate::account::report::Format;
 use crate::judge::eval::Lang;
 use crate::judge::requests::{Requests, complain};
-use crate::judge::source::Source;
+use crate::judge::source::{Source, judging_again};
 
 /// Say in words what was decided and why: one sentence a reason, with whom it speaks to, on whose account the rule stands
 /// (required, recommended, or set by the platform), and what the addressee can do. With rule ids, says what these rules say.
@@ -103,7 +102,7 @@ fn recorded(args: &Args, ledger: &Path) -> Result<ExitCode> {
     let Some(answer) = recorded.answer()? else {
         bail!("the key of decision {id} is gone: it can be proven, and not read")
     };
-    let outcome = Replay::new(&modules, || builder(Backend::Native), 1).outcome(&recorded, &set)?;
+    let outcome = Replay::new(&modules, || judging_again(Backend::Native), 1).outcome(&recorded, &set)?;
     let leaf = history.receipt(id)?;
     note_access(&history, "explain", id, 1, true)?;
     let outcome = outcome.as_ref().map(|(_, outcome)| outcome);

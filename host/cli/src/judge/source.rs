@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use normgate::contract::{Day, Vocabulary};
-use normgate::{Artifacts, Config, Gate, GateBuilder, Module, Override, embedded};
+use normgate::{Artifacts, Backend, Config, Gate, GateBuilder, Module, Override, embedded};
 use normgate_repo::{Generation, Store};
 
 use crate::judge::compile;
@@ -170,4 +170,14 @@ pub(crate) fn read_modules(path: &Path) -> Result<Vec<Module>> {
             Ok(Module::read(&file.display().to_string(), &bytes, Vocabulary::shipped())?)
         })
         .collect()
+}
+
+/// Starts building a gate that judges again: compiled code comes from a child process, or from the cache of what one made.
+pub(crate) fn judging_again(backend: Backend) -> GateBuilder {
+    let builder =
+        Gate::builder().trusting().backend(backend).compiler(move |module| compile::in_child_for(module, backend));
+    match artifacts() {
+        Some(artifacts) => builder.artifacts(artifacts),
+        None => builder,
+    }
 }

@@ -1,0 +1,166 @@
+//! Records as they are read: opened, and shown as far as they may be.
+
+use normgate::contract::Day;
+use normgate::{Confirmation, SetDescription};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::LedgerError;
+use crate::facets::Facets;
+use crate::record::{Decision, Event, Level};
+
+/// What is looked for. What is left out fits everything.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Not before this instant, milliseconds since 1970 UTC.
+    pub from_ms: Option<i64>,
+    /// Before this instant.
+    pub to_ms: Option<i64>,
+    /// A decision id.
+    pub decision: Option<String>,
+    /// A user, as `request.user.ref` has it.
+    pub user: Option<String>,
+    /// The id of a candidate.
+    pub item: Option<String>,
+}
+
+impl Query {
+    pub(crate) fn covers(&self, ms: i64) -> bool {
+        self.from_ms.is_none_or(|from| ms >= from) && self.to_ms.is_none_or(|to| ms < to)
+    }
+}
+
+/// A record of a list, opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its number.
+    pub record: u64,
+    /// When, milliseconds since 1970 UTC.
+    pub ms: i64,
+    /// Whose keys sealed it.
+    pub epoch: Day,
+    /// What is said in the open.
+    pub decision: Decision,
+    /// The answer, byte for byte; none where its key is gone.
+    pub outcome: Option<String>,
+    /// What it is counted by; none where the outcome's key is gone.
+    pub facets: Option<Facets>,
+    /// Columns that are about nobody, in canonical form; empty for a commitment.
+    pub open: Vec<u8>,
+    /// Personal columns, in canonical form; none where their key is gone, empty for a commitment.
+    pub personal: Option<Vec<u8>>,
+}
+
+/// What became of a decision, opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirmed {
+    /// Number of the record.
+    pub record: u64,
+    /// When it was confirmed, milliseconds since 1970 UTC.
+    pub ms: i64,
+    /// What was.
+    pub confirmation: Confirmation,
+}
+
+/// A record of whatever kind, opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A policy set that decides what follows.
+    Set(Box<SetDescription>),
+    /// A list.
+    List(Box<Recorded>),
+    /// What became of a decision.
+    Confirmed(Confirmed),
+    /// Anything else: what the ledger tells of itself.
+    Event {
+        /// Number of the record.
+        record: u64,
+        /// When, milliseconds since 1970 UTC.
+        ms: i64,
+        /// What.
+        event: Event,
+    },
+}
+
+/// A record as it is shown or exported: one JSON line.
+#[derive(Serialize)]
+struct Shown<'r> {
+    record: u64,
+    ms: i64,
+    #[serde(flatten)]
+    decision: &'r Decision,
+    /// The columns that were kept, in canonical form.
+    columns: Option<String>,
+    outcome: Option<Value>,
+}
+
+/// How much of a record is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redaction {
+    /// No personal columns, no pseudonym of the user, no draws, and tags of the user by number only.
+    Personal,
+    /// Everything.
+    Nothing,
+}
+
+impl Recorded {
+    /// The request as far as judging read it, for [`normgate::Reader::read_canonical`]; none where it was not kept, or its key
+    /// is gone.
+    pub fn request(&self) -> Option<Vec<u8>> {
+        match (self.decision.level, &self.personal) {
+            (Level::Full, Some(personal)) => Some([&self.open[..], personal].concat()),
+            _ => None,
+        }
+    }
+
+    /// The record as one JSON line.
+    pub fn to_json(&self, redaction: Redaction) -> String {
+        let mut decision = self.decision.clone();
+        let mut outcome = self.outcome.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let mut columns = self.open.clone();
+        match redaction {
+            Redaction::Nothing => columns.extend(self.personal.iter().flatten()),
+            Redaction::Personal => {
+                decision.user = None;
+                decision.circumstances.draws.clear();
+                outcome.iter_mut().for_each(without_tags);
+            }
+        }
+        let columns = (decision.level == Level::Full).then(|| String::from_utf8_lossy(&columns).into_owned());
+        let shown = Shown { record: self.record, ms: self.ms, decision: &decision, columns, outcome };
+        serde_json::to_string(&shown).unwrap_or_default()
+    }
+}
+
+/// Replaces the ids of the user's tags by their number, wherever they stand.
+fn without_tags(outcome: &mut Value) {
+    let tags =
+        outcome["tags"].as_array().into_iter().flatten().filter_map(|tag| tag["tag_id"].as_str().map(str::to_owned));
+    let names: Vec<(String, String)> = tags
+        .enumerate()
+        .flat_map(|(index, id)| [(format!("tag:{id}"), format!("tag:#{index}")), (id, format!("#{index}"))])
+        .collect();
+    fn replace(value: &mut Value, names: &[(String, String)]) {
+        match value {
+            Value::String(text) => {
+                if let Some((_, number)) = names.iter().find(|(name, _)| name == text) {
+                    text.clone_from(number);
+                }
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| replace(value, names)),
+            Value::Object(fields) => fields.values_mut().for_each(|value| replace(value, names)),
+            _ => {}
+        }
+    }
+    // Candidates may be called as a tag is; only what can name a tag is replaced.
+    for place in ["tags", "vetoes", "obligations", "promote", "violations", "shadow"] {
+        replace(&mut outcome[place], &names);
+    }
+}
+
+/// The answer, and what the list is counted by: two lines of what is sealed.
+pub(crate) fn split(record: u64, sealed: &[u8]) -> Result<(String, Facets), LedgerError> {
+    let text = std::str::from_utf8(sealed).ok().and_then(|text| text.split_once('\n'));
+    let read = text.and_then(|(outcome, facets)| Some((outcome.to_owned(), serde_json::from_str(facets).ok()?)));
+    read.ok_or_else(|| LedgerError::altered(format!("record {record}"), "what it sealed is no outcome"))
+}
