@@ -7,7 +7,7 @@ use std::time::Duration;
 /// When a list counts as recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// [`Ledger::record`] returns when the record is on the disk.
+    /// [`crate::Ledger::record`] returns when the record is on the disk.
     BeforeAnswer,
     /// It returns at once; a crash loses at most the lists of one commit interval, and the next writer records that.
     Behind {
@@ -21,7 +21,7 @@ pub enum Durability {
 pub enum WhenFull {
     /// Judging waits.
     Wait,
-    /// The list is refused with [`LedgerError::Full`], and the caller decides.
+    /// The list is refused with [`crate::LedgerError::Full`], and the caller decides.
     Refuse,
 }
 
