@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::error::LedgerError;
 use crate::history::History;
 use crate::home::CHECKPOINTS;
-use crate::note::{Checkpoint, Verifier, key_hash, parted};
+use crate::note::{Checkpoint, Verifier, key_hash, key_text, parted, read_key};
 use crate::proof::check_consistency;
 
 /// The type of timestamped Ed25519 cosignatures among signatures of notes.
@@ -51,15 +51,8 @@ impl Cosigner {
     /// # Errors
     /// When the text is no key of cosignatures.
     pub fn parse(text: &str) -> Result<Self, LedgerError> {
-        let read = || {
-            let (name, rest) = text.trim_end_matches('\n').split_once('+')?;
-            let (hash, key) = rest.split_once('+')?;
-            let key = STANDARD.decode(key).ok()?;
-            let (kind, public) = key.split_first()?;
-            let cosigner = Self { name: name.to_owned(), public: public.try_into().ok()? };
-            (*kind == COSIGNATURE_TYPE && hex(&cosigner.hash()) == hash).then_some(cosigner)
-        };
-        read().ok_or_else(|| LedgerError::altered("cosigner's key", "it is not of the form <name>+<hash>+<key>"))
+        let read = read_key(text, COSIGNATURE_TYPE).map(|(name, public)| Self { name, public });
+        read.ok_or_else(|| LedgerError::altered("cosigner's key", "it is not of the form <name>+<hash>+<key>"))
     }
 
     /// Its name.
@@ -69,8 +62,7 @@ impl Cosigner {
 
     /// The written form.
     pub fn text(&self) -> String {
-        let typed = [&[COSIGNATURE_TYPE], &self.public[..]].concat();
-        format!("{}+{}+{}", self.name, hex(&self.hash()), STANDARD.encode(typed))
+        key_text(&self.name, COSIGNATURE_TYPE, &self.public)
     }
 
     fn hash(&self) -> [u8; 4] {

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use normgate::SetDescription;
 use normgate::contract::{Day, hex};
-use serde_json::Value;
 
 use crate::access::{self, Access};
 use crate::error::LedgerError;
@@ -56,10 +55,7 @@ impl History {
     /// # Errors
     /// When it cannot be read.
     pub fn checkpoint(&self) -> Result<Option<String>, LedgerError> {
-        let names = self.home.names(crate::home::CHECKPOINTS)?;
-        let Some(name) = names.iter().rev().find(|name| name.ends_with(".note")) else { return Ok(None) };
-        let note = self.home.read(&format!("{}/{name}", crate::home::CHECKPOINTS))?;
-        Ok(note.map(|note| String::from_utf8_lossy(&note).into_owned()))
+        Ok(self.home.newest_note()?.map(|(_, note)| note))
     }
 
     /// Puts a look-up on the record, before anything is shown.
@@ -294,10 +290,6 @@ impl Wanted {
 /// Whether a record fits by what its outcome says.
 fn fits(query: &Query, recorded: &Recorded) -> bool {
     let Some(item) = &query.item else { return true };
-    let outcome: Option<Value> = recorded.outcome.as_deref().and_then(|text| serde_json::from_str(text).ok());
-    outcome.is_some_and(|outcome| {
-        outcome["verdicts"]
-            .as_array()
-            .is_some_and(|verdicts| verdicts.iter().any(|verdict| verdict["id"] == item.as_str()))
-    })
+    // What is no answer has no candidates.
+    recorded.answer().ok().flatten().is_some_and(|answer| answer.verdicts.iter().any(|row| row.id == *item))
 }

@@ -144,6 +144,15 @@ impl Home {
         Ok(names)
     }
 
+    /// The newest signed note: its file, and its text.
+    pub(crate) fn newest_note(&self) -> Result<Option<(String, String)>, LedgerError> {
+        let names = self.names(CHECKPOINTS)?;
+        let Some(name) = names.iter().rev().find(|name| name.ends_with(".note")) else { return Ok(None) };
+        let name = format!("{CHECKPOINTS}/{name}");
+        let note = self.read(&name)?;
+        Ok(note.map(|note| (name, String::from_utf8_lossy(&note).into_owned())))
+    }
+
     /// Adds the file to what the system says.
     pub(crate) fn io(&self, name: &str) -> impl FnOnce(io::Error) -> LedgerError {
         LedgerError::io(self.of(name))

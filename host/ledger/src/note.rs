@@ -44,31 +44,20 @@ impl Verifier {
     /// # Errors
     /// When the text is no key of a signed note.
     pub fn parse(text: &str) -> Result<Self, LedgerError> {
-        let read = || {
-            let (name, rest) = text.trim_end_matches('\n').split_once('+')?;
-            let (hash, key) = rest.split_once('+')?;
-            let key = STANDARD.decode(key).ok()?;
-            let (kind, public) = key.split_first()?;
-            let verifier = Self { name: name.to_owned(), public: public.to_vec() };
-            (*kind == ED25519_TYPE && public.len() == 32 && hex(&verifier.hash()) == hash).then_some(verifier)
-        };
-        read().ok_or_else(|| {
+        let read = read_key(text, ED25519_TYPE).map(|(name, public)| Self { name, public: public.to_vec() });
+        read.ok_or_else(|| {
             LedgerError::altered("public key", "it is not of the form <name>+<hash>+<key> of a signed note")
         })
     }
 
     /// The written form.
     pub fn text(&self) -> String {
-        format!("{}+{}+{}", self.name, hex(&self.hash()), STANDARD.encode(self.typed()))
+        key_text(&self.name, ED25519_TYPE, &self.public)
     }
 
     /// The log's name.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    fn typed(&self) -> Vec<u8> {
-        [&[ED25519_TYPE], &self.public[..]].concat()
     }
 
     fn hash(&self) -> [u8; 4] {
@@ -79,6 +68,21 @@ impl Verifier {
     pub(crate) fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, &self.public).verify(text, signature).is_ok()
     }
+}
+
+/// The written form of a key, `<name>+<hash>+<key>`.
+pub(crate) fn key_text(name: &str, kind: u8, public: &[u8]) -> String {
+    let typed = [&[kind], public].concat();
+    format!("{name}+{}+{}", hex(&key_hash(name, kind, public)), STANDARD.encode(typed))
+}
+
+/// Name and public half of a key of 32 bytes in its written form; none when the text is no key of this kind.
+pub(crate) fn read_key(text: &str, kind: u8) -> Option<(String, [u8; 32])> {
+    let (name, rest) = text.trim_end_matches('\n').split_once('+')?;
+    let (hash, key) = rest.split_once('+')?;
+    let key = STANDARD.decode(key).ok()?;
+    let public: [u8; 32] = key.strip_prefix(&[kind])?.try_into().ok()?;
+    (hex(&key_hash(name, kind, &public)) == hash).then(|| (name.to_owned(), public))
 }
 
 /// By which a signature names its key.

@@ -220,8 +220,9 @@ impl<'m> Replay<'m> {
             let ids = self.given.iter().map(|line| Some(judge.generation.decision_id(&read(line)?)));
             ids.enumerate().filter_map(|(place, id)| Some((id?, place))).collect()
         });
-        let Some(answer) = recorded.answer()? else { return Ok(None) };
-        Ok(index.get(&*answer.decision_id).and_then(|place| read(&self.given[*place])))
+        let Some(outcome) = &recorded.outcome else { return Ok(None) };
+        let id = decision_id(recorded.record, outcome)?;
+        Ok(index.get(&id).and_then(|place| read(&self.given[*place])))
     }
 
     /// Judges what waits, on all threads; what comes out otherwise is added in order.
@@ -327,17 +328,21 @@ fn build(
     Ok((generation, note))
 }
 
-#[derive(Deserialize)]
-struct DecisionId {
-    decision_id: String,
+/// The decision id that stands in an outcome.
+fn decision_id(record: u64, outcome: &str) -> Result<String, LedgerError> {
+    #[derive(Deserialize)]
+    struct Named {
+        decision_id: String,
+    }
+    let named = serde_json::from_str(outcome).map(|Named { decision_id }| decision_id);
+    named.map_err(|error| LedgerError::altered(format!("record {record}"), error.to_string()))
 }
 
 /// Judges one list again; the difference, if there is one.
 fn again(recorded: &Recorded, judge: &Judge, given: Option<&Batch>) -> Result<Option<Difference>, LedgerError> {
     let place = || format!("record {}", recorded.record);
     let Some(before) = &recorded.outcome else { return Ok(None) };
-    let DecisionId { decision_id } =
-        serde_json::from_str(before).map_err(|error| LedgerError::altered(place(), error.to_string()))?;
+    let decision_id = decision_id(recorded.record, before)?;
     let batch = match (given, recorded.request()) {
         (Some(given), _) => given.clone(),
         (None, Some(request)) => judge.read(&place(), &request)?,

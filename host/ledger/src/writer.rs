@@ -117,6 +117,8 @@ pub(crate) struct Writer {
     refused: String,
     /// Whether nobody knows any more what is on the disk.
     broken: bool,
+    /// How many lists are prepared at a time: a share for each core.
+    at_a_time: usize,
     tally: Arc<Tally>,
 }
 
@@ -162,6 +164,7 @@ impl Writer {
             lost: None,
             refused: String::new(),
             broken: false,
+            at_a_time: prepared::SHARE * thread::available_parallelism().map_or(1, usize::from),
             tally,
         };
         if let Some((number, purged)) = segments.last() {
@@ -211,10 +214,7 @@ impl Writer {
 
     /// A ledger that ends before its own checkpoint has lost what was acknowledged.
     fn hold_against_checkpoint(&self) -> Result<(), LedgerError> {
-        let names = self.home.names(CHECKPOINTS)?;
-        let Some(name) = names.iter().rev().find(|name| name.ends_with(".note")) else { return Ok(()) };
-        let name = format!("{CHECKPOINTS}/{name}");
-        let note = String::from_utf8_lossy(&self.home.read(&name)?.unwrap_or_default()).into_owned();
+        let Some((name, note)) = self.home.newest_note()? else { return Ok(()) };
         let checkpoint = Checkpoint::open(&note, &self.verifier)?;
         if checkpoint.size > self.log.size || (checkpoint.size == self.log.size && checkpoint.root != self.log.root()) {
             return Err(LedgerError::altered(
@@ -288,9 +288,8 @@ impl Writer {
     /// Writes lists, and acknowledges each when it is on the disk.
     fn commit(&mut self, mut lists: Vec<Waiting>) -> Result<(), LedgerError> {
         let mut draft = Draft::default();
-        let at_a_time = prepared::SHARE * thread::available_parallelism().map_or(1, usize::from);
         while !lists.is_empty() {
-            let later = lists.split_off(at_a_time.min(lists.len()));
+            let later = lists.split_off(self.at_a_time.min(lists.len()));
             let ready = prepared::all(&lists);
             for (waiting, prepared) in std::mem::replace(&mut lists, later).into_iter().zip(ready) {
                 let room = self.make_room(waiting.ms, &mut draft);
