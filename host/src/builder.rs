@@ -238,8 +238,8 @@ impl GateBuilder {
         if let Some(facts) = &facts {
             semantics.push_str(&format!(" provider={}", facts.digest()));
         }
-        let filed = self.config.filing.is_some();
-        if filed {
+        let filing = self.config.filing.as_ref().and_then(|_| vocabulary.obligation("display.filing_no"));
+        if self.config.filing.is_some() {
             semantics.push_str(" filed");
         }
         let observed_until = self.config.observed_until()?;
@@ -253,7 +253,7 @@ impl GateBuilder {
             sandbox,
             set: Arc::new(set),
             facts,
-            filed,
+            filing,
             notices,
             vocabulary,
             as_of: self.as_of,

@@ -22,8 +22,8 @@ pub struct Generation {
     pub(crate) sandbox: Sandbox,
     pub(crate) set: Arc<PolicySet>,
     pub(crate) facts: Option<Facts>,
-    /// Whether the provider's algorithm is filed, so that its number is displayed.
-    pub(crate) filed: bool,
+    /// The obligation to display the number of the provider's filing, where there is one.
+    pub(crate) filing: Option<u16>,
     /// What was noticed when it was built; in every outcome.
     pub(crate) notices: Vec<Notice>,
     pub(crate) vocabulary: Arc<Vocabulary>,

@@ -81,8 +81,10 @@ impl Generation {
         }
 
         // 4. The final order, and the outcome.
-        if self.filed && scope == Scope::In {
-            merge.owe_filing_number();
+        if scope == Scope::In
+            && let Some(code) = self.filing
+        {
+            merge.owe_filing_number(code);
         }
         let merged = merge.finish();
         let (order, shown) = order::sorted(batch, &merged.judgements);

@@ -330,17 +330,11 @@ impl<'m> Merge<'m> {
         self.violations.push((Target::Request, rule, Cause::Fact));
     }
 
-    /// Has the number of the provider's filing displayed (Art 26).
-    pub(crate) fn owe_filing_number(&mut self) {
-        let named = self.batch.vocabulary.obligations.iter().position(|known| known == "display.filing_no");
-        self.obligations.extend(named.map(|code| ObligationItem {
-            code: code as u16,
-            target: Target::Request,
-            rule: RuleRef { policy: 0, rule: FILING },
-            deadline_s: None,
-            retain_d: None,
-            args: None,
-        }));
+    /// Has the number of the provider's filing displayed (Art 26); `code` is the obligation to do so.
+    pub(crate) fn owe_filing_number(&mut self, code: u16) {
+        let rule = RuleRef { policy: 0, rule: FILING };
+        let (target, deadline_s, retain_d, args) = (Target::Request, None, None, None);
+        self.obligations.push(ObligationItem { code, target, rule, deadline_s, retain_d, args });
     }
 
     /// Sorts and joins what was said, so that nothing remembers who spoke first.

@@ -271,7 +271,7 @@ fn effect_plan(effect: &Effect, manifest: &Manifest, parameters: &[i64], vocabul
         Effect::Block(hold) => EffectPlan::Block(*hold),
         Effect::Tag(action) => EffectPlan::Tag(*action),
         Effect::Obligation(Obligation { code, deadline_s, retain_d, args }) => EffectPlan::Obligation(ObligationPlan {
-            code: vocabulary.obligations.iter().position(|known| known == code).unwrap_or(0) as u16,
+            code: vocabulary.obligation(code).unwrap_or(0),
             about_request: vocabulary.about_request.contains(code),
             deadline_s: deadline_s.as_ref().map(quantity),
             retain_d: retain_d.as_ref().map(quantity),

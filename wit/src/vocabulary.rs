@@ -402,6 +402,11 @@ impl Vocabulary {
         Ok(Arc::new(extended))
     }
 
+    /// Position of an obligation.
+    pub fn obligation(&self, code: &str) -> Option<u16> {
+        self.obligations.iter().position(|known| known == code).map(|position| position as u16)
+    }
+
     /// A column by its frame-qualified name, with its index.
     pub fn column(&self, name: &str) -> Option<(usize, &ColumnSpec)> {
         self.by_name.get(name).map(|&index| (index, &self.columns[index]))
