@@ -25,27 +25,17 @@ impl Difference {
             (say("仅有承诺值,未比较", "Commitments, not compared"), grouped(self.commitments).into()),
             (say("密钥已销毁,未比较", "Keys gone, not compared"), Cell::from(grouped(self.unreadable))),
         ]);
+        let [changed, verdicts, withheld, released, moved] =
+            [total.changed, total.verdicts, total.withheld, total.released, total.moved].map(grouped);
+        let (of_lists, lost) = (percent(total.changed, total.lists), percent(total.lost, total.exposure));
         page.paragraph(language.pick(
             format!(
-                "{} 个列表({})结果不同:{} 条判定改变,其中新增不展示 {} 条,恢复展示 {} 条;{} 条位置改变;曝光转移 {}。",
-                grouped(total.changed),
-                percent(total.changed, total.lists),
-                grouped(total.verdicts),
-                grouped(total.withheld),
-                grouped(total.released),
-                grouped(total.moved),
-                percent(total.lost, total.exposure)
+                "{changed} 个列表({of_lists})结果不同:{verdicts} 条判定改变,其中新增不展示 {withheld} 条,恢复展示 {released} 条;{moved} \
+                 条位置改变;曝光转移 {lost}。"
             ),
             format!(
-                "{} lists ({}) come out otherwise: {} verdicts change, of them {} rows withheld that were not, and {} shown again; {} \
-                 rows move; rows lose {} of all exposure.",
-                grouped(total.changed),
-                percent(total.changed, total.lists),
-                grouped(total.verdicts),
-                grouped(total.withheld),
-                grouped(total.released),
-                grouped(total.moved),
-                percent(total.lost, total.exposure)
+                "{changed} lists ({of_lists}) come out otherwise: {verdicts} verdicts change, of them {withheld} rows withheld that \
+                 were not, and {released} shown again; {moved} rows move; rows lose {lost} of all exposure."
             ),
         ));
         self.rules(&mut page, manifests, language);

@@ -4,6 +4,7 @@
 //! No personal data stands in a statement: facts name columns about content only. `category` is left out, as the list of the
 //! database's second version was not checked against ours.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use normgate::contract::{Block, Day, Effect, Manifest, Rule, Vocabulary, dsa};
@@ -109,12 +110,13 @@ pub fn statements(
     again: Option<(&Batch, &Outcome)>,
     territorial_scope: &[String],
 ) -> Vec<StatementOfReasons> {
+    let manifests: HashMap<String, &Manifest> =
+        modules.iter().map(|module| (module.manifest.reference(), &*module.manifest)).collect();
     let mut found = Vec::new();
     for (place, row) in answer.verdicts.iter().enumerate() {
         let rows = again.map(|(batch, outcome)| (batch, outcome, outcome.verdicts[place].row as usize));
         for reason in &row.reasons {
-            let manifest =
-                modules.iter().map(|module| &*module.manifest).find(|known| known.reference() == reason.policy);
+            let manifest = manifests.get(&*reason.policy);
             let rule = manifest.and_then(|manifest| manifest.rules.iter().find(|rule| rule.id == reason.rule));
             let (Some(manifest), Some(rule)) = (manifest, rule) else { continue };
             let Some(visibility) = visibility(rule, reason) else { continue };

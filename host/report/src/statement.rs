@@ -33,7 +33,14 @@ type Evidence = HashMap<(String, Option<String>), Map<String, Value>>;
 
 /// The statement to one kind of reader, on one candidate or on everything. An officer reads what is said to anybody.
 pub fn statement(dossier: &Dossier<'_>, to: Audience, candidate: Option<&str>, language: Language) -> Page {
-    let statement = Statement { dossier, to, evidence: evidence(dossier.outcome), language };
+    let decided = |module: &&Module| {
+        let digest = module.digest_text();
+        dossier.set.policies.iter().any(|policy| policy.digest == digest)
+    };
+    let manifests =
+        dossier.modules.iter().filter(decided).map(|module| (module.manifest.reference(), &*module.manifest));
+    let (manifests, evidence) = (manifests.collect(), evidence(dossier.outcome));
+    let statement = Statement { dossier, manifests, to, evidence, language };
     let mut page = Page::new(language, language.pick("算法推荐决定说明", "Why this list is as it is"));
     statement.head(&mut page);
     statement.rows(&mut page, candidate);
@@ -48,6 +55,8 @@ pub fn statement(dossier: &Dossier<'_>, to: Audience, candidate: Option<&str>, l
 
 struct Statement<'t> {
     dossier: &'t Dossier<'t>,
+    /// The manifests of the modules that decided, by `<id>@<version>`.
+    manifests: HashMap<String, &'t Manifest>,
     to: Audience,
     evidence: Evidence,
     language: Language,
@@ -256,20 +265,13 @@ impl Statement<'_> {
     }
 
     fn rule_speaks_to(&self, id: &str) -> bool {
-        let rules = || self.manifests().flat_map(|manifest| &manifest.rules);
-        self.to == Audience::Officer || rules().any(|rule| rule.id == id && rule.audience == self.to)
+        let mut rules = self.manifests.values().flat_map(|manifest| &manifest.rules);
+        self.to == Audience::Officer || rules.any(|rule| rule.id == id && rule.audience == self.to)
     }
 
     fn rule(&self, policy: &str, id: &str) -> Option<(&Manifest, &Rule)> {
-        let manifest = self.manifests().find(|manifest| manifest.reference() == policy)?;
+        let manifest = self.manifests.get(policy)?;
         Some((manifest, manifest.rules.iter().find(|rule| rule.id == id)?))
-    }
-
-    /// The manifests of the modules that decided.
-    fn manifests(&self) -> impl Iterator<Item = &Manifest> {
-        let decided =
-            |module: &&Module| self.dossier.set.policies.iter().any(|policy| policy.digest == module.digest_text());
-        self.dossier.modules.iter().filter(decided).map(|module| &*module.manifest)
     }
 }
 
