@@ -8,15 +8,14 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use normgate::contract::{Day, now_ms};
-use normgate::{Circumstances, Config, Gate, GateBuilder, Module, SetDescription, embedded};
+use normgate::{Backend, Circumstances, Config, Module, SetDescription, embedded};
 use normgate_ledger::{Facets, History, LedgerError, Parts};
 use normgate_report::{Comparison, Difference, List, Request, Side, SideName};
 
 use crate::account::lookup::{Range, note_access};
-use crate::judge::compile;
 use crate::judge::eval::Lang;
 use crate::judge::requests::{Requests, complain};
-use crate::judge::source::{Source, artifacts};
+use crate::judge::source::{Source, judging_again};
 
 /// Judge the same lists on two sides and show which verdicts, places, exposure and obligations change, by rule, surface and group
 /// of users.
@@ -225,17 +224,9 @@ fn recorded_but_for<'s>(given: &'s Other, source: &Source) -> Result<Side<'s>> {
         parts.judging.retain(|module| given.to_only.is_empty() || given.to_only.contains(&module.manifest.module));
         parts.config = config.clone().unwrap_or(parts.config);
         parts.day = given.to_as_of.unwrap_or(parts.day);
-        let built = parts.builder(builder(), label).generation();
+        let built = parts.builder(judging_again(Backend::Native), label).generation();
         built.map_err(|error| LedgerError::Absent(format!("the other side cannot be built: {error}")))
     })))
-}
-
-fn builder() -> GateBuilder {
-    let builder = Gate::builder().trusting().compiler(compile::in_child);
-    match artifacts() {
-        Some(artifacts) => builder.artifacts(artifacts),
-        None => builder,
-    }
 }
 
 /// The options of a side as a person types them.

@@ -9,13 +9,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args as ClapArgs;
+use normgate::Backend;
 use normgate::contract::Day;
-use normgate::{Backend, Module, embedded};
 use normgate_ledger::{Case, History, LedgerError, Query, Recipient, Recorded, Redaction, Replay};
 use normgate_report::{Parquet, statements};
 
-use crate::account::lookup::{View, note_access, show};
-use crate::judge::source::{judging_again, read_modules};
+use crate::account::lookup::{Range, View, note_access, show};
+use crate::judge::source::{at_hand, judging_again};
 
 /// Write everything of a time as JSON lines; as a Parquet file; as DSA statements of reasons; or one decision as a sealed case.
 ///
@@ -59,10 +59,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let to: Option<Day> =
         args.to.as_deref().map(str::parse).transpose().map_err(|error: String| anyhow!("--to: {error}"))?;
-    let words = |day: Option<Day>| day.map_or(String::new(), |day| day.to_string());
-    let asked = format!("{}..{}", words(args.from), words(to));
-    let (from_ms, to_ms) = (args.from.map(Day::start_ms), to.map(|day| day.next().start_ms()));
-    let query = Query { from_ms, to_ms, ..Query::default() };
+    let range = Range { from: args.from, to };
+    let (query, asked) = (range.query(), range.words());
     match &args.parquet {
         Some(file) => parquet(args, &query, &asked, file),
         None if args.dsa => dsa(args, &query, &asked),
@@ -74,19 +72,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
 }
 
-fn modules(args: &Args) -> Result<Vec<Module>> {
-    let mut modules = embedded::arp();
-    for path in &args.policies {
-        modules.extend(read_modules(path)?);
-    }
-    Ok(modules)
-}
-
 fn seal(args: &Args, id: &str, recipient: &Path, output: &Path) -> Result<ExitCode> {
     let recipient = Recipient::read(recipient)?;
     let history = History::open(&args.ledger)?;
     note_access(&history, "export", &format!("{id}, sealed to {}", recipient.id()), 1, true)?;
-    let sealed = Case::export(&history, id, &modules(args)?, judging_again(Backend::Native))?.seal(&recipient)?;
+    let sealed =
+        Case::export(&history, id, &at_hand(&args.policies)?, judging_again(Backend::Native))?.seal(&recipient)?;
     std::fs::write(output, &sealed).with_context(|| output.display().to_string())?;
     println!("{}: decision {id}, {} bytes, for the key {} alone", output.display(), sealed.len(), recipient.id());
     Ok(ExitCode::SUCCESS)
@@ -146,7 +137,7 @@ fn dsa(args: &Args, query: &Query, asked: &str) -> Result<ExitCode> {
     }
     let history = History::open(&args.ledger)?;
     announce(&history, query, asked, false)?;
-    let modules = modules(args)?;
+    let modules = at_hand(&args.policies)?;
     let mut replay = Replay::new(&modules, || judging_again(Backend::Native), 1);
     let sets = RefCell::new(HashMap::new());
     let mut output = BufWriter::new(io::stdout().lock());

@@ -7,12 +7,12 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
-use normgate::{Backend, embedded};
+use normgate::Backend;
 use normgate_ledger::{History, Query, Replay};
 
 use crate::account::lookup::{Range, note_access};
 use crate::account::sealed;
-use crate::judge::source::{judging_again, read_modules};
+use crate::judge::source::{at_hand, judging_again};
 
 /// Judge recorded lists again with the modules that judged them, and show the first difference of each list that comes out
 /// otherwise. Configuration, day, overrides, draws, and calls that were disturbed then are taken from the record. A sealed case
@@ -68,10 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> Result<ExitCode> {
-    let mut modules = embedded::arp();
-    for path in &args.policies {
-        modules.extend(read_modules(path)?);
-    }
+    let modules = at_hand(&args.policies)?;
     let history = History::open(ledger)?;
     let threads = args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let query = Query { decision: id.map(str::to_owned), ..args.range.query() };

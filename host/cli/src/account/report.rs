@@ -6,14 +6,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use normgate::Config;
 use normgate::contract::Day;
-use normgate::{Config, embedded};
 use normgate_ledger::History;
 use normgate_report::{Assessment, Badge, Calendar, Event, Filing, FilingError, Page, Problem, Profile, disclosure};
 
-use crate::account::lookup::{Range, note_access};
+use crate::account::lookup::{Range, note_access, read};
 use crate::judge::eval::Lang;
-use crate::judge::source::{Source, read_modules};
+use crate::judge::source::{Source, at_hand};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -168,10 +168,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             }
         }
         Command::SelfAssessment { ledger, range, lang, format, profile, policies } => {
-            let mut modules = embedded::arp();
-            for path in policies {
-                modules.extend(read_modules(path)?);
-            }
+            let modules = at_hand(policies)?;
             let given = profile.as_deref().map(self::profile).transpose()?;
             let figures = figures(ledger, range)?;
             if *format == FigureFormat::Json {
@@ -234,10 +231,6 @@ fn adopted(config: &Config) -> Vec<String> {
 fn add(mut days: Calendar, path: &Path) -> Result<Calendar> {
     days.add(&read(path)?).with_context(|| path.display().to_string())?;
     Ok(days)
-}
-
-fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| path.display().to_string())
 }
 
 /// One sentence for each field that is missing or wrong; nothing is written then.

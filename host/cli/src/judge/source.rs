@@ -172,6 +172,15 @@ pub(crate) fn read_modules(path: &Path) -> Result<Vec<Module>> {
         .collect()
 }
 
+/// The modules that this program carries, and those of files and folders beside them.
+pub(crate) fn at_hand(paths: &[PathBuf]) -> Result<Vec<Module>> {
+    let mut modules = embedded::arp();
+    for path in paths {
+        modules.extend(read_modules(path)?);
+    }
+    Ok(modules)
+}
+
 /// Starts building a gate that judges again: compiled code comes from a child process, or from the cache of what one made.
 pub(crate) fn judging_again(backend: Backend) -> GateBuilder {
     let builder =
