@@ -85,6 +85,13 @@ fn what_the_law_requires_and_was_left_out_is_missed() {
     let generation = builder(THREE).policies([beyond("must")]).last_good([before]).tolerant().generation().unwrap();
     assert_eq!(judging(&generation), ["aaa/beyond@0.9.0"]);
     assert_eq!((said(&generation, "left-out").len(), said(&generation, "must-missing").len()), (1, 0));
+    // One that is only awaited is not enough.
+    let later = made("aaa/beyond", "beyond", "3.0.0", &json!({"effective_from": "2027-01-01"}));
+    let awaited = builder(THREE).policies([beyond("must"), later.clone()]).tolerant().generation().unwrap();
+    assert_eq!(said(&awaited, "must-missing").len(), 1);
+    let before = made("aaa/beyond", "beyond", "0.9.0", &json!({}));
+    let builder_with = builder(THREE).policies([beyond("must"), later]).last_good([before]).tolerant();
+    assert_eq!(judging(&builder_with.generation().unwrap()), ["aaa/beyond@0.9.0", "aaa/beyond@3.0.0"]);
     // Taking over from a generation that had it says it once.
     let gate = builder(&THREE.replace("[authorities.aaa]", "[authorities.aaa]\neffect = \"block\""))
         .policies([beyond("must")])
