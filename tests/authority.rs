@@ -381,7 +381,8 @@ fn nobody_is_adopted_by_the_name_of_somebody_elses_pack() {
     // The packs of the vocabulary stay those of whom it names, and of the reference reading.
     for (id, weight) in [("association/x", 0), ("reference/x", 0), ("club/x", 200_000)] {
         let authority = id.split('/').next().unwrap();
-        let config = format!("[authorities.{authority}]\ntightens = [\"*\"]");
+        let base = if authority == "reference" { "full" } else { "association" };
+        let config = format!("[authorities.{authority}]\nbase = \"{base}\"\ntightens = [\"*\"]");
         assert_eq!(beside(&config, vec![norm_of(id, "delivery", &overlays)], &["delivery"]).0, weight, "{id}");
     }
 }

@@ -118,6 +118,49 @@ fn of_two_on_one_prefix_the_lower_rank_goes_whichever_came_first() {
 }
 
 #[test]
+fn what_does_not_fit_makes_no_outcome_large() {
+    let frames = json!([{"name": "candidates", "columns": []}]);
+    let rules: Vec<Value> = (0..200)
+        .map(|index| {
+            let mut rule = serde_json::from_str::<Value>(MANIFEST).unwrap()["rules"][0].clone();
+            (rule["id"], rule["effects"]) = (json!(format!("x.rule-{index}")), json!([{"block": "none"}]));
+            rule
+        })
+        .collect();
+    let beyond = |n: usize| {
+        made(&format!("aaa/n{n}"), "x", "1.0.0", &json!({"frames": frames, "rules": rules, "modality": "must"}))
+    };
+    let modules: Vec<Module> =
+        (0..100).map(beyond).chain([made("zzz/x", "x", "1.0.0", &json!({"effects": [{"block": "none"}]}))]).collect();
+    let generation = builder_of(THREE, &modules);
+    assert_eq!(generation.left_out().len(), 101);
+    assert!(generation.notices().iter().map(|notice| notice.message.len()).sum::<usize>() < 16 << 10);
+    // What is said of one authority does not hide what is said of another.
+    assert!(said(&generation, "left-out").iter().any(|(policy, _)| *policy == "zzz/x@1.0.0"));
+    assert!(said(&generation, "must-missing").iter().any(|(policy, _)| *policy == "zzz/x@1.0.0"));
+    assert!(
+        said(&generation, "left-out")
+            .iter()
+            .any(|(_, message)| *message == "the same holds for 92 more modules of `aaa`")
+    );
+}
+
+#[test]
+fn nobody_gives_way_to_a_module_that_is_left_out_itself() {
+    let mine = plain("aaa/x", "club");
+    let column = |kind: &str| json!([{"name": "candidates", "columns": [{"field": "x.ministry.a", "type": kind}]}]);
+    let judging_too = made("ministry/a", "art22", "1.0.0", &json!({"frames": column("tri")}));
+    let clashing = made("ministry/b", "club", "1.0.0", &json!({"frames": column("integer")}));
+    let (there, _) = left_out(THREE, &[mine.clone(), judging_too, clashing]);
+    assert_eq!(there, ["aaa/x@1.0.0", "ministry/a@1.0.0"]);
+    // Nobody compiles the one that would go first.
+    let manifest = serde_json::to_string(&*plain("ministry/b", "club").manifest).unwrap();
+    let empty = with_manifest(wat::parse_str("(component)").unwrap(), &manifest);
+    let unheard = Module::read("empty.wasm", &empty, Vocabulary::shipped()).unwrap();
+    assert_eq!(left_out(THREE, &[mine, unheard]).0, ["aaa/x@1.0.0"]);
+}
+
+#[test]
 fn a_prefix_of_the_law_takes_a_grant() {
     for (id, config, prefix, refused) in [
         ("aaa/x", THREE.to_owned(), "art22", true),

@@ -119,7 +119,7 @@ impl Fitting<'_> {
             left_out,
             absent: BTreeSet::new(),
         };
-        fitted.lineup.notices.extend(told);
+        fitted.lineup.notices.extend(notices::a_few_of_each(told));
         self.say_what_is_absent(modules, &mut fitted);
         Ok(fitted)
     }
@@ -157,8 +157,7 @@ impl Fitting<'_> {
         twice.collect()
     }
 
-    /// The modules of a line-up that do not fit: by themselves, beside others, or for the compiler. What is cheap to know is
-    /// asked first, and what is known is kept.
+    /// The modules of a line-up that do not fit: by themselves, for the compiler, or beside others. What is known is kept.
     fn unfit(
         &self,
         lineup: &Lineup,
@@ -181,12 +180,6 @@ impl Fitting<'_> {
             }
         }
         if unfit.is_empty() {
-            unfit = self.clashing_prefixes(&lineup.judging);
-        }
-        if unfit.is_empty() {
-            unfit = self.clashing_columns(lineup);
-        }
-        if unfit.is_empty() {
             for module in lineup.modules() {
                 if compiled.contains_key(&module.digest) {
                     continue;
@@ -196,6 +189,13 @@ impl Fitting<'_> {
                     Err(error) => unfit.push((module.clone(), error.into())),
                 }
             }
+        }
+        // What is held against others comes after all else, so that nobody gives way to a module that is left out itself.
+        if unfit.is_empty() {
+            unfit = self.clashing_columns(lineup);
+        }
+        if unfit.is_empty() {
+            unfit = self.clashing_prefixes(&lineup.judging);
         }
         unfit
     }
@@ -277,6 +277,6 @@ impl Fitting<'_> {
             }
         }
         fitted.absent.extend(fitted.lineup.replaced.iter().cloned());
-        fitted.lineup.notices.extend(told);
+        fitted.lineup.notices.extend(notices::a_few_of_each(told));
     }
 }
