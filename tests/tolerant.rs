@@ -252,6 +252,21 @@ fn a_configuration_that_fits_no_module_any_more_is_said_and_costs_nothing() {
     }
 }
 
+#[test]
+fn what_puts_parameters_out_of_order_is_dropped_and_not_what_regulators_prescribe() {
+    let more = json!({"parameters": bounds("x", 1), "ordered": [["x.lo", "x.hi"]]});
+    let modules = [made("aaa/x", "x", "1.0.0", &more)];
+    let values = |config: &str| {
+        let config = format!("{config}\n{THREE}");
+        assert!(builder(&config).policies(modules.clone()).generation().is_err());
+        let generation = builder_of(&config, &modules);
+        assert_eq!(said(&generation, "config-ignored").len(), 1);
+        ["x.lo", "x.hi"].map(|name| generation.policy_set().parameter(0, name).unwrap())
+    };
+    assert_eq!(values("[parameters]\n\"x.lo\" = 80\n[overlays.cac]\n\"x.hi\" = 40"), [1, 40]);
+    assert_eq!(values("[overlays.cac]\n\"x.hi\" = 0"), [1, 60]);
+}
+
 /// What a stranger may ship under a few names, so that everything clashes with everything.
 fn stranger() -> impl Strategy<Value = Module> {
     let parts = (
