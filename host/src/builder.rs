@@ -335,6 +335,7 @@ impl GateBuilder {
             successors,
             granted,
             rank: Vec::new(),
+            authority: 0,
             module,
         })
     }

@@ -6,6 +6,8 @@
 use normgate_contract::{Effect, Manifest, TagAction};
 use serde::{Deserialize, Serialize};
 
+use crate::purse::Share;
+use crate::sandbox::Limits;
 use crate::verdict::Action;
 
 /// Columns that an association is not handed unless the platform says so: they are about competitors and authors, on whom an
@@ -64,6 +66,8 @@ pub struct Grant {
     /// Policies in whose place its modules may judge, by id: those that say so in `replaces`.
     #[serde(default)]
     pub replaces: Vec<String>,
+    /// Units of work a request, over all modules of the authority that act; half as much, apart, for those that are only observed.
+    pub budget: Option<u64>,
     /// Units of work a call; at most the host's own limit.
     pub fuel: Option<u64>,
     /// Bytes of memory; at most the host's own limit.
@@ -79,6 +83,8 @@ pub(crate) struct Granted {
     pub(crate) dropped: Vec<usize>,
     pub(crate) fuel: Option<u64>,
     pub(crate) memory: Option<usize>,
+    /// What the authority may use in a request.
+    pub(crate) share: Share,
 }
 
 impl Grant {
@@ -137,7 +143,8 @@ impl Grant {
 
     /// Holds a manifest against the grant. What is optional is taken away; anything else refuses the module, named.
     pub(crate) fn hold(&self, manifest: &Manifest) -> Result<Granted, Vec<String>> {
-        let mut granted = Granted { fuel: self.fuel, memory: self.memory, ..Granted::default() };
+        let share = Share { budget: self.budget, full: self.base == Base::Full };
+        let mut granted = Granted { share, fuel: self.fuel, memory: self.memory, ..Granted::default() };
         let mut refused = Vec::new();
         for (name, input) in manifest.columns() {
             match (self.allows_column(&name, manifest.authority()), input.optional) {
@@ -179,6 +186,9 @@ impl Grant {
             WITHHELD_VETOES.into_iter().filter(|name| self.refuses(&Effect::Veto((*name).into())).is_none()).collect();
         if !vetoes.is_empty() {
             wider.push(says(format!("may veto {}", vetoes.join(", "))));
+        }
+        if let Some(budget) = self.budget.filter(|budget| *budget > Limits::default().budget) {
+            wider.push(says(format!("may spend {budget} units of work a request")));
         }
         if !self.replaces.is_empty() {
             wider.push(says(format!("may replace {}", self.replaces.join(", "))));
