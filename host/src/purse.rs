@@ -26,7 +26,8 @@ const TIME_SHARE: u32 = 40;
 
 /// A limit, on a list of so many values: as much again for every ordinary list that is in it.
 pub(crate) fn scaled(limit: u64, values: u64) -> u64 {
-    limit.saturating_add((limit / ORDINARY).saturating_mul(values))
+    let more = u128::from(limit) * u128::from(values) / u128::from(ORDINARY);
+    limit.saturating_add(u64::try_from(more).unwrap_or(u64::MAX))
 }
 
 /// Bytes of linear memory of a call on a list without values, and for each value more. What lies in a cache is read in the time that a
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn limits_grow_with_the_list_and_never_overflow() {
         assert_eq!(scaled(20_000_000, 0), 20_000_000);
-        assert!((39_000_000..=40_000_000).contains(&scaled(20_000_000, ORDINARY)));
+        assert_eq!((scaled(20_000_000, ORDINARY), scaled(10, 2 * ORDINARY)), (40_000_000, 30));
         assert_eq!(scaled(u64::MAX, u64::MAX), u64::MAX);
         assert_eq!(time(u64::MAX), TICK * u32::MAX);
         assert_eq!((memory(32 << 20, 0), memory(1 << 20, 0)), (4 << 20, 1 << 20));
