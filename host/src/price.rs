@@ -5,7 +5,7 @@
 
 use wasmtime::{OperatorCost, VariableOperatorCost};
 
-/// Version of the prices; part of `semantics`. Another price is another version.
+/// Version of the prices, and of what `purse.rs` makes of limits; part of `semantics`. Another number here or there is another version.
 pub(crate) const VERSION: u32 = 1;
 
 /// Units of making an instance and ending it.

@@ -33,7 +33,7 @@ pub(crate) fn scaled(limit: u64, values: u64) -> u64 {
 /// Bytes of linear memory of a call on a list without values, and for each value more. What lies in a cache is read in the time that a
 /// unit stands for, and what does not is not: a short list takes little memory, so that fuel is time.
 const MEMORY: u64 = 4 << 20;
-const MEMORY_A_VALUE: u64 = 512;
+const MEMORY_A_VALUE: u64 = 1_024;
 
 /// Bytes of linear memory on a list of so many values, at most a limit.
 pub(crate) fn memory(limit: usize, values: u64) -> usize {
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(scaled(u64::MAX, u64::MAX), u64::MAX);
         assert_eq!(time(u64::MAX), TICK * u32::MAX);
         assert_eq!((memory(32 << 20, 0), memory(1 << 20, 0)), (4 << 20, 1 << 20));
-        assert_eq!((memory(32 << 20, 10_000), memory(32 << 20, u64::MAX)), ((4 << 20) + 5_120_000, 32 << 20));
+        assert_eq!((memory(32 << 20, 10_000), memory(32 << 20, u64::MAX)), ((4 << 20) + 10_240_000, 32 << 20));
     }
 
     #[test]

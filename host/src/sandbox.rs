@@ -100,7 +100,7 @@ pub struct Limits {
     /// honest ones beside them. A module whose turn comes after that is not asked. An authority with `base = "full"`, or that the program
     /// carries, has six times as much; modules that are only observed have half of it apart.
     pub budget: u64,
-    /// Linear memory, bytes, on the longest lists. On short ones a call has 4 MiB, and 512 bytes for every value: ten thousand rows of
+    /// Linear memory, bytes, on the longest lists. On short ones a call has 4 MiB, and 1 KiB for every value: ten thousand rows of
     /// thirty columns take 3 MiB.
     pub memory: usize,
     /// The guest's stack, bytes; rules do not recurse.

@@ -3,8 +3,6 @@
 //! `make fuel` prints nanoseconds a unit and fails when one is beyond. Prices stand in `host/src/price.rs`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a bench fails by panicking")]
 
-#[path = "judging/feed.rs"]
-mod feed;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -13,6 +11,8 @@ use std::time::Duration;
 
 use normgate::contract::{Stage, Vocabulary};
 use normgate::{Batch, Gate, Limits, Module, embedded};
+use serde_json::{Value, json};
+use support::Numbers;
 use support::component::made;
 
 /// How many times ordinary work a unit may take at most.
@@ -250,10 +250,28 @@ fn sequence(text: &str, times: u64) -> Vec<u8> {
     made(&run, "(call $run)")
 }
 
-/// What a unit of the shipped modules takes on a feed, all of their calls together.
+/// A list on which most rules fire, of every column.
+fn dense(rows: u64) -> Batch {
+    let line = support::request_with(&mut Numbers::new(rows), rows, 8);
+    let mut request: Value = serde_json::from_str(&line).unwrap();
+    request["ctx"]["territory"] = json!("CN_MAINLAND");
+    request["ctx"]["algo_type"] = json!("push");
+    Batch::from_json(request.to_string().as_bytes()).unwrap()
+}
+
+/// Nanoseconds that a unit of the shipped modules takes on a dense list, all of their calls together.
 fn ordinary() -> f64 {
     let gate = Gate::builder().policies(embedded::arp()).build().unwrap();
-    let batch = Batch::from_json(feed::dense(10_000).as_bytes()).unwrap();
+    let batch = dense(10_000);
+    if let Ok(rows) = std::env::var("ROWS") {
+        let b = dense(rows.parse().unwrap());
+        let o = gate.evaluate(&b);
+        println!(
+            "{rows}: {:?} {:?}",
+            o.failures,
+            gate.stats().modules.iter().map(|m| (m.policy.clone(), m.fuel / m.calls)).collect::<Vec<_>>()
+        );
+    }
     let before: u64 = gate.stats().modules.iter().map(|module| module.fuel).sum();
     assert!(gate.evaluate(&batch).failures.is_empty(), "a module failed");
     let units = gate.stats().modules.iter().map(|module| module.fuel).sum::<u64>() - before;
