@@ -263,15 +263,6 @@ fn dense(rows: u64) -> Batch {
 fn ordinary() -> f64 {
     let gate = Gate::builder().policies(embedded::arp()).build().unwrap();
     let batch = dense(10_000);
-    if let Ok(rows) = std::env::var("ROWS") {
-        let b = dense(rows.parse().unwrap());
-        let o = gate.evaluate(&b);
-        println!(
-            "{rows}: {:?} {:?}",
-            o.failures,
-            gate.stats().modules.iter().map(|m| (m.policy.clone(), m.fuel / m.calls)).collect::<Vec<_>>()
-        );
-    }
     let before: u64 = gate.stats().modules.iter().map(|module| module.fuel).sum();
     assert!(gate.evaluate(&batch).failures.is_empty(), "a module failed");
     let units = gate.stats().modules.iter().map(|module| module.fuel).sum::<u64>() - before;
