@@ -55,6 +55,11 @@ fn every_refusal_names_the_place_and_the_way_out() {
             "deep nesting where a value belongs",
             candidates(&format!(r#"{{"id":"a","kind":{}}}"#, "[".repeat(100_000))).into(),
         ),
+        ("more values than any set judges", {
+            let tags = vec![r#""t""#; 512].join(",");
+            let row = |row: usize| format!(r#"{{"id":"{row}","matched_tags":[{tags}]}}"#);
+            candidates(&(0..=normgate::MAX_LISTED / 512).map(row).collect::<Vec<_>>().join(",")).into()
+        }),
         ("a tag without id", request(r#","user":{"tags":[{"state":"active"}]}"#).into()),
     ];
     let text: String = lines.iter().map(|(what, line)| format!("{what}\n    {}\n", sentence(line))).collect();

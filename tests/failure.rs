@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
 use normgate::contract::{Day, Vocabulary};
 use normgate::{
     Action, Allocation, Batch, BreakerState, Config, Detail, FailureKind, Gate, GateBuilder, Limits, Module, Outcome,
@@ -107,25 +109,236 @@ fn a_module_that_works_again_is_let_in_without_a_restart() {
     assert_eq!(gate.stats().modules[0].breaker, BreakerState::Closed);
 }
 
+/// A module of an authority, under a name of its own.
+fn of(authority: &str, name: &str, body: &str) -> Module {
+    let manifest = MANIFEST.replace("hostile/module", &format!("{authority}/{name}"));
+    let manifest = manifest.replace("hostile.rule", &format!("{name}.rule"));
+    let manifest = manifest.replace(r#""module":"hostile""#, &format!(r#""module":"{name}""#));
+    let manifest =
+        manifest.replace(r#"{"block":"none"},{"demote":"computed"}"#, r#"{"label":"ad"},{"demote":"computed"}"#);
+    read(&with_manifest(module(body, 0, 1, 300_000), &manifest))
+}
+
+/// The body of a module that spends so many units, about, and answers.
+fn spending(units: u64) -> String {
+    format!(
+        "(local.set 0 (i32.const {}))
+         (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))",
+        units / 5
+    )
+}
+
+/// What a set says, without what names the set.
+fn said(outcome: &Outcome) -> Value {
+    let mut answer: Value = serde_json::from_str(&outcome.to_json(Detail::default())).unwrap();
+    for key in ["policy_set", "decision_id", "notices", "shadow"] {
+        answer[key].take();
+    }
+    answer
+}
+
 #[test]
-fn modules_share_the_work_of_a_request_and_whoever_comes_too_late_is_not_asked() {
-    let limits = Limits { fuel: 1_000_000, budget: 2_500_000, ..Limits::default() };
-    let hogs = ["h1", "h2", "h3", "h4"].map(|name| named(name, "(loop (br 0))"));
-    let gate = builder("").policies(hogs).limits(limits).build().unwrap();
-    let outcome = gate.evaluate(&batch());
-    let kinds: Vec<FailureKind> = outcome.failures.iter().map(|failure| failure.kind).collect();
-    assert_eq!(kinds, [FailureKind::Fuel, FailureKind::Fuel, FailureKind::Budget, FailureKind::Budget]);
-    // By default four modules may use up their work, and the honest set beside them is judged as ever.
-    let hogs = ["a1", "a2", "a3", "a4"].map(|name| named(name, "(loop (br 0))"));
-    let config = "[modes]\na1 = \"shadow\"\na2 = \"shadow\"\na3 = \"shadow\"\na4 = \"shadow\"";
-    let crowded = builder(config).policies(hogs).policies(embedded::arp()).build().unwrap().evaluate(&batch());
-    let alone = builder("").policies(embedded::arp()).build().unwrap().evaluate(&batch());
-    assert_eq!(crowded.failures.len(), 4);
-    let verdicts = |outcome: &Outcome| {
-        let answer: Value = serde_json::from_str(&outcome.to_json(Detail::default())).unwrap();
-        (answer["verdicts"].clone(), answer["obligations"].clone())
+fn what_one_authority_spends_takes_no_turn_from_another() {
+    let burners = ["aaa0", "aaa1", "aaa2", "aaa3", "aaa4", "aaa5", "aaa6"];
+    let grants = "[authorities.aaa]\neffect = \"demote\"\n[authorities.zzz]\neffect = \"demote\"\n";
+    let with = |config: &str, body: &str| {
+        let modules = burners.map(|name| of("aaa", name, body));
+        let modules = modules.into_iter().chain([of("zzz", "zzz", "")]).chain(embedded::arp());
+        builder(&format!("{grants}{config}")).policies(modules).build().unwrap()
     };
-    assert_eq!(verdicts(&crowded), verdicts(&alone));
+    let shadow: String = burners.iter().map(|name| format!("{name} = \"shadow\"\n")).collect();
+    let alone = builder(grants).policies(embedded::arp()).policies([of("zzz", "zzz", "")]).build().unwrap();
+    let alone = said(&alone.evaluate(&batch()));
+    assert_eq!(alone["failures"], json!([]));
+    for (config, overridden) in [("", false), (&*format!("[modes]\n{shadow}"), false), ("", true)] {
+        // Each spends less than a call may and succeeds, or goes on for ever.
+        for (body, kind) in [(spending(15_000_000), FailureKind::Budget), ("(loop (br 0))".into(), FailureKind::Fuel)] {
+            let gate = with(config, &body);
+            let entry = |name: &&str| Override::starting_now(name, 600, "it burns".into(), "a test".into());
+            gate.set_overrides(burners.iter().filter(|_| overridden).map(entry).collect());
+            let outcome = gate.evaluate(&batch());
+            let of_aaa = |failure: &&normgate::Failure| {
+                outcome.policy_set().policy_reference(failure.policy).starts_with("aaa/")
+            };
+            let failures: Vec<FailureKind> = outcome.failures.iter().filter(of_aaa).map(|f| f.kind).collect();
+            assert_eq!(failures.len(), outcome.failures.len(), "another authority was not heard: {config}");
+            assert!(failures.contains(&kind) && failures.contains(&FailureKind::Budget), "{config}: {failures:?}");
+            // What the others say is what they say alone; the burners say the same as zzz of the first row, or hold it.
+            let together = said(&outcome);
+            for key in ["obligations", "vetoes", "tags", "constraints", "violations"] {
+                assert_eq!(together[key], alone[key], "{config}: {key}");
+            }
+            let labels = |said: &Value| {
+                let rows = said["verdicts"].as_array().unwrap().iter();
+                rows.map(|row| (row["id"].to_string(), row["labels"].clone())).collect::<BTreeMap<_, _>>()
+            };
+            assert_eq!(labels(&together), labels(&alone), "{config}");
+        }
+    }
+}
+
+#[test]
+fn modules_that_act_are_asked_first_and_those_only_observed_spend_apart() {
+    let config = "[authorities.aaa]\n[authorities.zzz]\nbase = \"full\"\n[modes]\na = \"shadow\"\n";
+    let modules = [of("aaa", "a", "(loop (br 0))"), of("aaa", "b", ""), of("zzz", "z", "")];
+    let law = embedded::arp().into_iter().filter(|module| module.manifest.module == "art09");
+    let gate = builder(config).policies(modules).policies(law).build().unwrap();
+    let asked: Vec<String> = gate.calls(&batch()).into_iter().map(|(module, ..)| module).collect();
+    assert_eq!(asked, ["art09", "z", "b", "a"], "the law, who may do everything, the others, the observed");
+    let outcome = gate.evaluate(&batch());
+    assert_eq!(failures(&outcome), [(FailureKind::Fuel, "allow")]);
+    let verdict = outcome.verdicts.iter().find(|v| v.row == 0).unwrap();
+    let by: Vec<String> =
+        outcome.reasons(verdict).iter().map(|r| outcome.policy_set().rule_id(r.rule).into()).collect();
+    assert!(by.contains(&"b.rule".to_owned()) && by.contains(&"z.rule".to_owned()), "{by:?}");
+}
+
+#[test]
+fn failures_stand_in_the_order_of_policies_whoever_was_asked_first() {
+    let config = "[authorities.aaa]\n[authorities.zzz]\nbase = \"full\"\n";
+    let gate =
+        builder(config).policies([of("aaa", "a", "unreachable"), of("zzz", "z", "unreachable")]).build().unwrap();
+    let asked: Vec<String> = gate.calls(&batch()).into_iter().map(|(module, ..)| module).collect();
+    assert_eq!(asked, ["z", "a"]);
+    let outcome = gate.evaluate(&batch());
+    assert_eq!(outcome.failures.iter().map(|failure| failure.policy).collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
+fn a_grant_says_what_an_authority_may_spend_and_its_stand_ins_spend_of_the_same() {
+    let kinds = |budget: &str| {
+        let config = format!("[authorities.aaa]\n{budget}");
+        let modules = ["a", "b", "c"].map(|name| of("aaa", name, &spending(4_000_000)));
+        let outcome = builder(&config).policies(modules).build().unwrap().evaluate(&batch());
+        outcome.failures.iter().map(|failure| failure.kind).collect::<Vec<_>>()
+    };
+    // Each has 4 MiB, which cost half as many units.
+    assert_eq!(kinds(""), []);
+    assert_eq!(kinds("budget = 9000000"), [FailureKind::Budget; 2]);
+    assert_eq!(kinds("budget = 1000000"), [FailureKind::Fuel, FailureKind::Budget, FailureKind::Budget]);
+    assert_eq!(kinds("budget = 0"), [FailureKind::Budget; 3]);
+    // The module spends what the one before it would have needed.
+    let config = "[authorities.hostile]\nbase = \"full\"\nbudget = 5000000\n";
+    let gate = builder(config).policies([made("(loop (br 0))")]).last_good([made("")]).build().unwrap();
+    assert_eq!(failures(&gate.evaluate(&batch())), [(FailureKind::Fuel, "hold")]);
+}
+
+#[test]
+fn a_call_that_ends_in_the_middle_is_charged_with_all_that_it_might_have_used() {
+    let charged = |body: &str, limits: Limits| {
+        let gate = builder("").policies([made(body)]).limits(limits).build().unwrap();
+        let outcome = gate.evaluate(&batch());
+        (
+            outcome.failures[0].kind,
+            gate.stats().modules[0].fuel,
+            outcome.circumstances.disturbed.first().map(|d| d.fuel),
+        )
+    };
+    let limits = Limits { fuel: 5_000_000, ..Limits::default() };
+    let (kind, fuel, _) = charged(&format!("{} unreachable", spending(1_000_000)), limits);
+    assert!(kind == FailureKind::Trap && fuel > limits.fuel, "{fuel}");
+    let load = format!("{} (drop (i32.load (i32.const -8)))", spending(1_000_000));
+    assert!(charged(&load, limits).1 > limits.fuel);
+    // Work for hours, and a tick of time.
+    let limits = Limits { fuel: 1 << 50, budget: 1 << 52, deadline_ticks: 1, ..Limits::default() };
+    let (kind, fuel, noted) = charged("(loop (br 0))", limits);
+    assert!(kind == FailureKind::Deadline && fuel > limits.fuel && noted == Some(fuel), "{kind:?} {fuel} {noted:?}");
+}
+
+#[test]
+fn when_the_time_of_a_request_is_over_nobody_else_is_asked_and_judging_again_says_the_same() {
+    let limits = Limits { request_ticks: 0, ..Limits::default() };
+    let gate = builder("").policies([made("")]).limits(limits).build().unwrap();
+    let outcome = gate.evaluate(&batch());
+    assert_eq!(failures(&outcome), [(FailureKind::Deadline, "hold")]);
+    assert_eq!(outcome.failures[0].message, "not asked: the time for this request is over");
+    assert_eq!(gate.stats().modules[0].calls, 0);
+    // Times are in no digest: a machine that has more of it judges the same, because it is told.
+    let elsewhere = builder("").policies([made("")]).generation().unwrap();
+    let again = elsewhere.replay(&batch(), &outcome.circumstances);
+    assert_eq!(again.to_json(Detail::default()), outcome.to_json(Detail::default()));
+}
+
+#[test]
+fn what_takes_long_costs_much() {
+    let fuel = |body: &str| {
+        let fields = r#"(memory (export "memory") 2 512) (func $f) (elem declare func $f)"#;
+        let bytes =
+            support::component::made(fields, &format!("{body} {}", support::component::items(&[(0, 1, 300_000)])));
+        let gate = builder("").policies([read(&bytes)]).build().unwrap();
+        let outcome = gate.evaluate(&batch());
+        outcome.failures.first().map_or(Ok(gate.stats().modules[0].fuel), |failure| Err(failure.kind))
+    };
+    let plain = fuel("").unwrap();
+    assert!(plain > 100_000, "an instance has a price: {plain}");
+    let often = |sequence: &str| {
+        fuel(&format!(
+            "(local.set 0 (i32.const 1000)) (loop {sequence} (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))"
+        ))
+        .map(|fuel| fuel.saturating_sub(plain) / 1_000)
+    };
+    for (sequence, least) in [
+        ("(drop (ref.func $f))", 100),
+        ("(drop (memory.grow (i32.const 60000)))", 100),
+        ("(memory.fill (i32.const 70000) (i32.const 1) (i32.const 0))", 100),
+        ("(drop (f64.div (f64.const 0x1p-1030) (f64.const 3)))", 100),
+        ("(drop (f64.mul (f64.const 0x1p-1030) (f64.const 0.5)))", 100),
+        ("(drop (i64.div_s (i64.const 7) (i64.extend_i32_u (local.get 0))))", 20),
+    ] {
+        let each = often(sequence).unwrap_or(u64::MAX);
+        assert!(each >= least, "{sequence} costs {each}");
+    }
+    // Memory is paid for when it is there: the first touch of a page takes as long as thousands of operators.
+    let grown = fuel("(drop (memory.grow (i32.const 60)))").unwrap();
+    assert!(grown - plain > 60 * 65_536 / 4, "{grown}");
+}
+
+/// A module that goes on for ever on lists of more than so many rows.
+fn loops_above(rows: u32) -> Module {
+    read(&module(
+        &format!("(if (i32.gt_u (i32.load (local.get 9)) (i32.const {rows})) (then (loop (br 0))))"),
+        0,
+        1,
+        300_000,
+    ))
+}
+
+fn list(rows: usize, signals: usize) -> Batch {
+    let mut list = Batch::builder("long");
+    list.request("ctx.now_ms", 1_793_532_600_000i64).unwrap().request("ctx.local_min", 600i64).unwrap();
+    let codes =
+        ["M1", "L8", "H4", "E1", "M2", "H8", "L11.fraud", "L11.minor"].map(|code| (code, 500_000u32, "classifier"));
+    for row in 0..rows {
+        list.candidate(&format!("c{row}")).unwrap().set("signals", &codes[..signals]).unwrap();
+    }
+    list.build().unwrap()
+}
+
+#[test]
+fn a_long_list_that_a_module_fails_on_opens_no_breaker() {
+    let config = "[breaker]\nfailures = 3\nbackoff_ms = 600000";
+    let long = list(40_000, 0);
+    let gate = builder(config).policies([loops_above(10_000)]).build().unwrap();
+    for _ in 0..5 {
+        assert_eq!(failures(&gate.evaluate(&long)), [(FailureKind::Fuel, "hold")]);
+    }
+    assert_eq!(gate.stats().modules[0].breaker, BreakerState::Closed);
+    assert_eq!(failures(&gate.evaluate(&batch())), []);
+    // One that goes on for ever on lists that anybody sends is left out.
+    let gate = builder(config).policies([loops_above(1)]).build().unwrap();
+    for _ in 0..3 {
+        assert_eq!(failures(&gate.evaluate(&batch())), [(FailureKind::Fuel, "hold")]);
+    }
+    assert_eq!(gate.stats().modules[0].breaker, BreakerState::Open);
+}
+
+#[test]
+fn the_longest_lists_are_judged_and_ordinary_ones_after_them_as_ever() {
+    let gate = builder("[breaker]\nfailures = 1\nbackoff_ms = 600000").policies(embedded::arp()).build().unwrap();
+    let before = gate.evaluate(&batch()).to_json(Detail::default());
+    let longest = list(normgate::MAX_ROWS, normgate::MAX_LISTED / normgate::MAX_ROWS);
+    assert_eq!(failures(&gate.evaluate(&longest)), []);
+    assert_eq!(gate.evaluate(&batch()).to_json(Detail::default()), before);
 }
 
 #[test]

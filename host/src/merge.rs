@@ -345,13 +345,14 @@ impl<'m> Merge<'m> {
         let id = |rule: RuleRef| self.set.rule_id(rule);
         let (reasons, spans) = by_row(&self.raw_reasons, self.judgements.len());
         for tag in &mut self.tags {
-            tag.reasons.sort_by(|a, b| id(a.0).cmp(id(b.0)).then(b.1.cmp(&a.1)).then(b.2.cmp(&a.2)));
+            tag.reasons.sort_by(|a, b| (id(a.0), a.0, b.1, b.2).cmp(&(id(b.0), b.0, a.1, a.2)));
             tag.reasons.dedup_by(|later, first| later.0 == first.0);
         }
         // Dense lists owe thousands of things: these are sorted by numbers, and names are looked up when they are written.
         let set = self.set;
         let rank = |rule: RuleRef| set.rank(rule);
-        self.obligations.sort_by_cached_key(|o| (set.obligation_rank[usize::from(o.code)], o.target, rank(o.rule)));
+        self.obligations
+            .sort_by_cached_key(|o| (set.obligation_rank[usize::from(o.code)], o.target, rank(o.rule), o.rule));
         self.obligations.dedup_by(|later, first| {
             let same = (later.code, later.target, later.rule) == (first.code, first.target, first.rule);
             if same {
@@ -361,20 +362,29 @@ impl<'m> Merge<'m> {
             }
             same
         });
-        self.vetoes.sort_by(|a, b| (&a.feature, id(a.rule)).cmp(&(&b.feature, id(b.rule))));
+        self.vetoes.sort_by(|a, b| (&a.feature, id(a.rule), a.rule).cmp(&(&b.feature, id(b.rule), b.rule)));
         self.vetoes.dedup();
-        self.constraints.sort_by(|a, b| (&a.kind, &a.codes, id(a.rule)).cmp(&(&b.kind, &b.codes, id(b.rule))));
+        self.constraints
+            .sort_by(|a, b| (&a.kind, &a.codes, id(a.rule), a.rule).cmp(&(&b.kind, &b.codes, id(b.rule), b.rule)));
         self.constraints.dedup();
-        self.promote.sort_by_key(|(target, rule)| (*target, rank(*rule)));
+        self.promote.sort_by_key(|(target, rule)| (*target, rank(*rule), *rule));
         self.promote.dedup();
-        self.violations.sort_by_cached_key(|(target, rule, cause)| (*target, rank(*rule), std::cmp::Reverse(*cause)));
+        self.violations
+            .sort_by_cached_key(|(target, rule, cause)| (*target, rank(*rule), *rule, std::cmp::Reverse(*cause)));
         self.violations.dedup_by(|later, first| (later.0, later.1) == (first.0, first.1));
         self.shadow.sort_by(|a, b| {
-            (a.effect, a.target, rank(a.rule), &a.value).cmp(&(b.effect, b.target, rank(b.rule), &b.value))
+            (a.effect, a.target, rank(a.rule), &a.value, a.rule).cmp(&(
+                b.effect,
+                b.target,
+                rank(b.rule),
+                &b.value,
+                b.rule,
+            ))
         });
         self.shadow.dedup();
         self.spared.sort_by_key(|(row, rule)| (*row, id(*rule), rule.policy));
         self.spared.dedup();
+        self.failures.sort_by_key(|failure| (failure.stage, failure.policy));
         Merged {
             reasons,
             spans,

@@ -206,6 +206,15 @@ impl Plan {
         }
     }
 
+    /// Values that the module is handed: rows, and what their lists hold.
+    pub(crate) fn values(&self, batch: &Batch) -> u64 {
+        let of_frame = |frame: &FramePlan| {
+            let lists = frame.columns.iter().filter_map(|column| column.source(batch)).map(Column::listed);
+            u64::from(batch.rows[frame.frame]) + lists.sum::<usize>() as u64
+        };
+        self.frames.iter().map(of_frame).sum()
+    }
+
     /// Whether the module reads a column, given by its index in the gate's vocabulary.
     pub(crate) fn reads(&self, column: usize) -> bool {
         self.frames.iter().flat_map(|frame| &frame.columns).any(|plan| plan.index == Some(column))

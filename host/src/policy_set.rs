@@ -6,13 +6,14 @@ use normgate_contract::{Block, Day, Level, Manifest, OnFailure, Rule, Stage, Voc
 use sha2::{Digest, Sha256};
 
 use crate::canary::Draws;
-use crate::config::{Looser, Mode};
+use crate::config::{Looser, Mode, is_required};
 use crate::description::{Origin, PolicyDescription, SetDescription};
 use crate::grant::Granted;
 use crate::module::Module;
 use crate::notice::Notice;
 use crate::plan::{EffectPlan, Plan};
 use crate::provider;
+use crate::purse::Share;
 use crate::sandbox::Compiled;
 
 /// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`] or [`FILING`] for what the host itself says.
@@ -74,6 +75,8 @@ pub(crate) struct Loaded {
     pub(crate) successors: Vec<u16>,
     /// Place of each rule's id among all ids of the set, for sorting.
     pub(crate) rank: Vec<u32>,
+    /// Its authority, by index in the set.
+    pub(crate) authority: u16,
 }
 
 /// A module's parameters, encoded, and what they make of its effects.
@@ -88,6 +91,11 @@ pub struct PolicySet {
     pub(crate) policies: Vec<Loaded>,
     /// How many of `policies` judge.
     pub(crate) judging: usize,
+    /// These by index, in the order in which they are asked: what the program carries, then those granted everything, and of each first
+    /// those with rules that the law requires. It leaves no trace in what they say, and decides who is heard when time runs out.
+    pub(crate) turns: Vec<u16>,
+    /// What each authority may use in a request.
+    pub(crate) shares: Vec<Share>,
     /// What each sector norm tightens once it is adopted, by its index.
     pub(crate) tightening: Vec<(u16, Notice)>,
     /// Place of each of the vocabulary's obligations among all by name, for sorting.
@@ -128,6 +136,23 @@ impl PolicySet {
         for policy in &mut policies {
             policy.rank = rules(policy).iter().map(|id| ids.binary_search(id).unwrap_or(0) as u32).collect();
         }
+        let mut authorities: Vec<String> = policies.iter().map(|p| p.module.manifest.authority().to_owned()).collect();
+        authorities.sort_unstable();
+        authorities.dedup();
+        let mut shares = vec![Share::default(); authorities.len()];
+        for policy in &mut policies {
+            let own = policy.module.manifest.authority();
+            let index = authorities.partition_point(|authority| authority.as_str() < own);
+            policy.authority = index as u16;
+            let share = Share { full: policy.granted.share.full || policy.module.embedded, ..policy.granted.share };
+            shares[index] = shares[index].join(share);
+        }
+        let mut turns: Vec<u16> = (0..judging as u16).collect();
+        turns.sort_by_key(|index| {
+            let Loaded { module, granted, .. } = &policies[usize::from(*index)];
+            let must = module.manifest.rules.iter().any(|rule| is_required(&module.manifest, rule));
+            (!module.embedded, !granted.share.full, !must)
+        });
         let digest = digest(&policies, observed_until, &origin.semantics);
         let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
         by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
@@ -149,6 +174,8 @@ impl PolicySet {
         Self {
             policies,
             judging,
+            turns,
+            shares,
             tightening,
             obligation_rank,
             slate_columns,

@@ -17,6 +17,8 @@ pub(crate) use strings::Strings;
 
 /// Most rows of one frame.
 pub const MAX_ROWS: usize = 65_536;
+/// Most values in all lists of a request: eight a row of the longest list. The shipped modules judge such a list within their limits.
+pub const MAX_LISTED: usize = 8 * MAX_ROWS;
 /// Longest identifier, in bytes.
 const MAX_ID_BYTES: usize = 1_024;
 /// Longest text, in bytes.
@@ -392,6 +394,8 @@ struct Draft {
     rows: Vec<u32>,
     columns: Vec<Option<Column>>,
     strings: Strings,
+    /// Values in all lists.
+    listed: usize,
     ignored: u32,
 }
 
@@ -403,7 +407,7 @@ impl Draft {
         let mut rows = vec![0; vocabulary.frames.len()];
         rows[0] = 1;
         let columns = vocabulary.columns.iter().map(|_| None).collect();
-        Self { vocabulary, id: None, rows, columns, strings: Strings::default(), ignored: 0 }
+        Self { vocabulary, id: None, rows, columns, strings: Strings::default(), listed: 0, ignored: 0 }
     }
 
     fn error(&self, path: impl Into<String>, message: impl Into<String>) -> InputError {
@@ -417,6 +421,15 @@ impl Draft {
         }
         self.rows[frame] += 1;
         Ok(row)
+    }
+
+    /// Counts the values of another list.
+    fn list(&mut self, values: usize) -> Result<(), Clause> {
+        self.listed += values;
+        match self.listed {
+            0..=MAX_LISTED => Ok(()),
+            _ => Err(format!("more than {MAX_LISTED} values in the lists of the request; split it")),
+        }
     }
 
     fn spec(&self, index: usize) -> &ColumnSpec {
@@ -520,6 +533,7 @@ impl Draft {
     }
 
     fn codes(&mut self, index: usize, row: usize, codes: &[u32]) -> Result<(), Clause> {
+        self.list(codes.len())?;
         if let Column::Terms(lists) | Column::Ids(lists) = self.at(index, row)? {
             lists.known.push(1);
             lists.values.extend_from_slice(codes);
@@ -529,6 +543,7 @@ impl Draft {
     }
 
     fn integers(&mut self, index: usize, row: usize, numbers: &[i64]) -> Result<(), Clause> {
+        self.list(numbers.len())?;
         for number in numbers {
             self.in_range(index, *number)?;
         }
@@ -564,6 +579,7 @@ impl Draft {
     }
 
     fn signals(&mut self, index: usize, row: usize, signals: &[Signal]) -> Result<(), Clause> {
+        self.list(signals.len())?;
         if let Column::Signals(lists) = self.at(index, row)? {
             lists.known.push(1);
             lists.values.extend_from_slice(signals);

@@ -15,8 +15,14 @@ use crate::requests::{self, INNOCENTS, REQUESTS, Request};
 use crate::tally::Tally;
 
 /// Enough for the innocents and for what made modules do before they end; a loop without end costs a millisecond.
-const LIMITS: Limits =
-    Limits { fuel: 2_000_000, budget: 40_000_000, memory: 32 << 20, stack: 256 << 10, deadline_ticks: 200 };
+const LIMITS: Limits = Limits {
+    fuel: 2_000_000,
+    budget: 40_000_000,
+    memory: 32 << 20,
+    stack: 256 << 10,
+    deadline_ticks: 200,
+    request_ticks: 200,
+};
 
 /// One unit in so many is a crowd.
 const CROWD_EVERY: u64 = 100;

@@ -22,8 +22,14 @@ pub const ALL: [Target; 5] = [
 ];
 
 /// Work enough for any list that fits an input, and little enough that a loop without end is over at once.
-const LIMITS: Limits =
-    Limits { fuel: 2_000_000, budget: 40_000_000, memory: 32 << 20, stack: 256 << 10, deadline_ticks: 200 };
+const LIMITS: Limits = Limits {
+    fuel: 2_000_000,
+    budget: 40_000_000,
+    memory: 32 << 20,
+    stack: 256 << 10,
+    deadline_ticks: 200,
+    request_ticks: 200,
+};
 
 /// A gate of everything that the library carries.
 fn gate() -> &'static Gate {
