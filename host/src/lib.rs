@@ -67,7 +67,7 @@ mod wire;
 
 pub use arrange::{Slate, Unmet};
 pub use artifacts::Artifacts;
-pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_ROWS, Reader};
+pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_ROWS, MAX_VALUES, Reader};
 pub use breaker::BreakerState;
 pub use builder::GateBuilder;
 pub use config::{BreakerConfig, Config, Filing, Mode, SetMode};
