@@ -79,8 +79,9 @@ pub use fitting::LeftOut;
 pub use gate::Gate;
 pub use generation::Generation;
 pub use grant::{Base, Grant};
-pub use module::{LoadError, MAX_FUNCTION_BYTES, MAX_MANIFEST_BYTES, MAX_MODULE_BYTES, Module};
+pub use module::{LoadError, MAX_FUNCTION_BYTES, MAX_MODULE_BYTES, Module};
 pub use normgate_contract as contract;
+pub use normgate_contract::bounds::MAX_MANIFEST_BYTES;
 pub use notice::Notice;
 pub use outcome::{
     Cause, ConstraintItem, Draw, Failure, ObligationItem, Outcome, Reason, Scope, ShadowItem, Shown, TagVerdict,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use normgate_contract::bounds::MAX_MANIFEST_BYTES;
 use normgate_contract::{MANIFEST_SECTION, Manifest, ManifestError, Vocabulary, hex};
 use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
@@ -11,8 +12,6 @@ pub const MAX_MODULE_BYTES: usize = 8 << 20;
 /// Largest function of a module, in bytes: ten times the largest that we ship. Compiling takes time that grows faster than the
 /// function does, and wasmtime makes no promise about it.
 pub const MAX_FUNCTION_BYTES: usize = 128 << 10;
-/// Largest manifest, in bytes.
-pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
 
 /// Why a module is not loaded. Every variant names the module by the place it came from.
 #[derive(Debug, thiserror::Error)]
