@@ -116,7 +116,7 @@ fn preflight_says_before_retrieval_what_judging_the_list_says_of_the_request() {
     let key = |outcome: &Outcome| -> BTreeSet<(String, String)> {
         let rule = |rule| outcome.policy_set().rule_id(rule).to_owned();
         let owed = outcome.obligations.iter().filter(|o| o.target == Target::Request);
-        let vetoed = outcome.vetoes.iter().map(|v| (v.feature.clone(), rule(v.rule)));
+        let vetoed = outcome.vetoes.iter().map(|v| (v.feature.to_string(), rule(v.rule)));
         owed.map(|o| (outcome.owed(o).to_owned(), rule(o.rule))).chain(vetoed).collect()
     };
     let mut said = 0;

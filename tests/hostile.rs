@@ -4,7 +4,8 @@
 mod support;
 
 use normgate::contract::Vocabulary;
-use normgate::{Batch, Detail, FailureKind, Gate, LoadError, Module, embedded};
+use normgate::{Batch, Config, Detail, FailureKind, Gate, LoadError, Module, Outcome, embedded};
+use serde_json::{Value, json};
 use support::component::{MANIFEST, items, made, module, with_manifest};
 
 fn embedded_module(name: &str) -> Module {
@@ -261,6 +262,97 @@ fn order_duplicates_and_overlaps_of_an_answer_leave_no_trace() {
     assert_eq!(judge(&backwards), expected);
     assert_eq!(judge(&[&sorted[..], &sorted[..], &backwards[..]].concat()), expected);
     assert_eq!(judge(&[(1, 1, 500_000), (0, 1, 300_000), (1, 0, 0)]), expected, "the stronger effect is enough");
+}
+
+/// A module of one rule with one effect, which it can do without. It names the row and carries the value that its first row tells it to.
+fn told(stage: &str, level: &str, effect: &Value) -> Module {
+    let integer = |field: &str| json!({"field": field, "type": "integer"});
+    let mut manifest: Value = serde_json::from_str(MANIFEST).unwrap();
+    manifest["frames"][0]["columns"] = json!([integer("topic_id"), integer("dup_group")]);
+    let rule = &mut manifest["rules"][0];
+    (rule["stage"], rule["level"]) = (stage.into(), level.into());
+    (rule["effects"], rule["optional_effects"]) = (json!([effect]), json!([0]));
+    let body = "(local.set 0 (i32.load offset=4 (local.get 9)))
+        (i64.store32 (i32.const 2048) (i64.load (i32.load offset=12 (local.get 0))))
+        (i64.store (i32.const 2080) (i64.load (i32.load offset=64 (local.get 0))))";
+    Module::read("told.wasm", &with_manifest(module(body, 0, 0, 0), &manifest.to_string()), Vocabulary::shipped())
+        .unwrap()
+}
+
+#[test]
+fn what_is_not_granted_is_held_to_the_same_bounds() {
+    const NOTHING: &str = "[authorities.hostile]\neffect = \"allow\"\nlabels = []\nobligations = []\nvetoes = []
+        tags = \"keep\"\nconstraints = false\npromote = false\nviolations = false";
+    let verdicts = json!([{"block": "none"}, {"demote": 1}, {"demote": "computed"}, {"label": "ad"}, "promote",
+        {"obligation": {"code": "pause.dispatch", "args": {"pause_s": "computed"}}}, {"veto": "engagement_raw"}, {"veto": "tag"},
+        "violation"]);
+    let effects = |level: &str| {
+        let mut effects = verdicts.as_array().unwrap().clone();
+        match level {
+            "tag" => effects.push(json!({"tag": "delete"})),
+            "request" => {
+                effects.push(json!({"constraint": {"kind": "min", "codes": ["E*"], "count": 1, "slots": 2}}));
+            }
+            _ => {}
+        }
+        effects
+    };
+    let batch = |row: u32, value: i64| {
+        let candidate = |id: &str| json!({"id": id, "topic_id": row, "dup_group": value});
+        let request = json!({"ctx": {"now_ms": 1_767_225_600_000i64, "local_min": 600},
+            "user": {"tags": [{"tag_id": "t0"}, {"tag_id": "t1"}]}, "candidates": [candidate("a"), candidate("b")]});
+        Batch::from_json(request.to_string().as_bytes()).unwrap()
+    };
+    let alone = Gate::builder().policies([embedded_module("art09")]).build().unwrap();
+    let order = |outcome: &Outcome| -> Vec<_> { outcome.verdicts.iter().map(|v| (v.row, v.judgement)).collect() };
+    let kinds = |outcome: &Outcome| -> Vec<_> {
+        outcome.failures.iter().map(|failure| (failure.kind, failure.message.clone())).collect()
+    };
+    let mut fitting = 0;
+    for (stage, level) in
+        [("candidate", "row"), ("candidate", "tag"), ("candidate", "request"), ("slate", "row"), ("slate", "request")]
+    {
+        for effect in effects(level) {
+            let module = told(stage, level, &effect);
+            let gate = |config: &str| {
+                // Failures are what is asked for here, so that the breaker stays out of it.
+                let config = Config::parse(&format!("[breaker]\nfailures = 1000000\n{config}")).unwrap();
+                let builder = Gate::builder().policies([module.clone(), embedded_module("art09")]).config(config);
+                builder.trusting().build().unwrap()
+            };
+            let (granted, nothing) = (gate(""), gate(NOTHING));
+            for row in [0, 1, 2, 3, 1_000_000, u32::MAX - 1, u32::MAX] {
+                for value in [0, 1, 2, 1_000_000, 1_000_001, -1, i64::MIN, i64::MAX] {
+                    let batch = batch(row, value);
+                    let what = format!("{effect} of a {level} in the {stage} stage, row {row}, value {value}");
+                    let (granted, nothing) = (granted.evaluate(&batch), nothing.evaluate(&batch));
+                    assert_eq!(kinds(&granted), kinds(&nothing), "{what}");
+                    assert!(kinds(&nothing).iter().all(|(kind, _)| *kind == FailureKind::Garbage), "{what}");
+                    assert_eq!(order(&nothing), order(&alone.evaluate(&batch)), "{what}");
+                    fitting += usize::from(nothing.failures.is_empty());
+                }
+            }
+        }
+    }
+    assert_eq!(fitting, 600, "items in bounds");
+}
+
+#[test]
+fn an_answer_has_sixteen_items_a_row_and_a_thousand_besides() {
+    let body = |count: usize| {
+        let lists = [(1024, 0x10_0000), (1032, 0x14_0000), (1040, 0x18_0000), (1048, 0x20_0000)];
+        let list = |(list, cells)| {
+            format!(
+                "(i32.store (i32.const {list}) (i32.const {cells})) (i32.store (i32.const {}) (i32.const {count}))",
+                list + 4
+            )
+        };
+        lists.map(list).concat()
+    };
+    // Two rows and the request.
+    let most = 16 * 3 + 1_024;
+    assert_eq!(failure(&module(&body(most), 0, 1, 0)), None);
+    assert_eq!(failure(&module(&body(most + 1), 0, 1, 0)), Some(FailureKind::Output));
 }
 
 fn refusal(bytes: &[u8]) -> LoadError {

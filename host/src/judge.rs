@@ -1,6 +1,7 @@
 //! Judging one request in one generation: what is in force, every module asked in both stages, what they say merged.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use tracing::warn;
 
 use crate::batch::Batch;
 use crate::bindings::exports::normgate::policy::judging;
+use crate::breaker::Admission;
 use crate::canary::Draws;
 use crate::config::Mode;
 use crate::generation::Generation;
@@ -27,6 +29,12 @@ use crate::stats::Health;
 
 /// How many times as long judging again may take: whoever does it has another machine, and nobody waits for the answer.
 const AGAIN: u32 = 20;
+
+/// Items that an answer may have for every row of its call, the request being one. Of what we ship none says more than fourteen
+/// things of one row, so an honest answer does not meet it; and what is kept of an answer stays below two kilobytes a row.
+const ITEMS_A_ROW: usize = 16;
+/// Items that it may have besides, for short lists.
+const ITEMS_BESIDES: usize = 1_024;
 
 impl Generation {
     /// Judges one request. It cannot fail as a whole: what went wrong is data in the outcome. What modules do is counted in
@@ -216,31 +224,42 @@ impl Generation {
             let message = "not asked: the time for this request is over".to_owned();
             return Err(turn.disturb(policy, stage, 0, (FailureKind::Deadline, message)));
         };
-        health.breaker.admit(Instant::now).map_err(|kind| {
+        let admission = health.breaker.admit(Instant::now).map_err(|kind| {
             let message = "not asked: it failed too often in a row, and is tried again after a while".to_owned();
             turn.disturb(policy, stage, 0, (kind, message))
         })?;
         let resolved = policy.under(&turn.adopted);
         let values = turn.values[index];
         let begin = Instant::now();
-        let leave = Leave { values, purse, patience: turn.patience, wall };
-        let (answer, used) = self.ask(policy, resolved, stage, batch, parts, leave);
+        let turn_of_it = || {
+            let leave = Leave { values, purse, patience: turn.patience, wall };
+            let (answer, used) = self.ask(policy, resolved, stage, batch, parts, leave);
+            let read = answer.and_then(|answer| {
+                let read = merge.read(index as u16, resolved, stage, parts, rows, &answer);
+                read.map_err(|message| (FailureKind::Garbage, message))
+            });
+            (read, used)
+        };
+        // Nothing of an answer counts before it is accepted, so a panic leaves nothing behind. What it used is not known.
+        let (read, used) = catch_unwind(AssertUnwindSafe(turn_of_it)).unwrap_or_else(|_| {
+            let message = "the host stopped in the middle of its turn; this is a fault of the host".to_owned();
+            let units = scaled(self.fuel_of(policy), values);
+            (Err((FailureKind::Trap, message)), Used { units, ..Used::default() })
+        });
+        if read.is_ok() {
+            merge.accept();
+        }
         let took = begin.elapsed();
         health.called(took, used.units);
         purse.spend(used.units);
         turn.purses.pass(purse, took);
-        let merged = answer.and_then(|answer| {
-            merge
-                .add(index as u16, resolved, stage, parts, rows, &answer)
-                .map_err(|message| (FailureKind::Garbage, message))
-        });
         // What a long list does to a module is no fault of the module; an ordinary one that is slow costs everybody who waits.
         let ordinary = values <= purse::ORDINARY;
-        match merged {
+        match read {
             Ok(beyond) => {
                 if used.slow && ordinary {
-                    self.fail_breaker(policy, health, FailureKind::Deadline);
-                } else if health.breaker.succeeded() {
+                    leave_out_for_now(policy, admission, FailureKind::Deadline);
+                } else if admission.succeeded() {
                     warn!(policy = policy.module.manifest.reference(), "module works again; its breaker is closed");
                 }
                 if let Some(message) = beyond {
@@ -252,9 +271,7 @@ impl Generation {
             Err(failure) => {
                 health.failed(failure.0);
                 if failure.0.is_its_own() && ordinary {
-                    self.fail_breaker(policy, health, failure.0);
-                } else {
-                    health.breaker.abstained();
+                    leave_out_for_now(policy, admission, failure.0);
                 }
                 Err(match failure.0 {
                     FailureKind::Deadline | FailureKind::Overload => turn.disturb(policy, stage, used.units, failure),
@@ -264,15 +281,10 @@ impl Generation {
         }
     }
 
-    fn fail_breaker(&self, policy: &Loaded, health: &Health, kind: FailureKind) {
-        if let Some(backoff) = health.breaker.failed(kind, Instant::now()) {
-            warn!(
-                policy = policy.module.manifest.reference(),
-                kind = kind.name(),
-                backoff_ms = backoff.as_millis() as u64,
-                "breaker open: the module is left out for now"
-            );
-        }
+    /// Units of work that one call of a module may use on a list without values.
+    fn fuel_of(&self, policy: &Loaded) -> u64 {
+        let limit = self.sandbox.limits().fuel;
+        policy.granted.fuel.map_or(limit, |granted| granted.min(limit))
     }
 
     fn ask(
@@ -288,26 +300,23 @@ impl Generation {
             static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
         }
         let limits = self.sandbox.limits();
-        let own = policy.granted.fuel.map_or(limits.fuel, |granted| granted.min(limits.fuel));
         let used_up = || {
             let authority = policy.module.manifest.authority();
             Err((FailureKind::Budget, format!("the work of `{authority}` in this request is used up")))
         };
-        let Some((own, fuel)) = leave.purse.fuel(scaled(own, leave.values)) else {
+        let Some((own, fuel)) = leave.purse.fuel(scaled(self.fuel_of(policy), leave.values)) else {
             return (used_up(), Used::default());
         };
         let mut enforced = vec![0u8; parts.len().div_ceil(8)];
         for (rule, _) in parts.iter().enumerate().filter(|(_, part)| **part == Part::Enforced) {
             enforced[rule / 8] |= 1 << (rule % 8);
         }
-        // An honest module names a (row, effect) pair once; twice that and some slack is room enough.
-        let rows = batch.candidates() + batch.tags() + 1;
-        let items = (rows * resolved.plan.effects.len() * 2).max(1_024);
+        let items = ITEMS_A_ROW * (batch.candidates() + batch.tags() + 1) + ITEMS_BESIDES;
         let allowance = Allowance {
             fuel,
             memory: purse::memory(policy.granted.memory.unwrap_or(usize::MAX).min(limits.memory), leave.values),
             // An item takes 4 + 2 + 8 + 1 bytes.
-            output: (items * 15 + 4_096).min(64 << 20),
+            output: items * 15 + 4_096,
             processor: purse::time(scaled(limits.deadline_ticks, leave.values)).saturating_mul(leave.patience),
             wall: leave.wall,
         };
@@ -325,6 +334,18 @@ impl Generation {
             answer => answer,
         };
         (answer, used)
+    }
+}
+
+/// Counts a failure towards a module's breaker, and says so where that opens it.
+fn leave_out_for_now(policy: &Loaded, admission: Admission<'_>, kind: FailureKind) {
+    if let Some(backoff) = admission.failed(kind, Instant::now()) {
+        warn!(
+            policy = policy.module.manifest.reference(),
+            kind = kind.name(),
+            backoff_ms = backoff.as_millis() as u64,
+            "breaker open: the module is left out for now"
+        );
     }
 }
 
@@ -597,6 +618,63 @@ mod tests {
     use super::*;
     use crate::gate::Gate;
     use crate::module::Module;
+
+    /// A request whose strings are gone: translating its signals panics, and so does nothing else.
+    fn contradictory() -> Batch {
+        let line = br#"{"ctx":{"now_ms":1793532600000,"local_min":600},
+            "candidates":[{"id":"a","aigc":{"meta_label":"1"},"signals":[{"code":"L8","source":"authority"}]}]}"#;
+        let mut batch = Batch::from_json(line).expect("a request");
+        batch.strings = Arc::default();
+        batch
+    }
+
+    #[test]
+    fn a_panic_costs_one_module_its_turn_and_nobody_else() {
+        let policies =
+            || crate::embedded::arp().into_iter().filter(|m| ["art06", "art15"].contains(&&*m.manifest.module));
+        let gate = Gate::builder().policies(policies()).build().expect("a gate");
+        let stats = || gate.stats().modules[0].clone();
+        for round in 1..=5 {
+            let outcome = gate.evaluate(&contradictory());
+            // art06 reads signals and holds where it fails; art15 reads none.
+            let failures: Vec<_> = outcome.failures.iter().map(|f| (f.policy, f.kind, f.applied)).collect();
+            assert_eq!(failures, [(0, FailureKind::Trap, "hold")]);
+            assert_eq!((stats().calls, stats().failures[&FailureKind::Trap]), (round, round));
+            assert_eq!(stats().fuel, round * gate.generation().sandbox.limits().fuel, "it is charged a whole call");
+            assert_eq!(gate.stats().modules[1].calls, round);
+        }
+        // Five in a row open the breaker, as of any other failure.
+        assert_eq!(stats().breaker, crate::BreakerState::Open);
+        assert!(gate.evaluate(&contradictory()).failures[0].message.starts_with("not asked"));
+    }
+
+    #[test]
+    fn nothing_of_an_answer_counts_when_reading_it_panics() {
+        let policies =
+            || crate::embedded::arp().into_iter().filter(|m| ["art06", "art09"].contains(&&*m.manifest.module));
+        let mut generation = Gate::builder().policies(policies()).generation().expect("a generation");
+        let illegal = Batch::from_json(
+            br#"{"ctx":{"now_ms":1793532600000,"local_min":600,"can_render_labels":true},
+                "candidates":[{"id":"a","signals":[{"code":"L8","source":"authority"}]},{"id":"b","scan_state":"done","signals":[]}]}"#,
+        )
+        .expect("a request");
+        let judge = |generation: &Generation| generation.judge(&illegal, &[], &generation.health);
+        let of =
+            |outcome: &Outcome, policy: u16| outcome.obligations.iter().filter(|o| o.rule.policy == policy).count();
+        let whole = judge(&generation);
+        let owed = (of(&whole, 0), of(&whole, 1));
+        assert!(owed.0 > 0 && owed.1 > 0 && whole.failures.is_empty());
+        drop(whole);
+        // The ranks of its rules are lost, so that reading its answer panics in the middle.
+        let set = Arc::get_mut(&mut generation.set).expect("the only one");
+        set.policies[1].rank.clear();
+        let outcome = judge(&generation);
+        assert_eq!(outcome.failures.iter().map(|f| (f.policy, f.kind)).collect::<Vec<_>>(), [(1, FailureKind::Trap)]);
+        assert_eq!((of(&outcome, 0), of(&outcome, 1)), (owed.0, 0));
+        let by: Vec<u16> =
+            outcome.reasons.iter().filter(|r| outcome.set.rule(r.rule).is_some()).map(|r| r.rule.policy).collect();
+        assert!(by.iter().all(|policy| *policy == 0), "{by:?}");
+    }
 
     #[test]
     fn a_generation_that_runs_hands_over_on_the_day() {

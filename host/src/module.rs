@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use normgate_contract::bounds::MAX_MANIFEST_BYTES;
 use normgate_contract::{MANIFEST_SECTION, Manifest, ManifestError, Vocabulary, hex};
 use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
@@ -13,8 +14,6 @@ pub const MAX_MODULE_BYTES: usize = 8 << 20;
 pub const MAX_FUNCTION_BYTES: usize = 128 << 10;
 /// Most globals, data and element segments of a module together: what ours have a hundred times. Each is made at every call.
 pub const MAX_PARTS: usize = 4_096;
-/// Largest manifest, in bytes.
-pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
 
 /// Why a module is not loaded. Every variant names the module by the place it came from.
 #[derive(Debug, thiserror::Error)]

@@ -308,7 +308,7 @@ pub(crate) fn loosening(norm: String, looser: &Looser) -> Notice {
     }
 }
 
-/// Every use of an emergency row, with what it was spared: the exemption is the one hole in the merge, so it never goes
+/// Every use of an emergency row, with what it was spared (by row): the exemption is the one hole in the merge, so it never goes
 /// unrecorded.
 pub(crate) fn emergencies(
     set: &PolicySet,
@@ -316,11 +316,15 @@ pub(crate) fn emergencies(
     emergency: &[bool],
     spared: &[(u32, RuleRef)],
 ) -> Vec<Notice> {
+    // Both go up by row, and none but emergency rows are spared.
+    let mut left = spared;
     let rows = emergency.iter().enumerate().filter(|(_, emergency)| **emergency);
     rows.map(|(row, _)| {
         let row = row as u32;
+        let (own, rest) = left.split_at(left.iter().take_while(|(spared, _)| *spared == row).count());
+        left = rest;
         let ticket = batch.column("candidates.exempt_ticket").and_then(|column| column.integer(row as usize));
-        let rules: Vec<&str> = spared.iter().filter(|(r, _)| *r == row).map(|(_, rule)| set.rule_id(*rule)).collect();
+        let rules: Vec<&str> = own.iter().map(|(_, rule)| set.rule_id(*rule)).collect();
         let spared = match &rules[..] {
             [] => "no rule would have withheld or demoted it".to_owned(),
             rules => format!("not withheld or demoted by {}", rules.join(", ")),

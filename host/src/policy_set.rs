@@ -1,16 +1,19 @@
 //! The policy set: which modules judge, with which parameters and modes. Built once, never changed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use normgate_contract::{Block, Day, Level, Manifest, OnFailure, Rule, Stage, Vocabulary, hex};
+use normgate_contract::{Block, Day, Manifest, OnFailure, Rule, Stage, Vocabulary, hex};
 use sha2::{Digest, Sha256};
 
+use crate::batch::Batch;
 use crate::canary::Draws;
 use crate::config::{Looser, Mode, is_required};
 use crate::description::{Origin, PolicyDescription, SetDescription};
 use crate::grant::Granted;
 use crate::module::Module;
 use crate::notice::Notice;
+use crate::outcome::ShadowItem;
 use crate::plan::{EffectPlan, Plan};
 use crate::provider;
 use crate::purse::Share;
@@ -283,6 +286,13 @@ impl PolicySet {
         ranks.and_then(|ranks| ranks.get(usize::from(rule.rule))).copied().unwrap_or(u32::MAX)
     }
 
+    /// The value of an effect in shadow: the hold, the weight, the label, the code.
+    pub(crate) fn shadow_value<'s>(&'s self, item: &ShadowItem, batch: &'s Batch) -> Cow<'s, str> {
+        let effects = self.policies.get(usize::from(item.rule.policy)).map(|policy| &policy.resolved[0].plan.effects);
+        let planned = effects.and_then(|effects| effects.get(usize::from(item.index)));
+        planned.map_or(Cow::Borrowed(""), |planned| planned.effect.value(item.number, batch))
+    }
+
     /// `<id>@<version>` of a rule's policy.
     pub fn policy_reference(&self, policy: u16) -> String {
         self.policies.get(usize::from(policy)).map_or(String::new(), |policy| policy.module.manifest.reference())
@@ -365,7 +375,7 @@ impl Loaded {
             if !enforced(rule) {
                 continue;
             }
-            fallback = match (&resolved.plan.effects[index].1, fallback) {
+            fallback = match (&resolved.plan.effects[index].effect, fallback) {
                 (EffectPlan::Block(hold), Fallback::Hold(known)) => {
                     Fallback::Hold(known.max((*hold).min(Block::HumanReview)))
                 }
@@ -390,9 +400,5 @@ impl Loaded {
 
     pub(crate) fn has_stage(&self, stage: Stage) -> bool {
         self.module.manifest.has_stage(stage)
-    }
-
-    pub(crate) fn level(&self, rule: u16) -> Level {
-        self.module.manifest.rules[usize::from(rule)].level
     }
 }

@@ -250,7 +250,7 @@ impl<'c> Trial<'c> {
             .flat_map(|owed| owed.args.iter().flat_map(|args| args.iter()));
         for (_, value) in reported {
             if let ArgumentValue::Number(value) = value
-                && requests::owner(campaign.seed, *value).is_some_and(|owner| owner != index)
+                && requests::owner(campaign.seed, value).is_some_and(|owner| owner != index)
             {
                 if tally.of("leaks") == 0 {
                     eprintln!("hostile: a leak in unit {number} of seed {}, request {index}", campaign.seed);
