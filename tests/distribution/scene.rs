@@ -22,6 +22,8 @@ pub(crate) struct Scene {
     pub(crate) location: String,
     /// More lines for the entry of the repository in the configuration.
     pub(crate) more: String,
+    /// Whether a first generation may lack a repository.
+    pub(crate) partial: bool,
 }
 
 /// A module of the film club.
@@ -80,7 +82,7 @@ impl Scene {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("distribution").join(name);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        Self { location: "norms".into(), more: String::new(), bounds: quick(), folder }
+        Self { location: "norms".into(), more: String::new(), partial: false, bounds: quick(), folder }
     }
 
     fn like(made: &Path, name: &str) -> Self {
@@ -167,7 +169,7 @@ impl Scene {
         let trust = Trust::read(&config.repositories, &self.folder).unwrap();
         let compiler =
             Arc::new(|module: &normgate::Module| normgate::precompile(&module.bytes, normgate::Backend::Native));
-        let checks = Checks { compiler, artifacts: || None, config, bounds: self.bounds };
+        let checks = Checks { compiler, artifacts: || None, config, bounds: self.bounds, partial: self.partial };
         sync(&self.store(), &trust, &checks).unwrap()
     }
 

@@ -37,7 +37,7 @@ fn what_is_replaced_stands_by_and_a_mistake_is_shipped_back_as_a_newer_release()
     let generation = scene.store().generation().unwrap().unwrap();
     assert_eq!(generation.modules()[0].manifest.version, "1.1.0");
     assert_eq!(generation.last_good()[0].manifest.version, "1.0.0");
-    let file = scene.publisher().revert("film-club/night-films").unwrap();
+    let file = scene.publisher().revert("film-club/night-films", false).unwrap().file;
     assert_eq!(file.to_string(), "film-club/modules/night-films.3.wasm");
     scene.publisher().publish(&scene.all()).unwrap();
     assert!(scene.sync().switched);
@@ -45,7 +45,7 @@ fn what_is_replaced_stands_by_and_a_mistake_is_shipped_back_as_a_newer_release()
     let generation = scene.store().generation().unwrap().unwrap();
     assert_eq!(generation.last_good()[0].manifest.version, "1.1.0");
     assert_eq!(generation.urgent(), ["film-club/night-films"], "a version that is taken back waits for no trial");
-    let error = scene.publisher().revert("film-club/day-films").unwrap_err().to_string();
+    let error = scene.publisher().revert("film-club/day-films", false).unwrap_err().to_string();
     assert_eq!(error, "film-club/day-films: there is no earlier release of it to go back to");
 }
 
@@ -228,7 +228,7 @@ fn a_repository_that_is_no_longer_configured_is_dropped_with_a_notice() {
 fn data_bundles_travel_as_they_are() {
     let scene = Scene::taken("data");
     let publisher = scene.publisher();
-    let file = publisher.add_data("film-club/words", "2026-11", b"\x00opaque", &Addition::default()).unwrap();
+    let file = publisher.add_data("film-club/words", "2026-11", b"\x00opaque", &Addition::default()).unwrap().file;
     assert_eq!(file.to_string(), "film-club/data/words.1.data");
     publisher.publish(&scene.all()).unwrap();
     assert!(scene.sync().switched);

@@ -117,7 +117,7 @@ fn a_module_without_end_is_cut_off_at_its_signed_length() {
         crate::scene::CASES,
         &Default::default(),
     );
-    assert_eq!(added.unwrap().release, 2);
+    assert_eq!(added.unwrap().file.release, 2);
     scene.publisher().publish(&scene.all()).unwrap();
     let report = scene.publisher().report().unwrap();
     let name = "film-club/modules/night-films.2.wasm";
