@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use normgate::Config;
+use normgate::contract::Day;
+use normgate::{Config, Generation};
 use normgate_repo::keys::{Keyring, PublicKey, generate};
 use normgate_repo::publisher::{Addition, Publisher};
 use normgate_repo::{Bounds, Checks, Store, Synced, Trust, sync};
@@ -171,6 +172,14 @@ impl Scene {
             Arc::new(|module: &normgate::Module| normgate::precompile(&module.bytes, normgate::Backend::Native));
         let checks = Checks { compiler, artifacts: || None, config, bounds: self.bounds, partial: self.partial };
         sync(&self.store(), &trust, &checks).unwrap()
+    }
+
+    /// The gate of the store, as everybody builds it.
+    pub(crate) fn gate(&self, config: &str, as_of: Option<Day>) -> Generation {
+        let generation = self.store().generation().unwrap().unwrap();
+        let builder = generation.builder(Config::parse(config).unwrap(), as_of);
+        let compiler = |module: &normgate::Module| normgate::precompile(&module.bytes, normgate::Backend::Native);
+        builder.compiler(compiler).generation().unwrap()
     }
 
     /// The sentence with which the only repository is refused. The generation before stays, and is marked stale.

@@ -18,11 +18,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use normgate::{Artifacts, Compiler, Config, Gate};
+use normgate::{Artifacts, Base, Compiler, Config, Gate};
 use tokio::sync::Semaphore;
 
 use crate::clock::{day_at, now_ms};
-use crate::error::{Error, Place, Result, at};
+use crate::error::{Error, Place, Refusal, Result, at};
 use crate::store::{Entry, Floor, Generation, Status, Store, Trusted};
 use crate::take::{Part, Taken, Taking};
 use crate::transport::Bounds;
@@ -41,7 +41,8 @@ pub struct Checks {
     pub config: Config,
     /// What taking a repository may use.
     pub bounds: Bounds,
-    /// Whether a first generation is made although a repository was refused: what it would have added may be the law.
+    /// Whether a first generation is made although a repository was refused, or a module of an authority that may do everything:
+    /// what it would have added may be the law.
     pub partial: bool,
 }
 
@@ -107,7 +108,7 @@ struct Syncing<'a> {
     /// What the next generation has of each repository.
     parts: BTreeMap<&'a str, Part>,
     floors: BTreeMap<String, Floor>,
-    /// Whether a repository was refused as a whole.
+    /// Whether something was refused that may be the law: a repository, or a module of an authority that may do everything.
     lacking: bool,
     synced: Synced,
 }
@@ -183,7 +184,7 @@ impl<'a> Syncing<'a> {
                 }
                 Err(error) => (false, vec![error]),
             };
-            self.lacking |= !whole;
+            self.lacking |= !whole || refused.iter().any(|error| is_of_full_rights(error, &self.checks.config));
             match refused.first() {
                 None => (heard.stale_since_ms, heard.why) = (None, None),
                 Some(error) => {
@@ -229,7 +230,8 @@ impl<'a> Syncing<'a> {
             // What was lost of a damaged store comes back whole, or what is left of it stays.
             None if self.damaged => !self.lacking,
             None if self.lacking && !self.checks.partial => {
-                let why = "no first generation is made while a repository is refused, since its rules may be the law; mend \
+                let why = "no first generation is made while a repository is refused, or a module of an authority with base = \"full\", \
+                           since what it would add may be the law; mend \
                            what was refused and sync again, or say --partial";
                 self.synced.notices.push(why.into());
                 false
@@ -253,11 +255,10 @@ impl<'a> Syncing<'a> {
                     format!("on {day} no gate can be built with it, so that nothing is taken: {error}"),
                 )
             })?;
-            for notice in gate.notices().iter().filter(|notice| notice.code == "left-out") {
-                let policy = notice.policy.clone().unwrap_or_default();
-                if said.insert((policy.clone(), notice.message.clone())) {
-                    let from = if day == today { String::new() } else { format!("from {day} on ") };
-                    self.synced.notices.push(format!("{policy} is {from}left out: {}", notice.message));
+            for normgate::LeftOut { id, version, why, .. } in gate.left_out() {
+                if said.insert((id.clone(), version.clone())) {
+                    let from = if day == today { String::new() } else { format!(" from {day} on") };
+                    self.synced.notices.push(format!("{id} {version} is left out{from}: {why}"));
                 }
             }
             built.truncate(1);
@@ -327,6 +328,13 @@ impl<'a> Syncing<'a> {
         }
         said
     }
+}
+
+/// Whether a file was refused of an authority that the platform lets do everything.
+fn is_of_full_rights(error: &Error, config: &Config) -> bool {
+    let Error::Refused(Refusal { file, .. }) = error else { return false };
+    let authority = file.split('/').next().unwrap_or_default();
+    config.authorities.as_ref().and_then(|known| known.get(authority)).is_some_and(|grant| grant.base == Base::Full)
 }
 
 fn raise(store: &Store, trusted: &[(&str, Trusted)]) -> Result<()> {

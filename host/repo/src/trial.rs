@@ -56,10 +56,10 @@ fn on_its_days(module: &Module, checks: &Checks) -> Result<Vec<normgate::Generat
         let builder =
             || checks.equip(Gate::builder().policies([module.clone()]).config(checks.config.clone())).as_of(day);
         let opened = builder().tolerant().generation().map_err(|error| Unfit::Wrong(error.to_string()))?;
-        if opened.policy_set().manifests().any(|manifest| manifest.id == module.manifest.id) {
+        if opened.left_out().is_empty() {
             return Ok(opened);
         }
-        // It was left out; why, is what an impatient builder says.
+        // Why, is what a builder says that leaves nothing out.
         Err(match builder().generation() {
             Err(error @ BuildError::Load(LoadError::Grant { .. })) => Unfit::Beyond(error.to_string()),
             Err(error) if day > today => Unfit::Wrong(format!("on {day} it cannot be loaded: {error}")),

@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..))]
     every: Option<u64>,
 
-    /// Make a first generation although a repository was refused
+    /// Make a first generation although a repository was refused, or a module of an authority with base = "full"
     #[arg(long)]
     partial: bool,
 }

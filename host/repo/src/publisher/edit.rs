@@ -232,9 +232,11 @@ impl Publisher {
         let on =
             |day: Day| of_it().filter(|listed| listed.release.in_force(day)).max_by_key(|listed| listed.file.release);
         let is_module = file.kind == Kind::Module;
+        // A platform may still have any of those before, also where the newest was lowered on purpose already.
+        let begun = |listed: &&Listed| listed.release.effective_from.is_none_or(|from| from <= first);
+        let lowers = is_module && of_it().filter(begun).any(|before| release.number() < before.release.number());
         if let Some(before) = on(first) {
-            let lower = is_module && release.number() < before.release.number();
-            if lower && !release.lowers {
+            if is_module && release.number() < before.release.number() && !release.lowers {
                 let (version, higher) = (&release.version, &before.release.version);
                 let why = format!(
                     "version {version} is lower than {higher}, which {} has; say --lower, if that is meant",
@@ -242,7 +244,6 @@ impl Publisher {
                 );
                 return Err(at(file.id(), why));
             }
-            release.lowers = lower;
             let same = Release {
                 effective_from: before.release.effective_from,
                 lowers: before.release.lowers,
@@ -251,9 +252,8 @@ impl Publisher {
             if before.sha256 == sha256(bytes) && before.release == same {
                 return Err(at(file.id(), format!("it is what {} is already; nothing is added", before.file)));
             }
-        } else {
-            release.lowers = false;
         }
+        release.lowers = lowers;
         let later = of_it().filter_map(|listed| {
             let from = listed.release.effective_from.filter(|from| *from > today && *from >= first)?;
             (on(from) == Some(listed)).then_some((from, listed))
