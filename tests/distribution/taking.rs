@@ -59,6 +59,7 @@ fn a_release_waits_for_its_day_beside_the_one_in_force() {
     assert_eq!(scene.in_force(), [(1, "1.0.0".to_owned())]);
     let generation = scene.store().generation().unwrap().unwrap();
     let today = normgate_repo::today().unwrap();
+    assert_eq!(generation.changes_after(today).into_iter().collect::<Vec<_>>(), [day("2999-01-01")]);
     assert!(generation.upcoming(today).is_empty(), "its manifest names no day, so a gate would have it act at once");
     for (on, version) in [("2998-12-31", "1.0.0"), ("2999-01-01", "2.0.0")] {
         let modules = generation.modules_on(day(on));

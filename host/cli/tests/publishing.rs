@@ -117,5 +117,5 @@ fn a_newcomer_gets_from_keys_to_a_platform_by_the_page() {
     }
     // The last command ended it all.
     let (_, said) = run("normgate sync -c normgate.toml --store store");
-    assert!(said.contains("film-club/night-films 1.0.0 is dropped"), "{said}");
+    assert!(said.contains("film-club/night-films 1.1.0 is dropped"), "{said}");
 }

@@ -179,10 +179,10 @@ pub struct Heard {
     pub taken_ms: i64,
     /// When what was taken expires.
     pub expires_ms: i64,
-    /// Since when nothing could be taken; absent = all is well.
+    /// Since when it, or something of it, is not taken; absent = all is well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_since_ms: Option<i64>,
-    /// Why the last sync took nothing of it.
+    /// Why the last sync did not take it, or something of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }

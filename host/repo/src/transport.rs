@@ -281,3 +281,28 @@ pub(crate) fn role_in(path: &str) -> &str {
     let name = path.trim_start_matches("metadata/").trim_end_matches(".json");
     name.split_once('.').map_or(name, |(_, role)| role)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Seen;
+
+    #[test]
+    fn nobody_is_followed_further_than_an_association_delegates() {
+        let to = |names: &[&str]| {
+            let roles: Vec<_> = names.iter().map(|name| serde_json::json!({"name": name})).collect();
+            serde_json::json!({"signed": {"delegations": {"keys": {}, "roles": roles}}}).to_string()
+        };
+        let mut seen = Seen::default();
+        let mut read = |file: &str, text: &str| seen.descend(file, text.as_bytes());
+        assert_eq!(read("metadata/2.root.json", &to(&[])), Ok(()));
+        assert_eq!(read("metadata/2.targets.json", &to(&["club", "other", "a b"])), Ok(()));
+        assert_eq!(read("metadata/2.club.json", &to(&["club-modules", "club"])), Ok(()));
+        let further = Err("it delegates further; nobody may after an association".to_owned());
+        assert_eq!(read("metadata/2.club-modules.json", &to(&["deeper"])), further);
+        assert_eq!(read("metadata/2.club-modules.json", &to(&[])), Ok(()));
+        // A name that is written in another way in the file's would never be found again.
+        for file in ["metadata/2.a%20b.json", "metadata/2.deeper.json"] {
+            assert_eq!(read(file, &to(&["x"])), Err("it has no name that a role may have".to_owned()), "{file}");
+        }
+    }
+}

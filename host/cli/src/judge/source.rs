@@ -101,8 +101,9 @@ impl Source {
         let mut builder = match self.generation()? {
             // What a store holds has only what is granted to its authority.
             Some(mut generation) => {
-                let modules = self.modules_with(Some(&generation))?;
-                generation.retain(|module| modules.iter().any(|wanted| wanted.manifest.id == module.manifest.id));
+                // Says which of `--only` there is not.
+                self.modules_with(Some(&generation))?;
+                generation.retain(|module| self.only.is_empty() || self.only.contains(&module.manifest.module));
                 generation.builder(config, self.as_of)
             }
             None => {
