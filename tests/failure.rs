@@ -169,6 +169,7 @@ fn an_override_puts_a_module_into_shadow_for_a_while_and_every_outcome_says_so()
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
     let entry = |at_ms: i64, until_ms: i64| Override {
         module: "hostile".into(),
+        off: false,
         at_ms,
         until_ms,
         reason: "demotes everything, ticket 4711".into(),
@@ -194,6 +195,7 @@ fn the_record_of_overrides_is_read_line_by_line() {
     assert_eq!(Override::read(&path).unwrap(), []);
     let entry = |module: &str, until_ms| Override {
         module: module.into(),
+        off: false,
         at_ms: 0,
         until_ms,
         reason: "r".into(),
@@ -204,8 +206,92 @@ fn the_record_of_overrides_is_read_line_by_line() {
     }
     assert_eq!(Override::read(&path).unwrap(), [entry("art09", 20), entry("art18", 0)]);
     entry("art18", 48 * 3_600_000).append(&path).unwrap();
+    let sentence =
+        "line 4: an override lasts at most 86400 s, from its beginning and from now; change the configuration";
     let error = Override::read(&path).unwrap_err().to_string();
-    assert!(error.ends_with("line 4: an override lasts at most 86400 s; change the configuration"), "{error}");
+    assert!(error.ends_with(sentence), "{error}");
+    // Nothing lasts for ever because a number overflows, and nothing is laid in for later.
+    let soon = now() + 3_600_000;
+    for (at_ms, until_ms) in
+        [(i64::MIN + 1, i64::MAX), (i64::MAX, i64::MAX), (i64::MIN, soon), (soon, now() + 90_000_000)]
+    {
+        std::fs::remove_file(&path).unwrap();
+        let wrong = Override { at_ms, ..entry("art18", until_ms) };
+        wrong.append(&path).unwrap();
+        assert!(Override::read(&path).is_err(), "{at_ms} to {until_ms}");
+        // Handed over as it is, it does nothing either.
+        let gate = builder("").policies([made("")]).build().unwrap();
+        gate.set_overrides(vec![Override { module: "hostile".into(), ..wrong }]);
+        assert_eq!((gate.evaluate(&batch()).shadow.len(), gate.stats().overridden), (0, 0));
+    }
+    // What was written before a module could be switched off reads as it did.
+    let old = r#"{"module":"art18","at_ms":0,"until_ms":10,"reason":"r","by":"b"}"#;
+    assert_eq!(serde_json::from_str::<Override>(old).unwrap(), entry("art18", 10));
+    assert_eq!(serde_json::to_string(&entry("art18", 10)).unwrap(), old);
+}
+
+fn now() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+#[test]
+fn what_is_off_is_not_run_and_what_the_law_requires_is_missed_in_every_outcome() {
+    let module = || made("(loop (br 0))");
+    let asked = |gate: &normgate::Gate| gate.stats().modules.iter().map(|module| module.calls).sum::<u64>();
+    let missed = |outcome: &Outcome| outcome.notices.iter().filter(|notice| notice.code == "must-weakened").count();
+    // By an override: it is asked in shadow, and not at all when it is off.
+    let gate = builder("").policies([module()]).build().unwrap();
+    let shadow = Override::starting_now("hostile", 600, "ticket 4711".into(), "night shift".into());
+    for (off, calls) in [(false, 1), (true, 0)] {
+        gate.set_overrides(vec![Override { off, ..shadow.clone() }]);
+        let before = asked(&gate);
+        let outcome = gate.evaluate(&batch());
+        assert_eq!((asked(&gate) - before, outcome.failures.len() as u64, outcome.shadow.len()), (calls, calls, 0));
+        assert_eq!((outcome.notices[0].code, missed(&outcome)), ("override", usize::from(off)));
+        assert_eq!(outcome.notices[0].message.starts_with("off until"), off);
+        assert_eq!(gate.stats().overridden, 1 + u64::from(off));
+    }
+    // By a mode: of the module, its only rule or its release. Then it is not even loaded.
+    for name in ["hostile", "\"hostile.rule\"", "\"hostile/module@1.0.0\""] {
+        let gate = builder(&format!("[modes]\n{name} = \"off\"")).policies([module()]).build().unwrap();
+        let outcome = gate.evaluate(&batch());
+        assert_eq!((gate.policy_set().manifests().count(), outcome.failures.len()), (0, 0), "{name}");
+        assert_eq!((missed(&outcome), outcome.shown), (1, outcome.verdicts.len()), "{name}");
+    }
+    // One rule of two is off, and the other is judged.
+    let mut manifest: Value = serde_json::from_str(MANIFEST).unwrap();
+    manifest["rules"][0]["effects"] = json!([{"demote": 300_000}]);
+    let mut other = manifest["rules"][0].clone();
+    other["id"] = json!("hostile.other");
+    manifest["rules"].as_array_mut().unwrap().push(other);
+    let two = read(&with_manifest(self::module("", 0, 0, 0), &manifest.to_string()));
+    let judge = |config: &str| builder(config).policies([two.clone()]).build().unwrap().evaluate(&batch());
+    let said =
+        |outcome: &Outcome| (outcome.verdicts.iter().map(|v| outcome.reasons(v).len()).sum(), outcome.shadow.len());
+    assert_eq!((said(&judge("")), said(&judge("[modes]\nhostile = \"shadow\""))), ((1, 0), (0, 1)));
+    assert_eq!(said(&judge("[modes]\n\"hostile.rule\" = \"off\"")), (0, 0));
+    assert_eq!(said(&judge("[modes]\nhostile = \"off\"\n\"hostile.rule\" = \"enforce\"")), (1, 0));
+    let off = judge("[modes]\n\"hostile.other\" = \"off\"");
+    assert_eq!((said(&off), missed(&off)), ((1, 0), 1));
+    assert_ne!(off.policy_set().digest(), judge("").policy_set().digest());
+}
+
+#[test]
+fn where_a_release_is_off_the_one_before_it_judges() {
+    let release = |version: &str, body: &str| {
+        let manifest = MANIFEST.replace("1.0.0", version);
+        read(&with_manifest(module(body, 0, 1, 300_000), &manifest))
+    };
+    let (old, new) = (release("1.0.0", ""), release("1.1.0", "(loop (br 0))"));
+    let config = "[modes]\n\"hostile/module@1.1.0\" = \"off\"";
+    for beside in [true, false] {
+        let (policies, before) =
+            if beside { (vec![old.clone(), new.clone()], vec![]) } else { (vec![new.clone()], vec![old.clone()]) };
+        let outcome = builder(config).policies(policies).last_good(before).build().unwrap().evaluate(&batch());
+        let weight = outcome.verdicts.iter().find(|v| v.row == 0).unwrap().judgement.weight_ppm();
+        assert_eq!((weight, outcome.failures.len()), (300_000, 0));
+        assert!(outcome.notices.iter().all(|notice| notice.code != "must-weakened"));
+    }
 }
 
 #[test]

@@ -316,9 +316,10 @@ impl<'t> Turn<'t> {
                 && (!generation.applicability || plan.applies(batch));
             let overridden = circumstances.overrides.iter().find(|entry| entry.covers(manifest));
             if index < set.judging {
-                notices.extend(overridden.map(|entry| entry.notice(manifest)));
+                notices.extend(overridden.into_iter().flat_map(|entry| entry.notices(manifest)));
             }
-            if !asked || set.is_succeeded(policy, &drawing, at_ms) {
+            let off = overridden.is_some_and(|entry| entry.off);
+            if !asked || off || set.is_succeeded(policy, &drawing, at_ms) {
                 return None;
             }
             let (mut parts, draw) = parts_of(policy, batch, &drawing, at_ms);
@@ -332,7 +333,9 @@ impl<'t> Turn<'t> {
         let parts: Vec<_> = parts.collect();
         let adopted = set.policies.iter().map(|policy| {
             let manifest = &policy.module.manifest;
+            // Whoever is overridden has no say over others either.
             !manifest.overlays.is_empty()
+                && !circumstances.overrides.iter().any(|entry| entry.covers(manifest))
                 && policy.is_released(&drawing)
                 && !set.is_succeeded(policy, &drawing, at_ms)
                 && in_force(manifest.effective_from, manifest.effective_until, at_ms)

@@ -199,6 +199,16 @@ pub(crate) fn weakened(manifest: &Manifest, rules: &[(&str, Mode)]) -> Notice {
     about("must-weakened", manifest, format!("[modes] keeps what the law requires from acting: {}", rules.join(", ")))
 }
 
+/// Rules that the law requires of a module that an override switches off.
+pub(crate) fn off<'r>(manifest: &Manifest, rules: impl Iterator<Item = &'r str>) -> Notice {
+    let rules: Vec<&str> = rules.collect();
+    about(
+        "must-weakened",
+        manifest,
+        format!("an override keeps what the law requires from being asked: {}", rules.join(", ")),
+    )
+}
+
 /// A module with rules that the law requires, which the generation before had.
 pub(crate) fn missing(manifest: &Manifest) -> Notice {
     about(

@@ -7,6 +7,9 @@ use serde::Deserialize;
 use crate::manifest::*;
 use crate::{CONTRACT, ColumnSpec, ColumnType, Day, MAX_ENTRIES, Vocabulary};
 
+/// What the host says of a sector norm that would loosen a parameter of the law, in the place of a rule.
+const LOOSENING: &str = "art05.loosening";
+
 /// A manifest that does not say what it must, or says what the vocabulary does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {message}")]
@@ -144,7 +147,17 @@ pub fn read_policy_toml(text: &str, vocabulary: &Vocabulary) -> Result<Manifest,
             return fail(format!("policy.toml line {line}"), error.message().replace('\n', "; "));
         }
     };
-    let resolved = source.resolve(vocabulary).and_then(|manifest| manifest.check(vocabulary).map(|()| manifest));
+    let resolved = source.resolve(vocabulary).and_then(|manifest| {
+        manifest.check(vocabulary)?;
+        // A module that is compiled with somebody else's pack still loads, and is never adopted; an author can mend it.
+        match &manifest.pack {
+            Some(pack) if !vocabulary.owns_pack_of(&manifest) => {
+                let authority = manifest.authority();
+                fail("pack", format!("`{pack}` is not one of `{authority}`; call it {authority}/<name>"))
+            }
+            _ => Ok(manifest),
+        }
+    });
     resolved.map_err(|error| {
         let line = line_of(text, &error.place).map_or(String::new(), |line| format!(" line {line}"));
         ManifestError { place: format!("policy.toml{line}: {}", error.place), ..error }
@@ -447,7 +460,9 @@ impl Manifest {
                 );
             }
         }
-        if !name(&self.module) || self.module == "host" || self.module == "common" {
+        // What the host itself says is called so, and nothing else may look as if it were.
+        let is_hosts = ["host", "common"].contains(&self.module.split('.').next().unwrap_or_default());
+        if !name(&self.module) || is_hosts {
             return fail(
                 "module",
                 format!("`{}` cannot prefix rule ids; use lower-case letters, digits, - and .", self.module),
@@ -562,8 +577,14 @@ impl Manifest {
 
     fn check_rule(&self, rule: &Rule, place: &str, vocabulary: &Vocabulary) -> Result<(), ManifestError> {
         let prefix = format!("{}.", self.module);
-        if rule.id.strip_prefix(&prefix).is_none_or(str::is_empty) {
-            return fail(place, format!("a rule of this module is named {prefix}<name>"));
+        if rule.id.strip_prefix(&prefix).is_none_or(|name| name.is_empty() || name.contains('.')) {
+            return fail(place, format!("a rule of this module is named {prefix}<name>, with no further dot"));
+        }
+        if rule.id == LOOSENING {
+            return fail(
+                place,
+                "this is what the host calls a sector norm that would loosen the law; choose another name",
+            );
         }
         if [&rule.sentence.zh, &rule.sentence.en, &rule.remedy.zh, &rule.remedy.en, &rule.basis]
             .iter()
@@ -732,6 +753,13 @@ effects = [{ block = "none" }]
             ("\"candidates.kind\"", "\"candidates.signals\"", "list the codes that you distinguish"),
             ("\"candidates.kind\"", "\"candidates.x.c.d\"", "the vocabulary has no such column"),
             ("module = \"m\"", "module = \"host\"", "module: `host` cannot prefix rule ids"),
+            ("module = \"m\"", "module = \"common.x\"", "module: `common.x` cannot prefix rule ids"),
+            ("id = \"r\"", "id = \"r.s\"", "a rule of this module is named m.<name>, with no further dot"),
+            (
+                "on_failure",
+                "pack = \"delivery\"\nissuer = { zh = \"x\", en = \"x\" }\non_failure",
+                "pack: `delivery` is not one of `a`; call it a/<name>",
+            ),
             ("on_failure", "on_failur", "policy.toml line"),
             ("block = \"none\"", "label = \"evil\"", "rules[0] `m.r` effects[0]: the vocabulary has no label `evil`"),
             ("block = \"none\"", "demote = \"w\"", "there is no parameter `m.w` in this module"),
