@@ -165,14 +165,19 @@ impl Taking<'_> {
             part.keep(entry, self.known);
             return Ok(());
         }
-        if Instant::now() >= end {
-            let why = format!("the repository took longer than {:?}; the next sync goes on here", bounds.total);
-            return Err(Unfit::Wrong(why));
-        }
+        self.in_time(end)?;
         match listed.file.kind {
             Kind::Data => self.bundle(verified, listed, entry, end, part).await,
             _ => self.module(verified, listed, entry, queue, end, part).await,
         }
+    }
+
+    fn in_time(&self, end: Instant) -> Result<(), Unfit> {
+        if Instant::now() < end {
+            return Ok(());
+        }
+        let total = self.checks.bounds.total;
+        Err(Unfit::Wrong(format!("the repository took longer than {total:?}; the next sync goes on here")))
     }
 
     async fn bundle(
@@ -242,6 +247,7 @@ impl Taking<'_> {
         let text = verified.fetch(cases, end).await.map_err(Unfit::Wrong)?;
         // It is never closed.
         let _place = self.bench.acquire().await;
+        self.in_time(end)?;
         try_out(&module, &text, self.checks)?;
         tracing::info!(repository = %self.trust.name, id = %entry.id, release = entry.release, "tried and found good");
         part.loaded.insert(entry.digest.clone(), module);
