@@ -35,6 +35,15 @@ const OF_GENERATIONS: [&str; 13] = [
     "superseded",
 ];
 
+/// Longest reason in a notice, in characters. Every outcome carries it.
+const LONGEST_REASON: usize = 400;
+
+/// Most notices of one kind about one authority's modules that do not fit.
+const MOST_OF_ONE: usize = 8;
+
+/// Most names that one notice lists of those that a manifest makes up.
+const MOST_NAMES: usize = 8;
+
 /// Reads a recorded notice of a generation.
 impl<'de> Deserialize<'de> for Notice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -151,7 +160,32 @@ pub(crate) fn replaces_in_a_circle(manifest: &Manifest) -> Notice {
 
 /// A module that does not fit, and is not there.
 pub(crate) fn left_out(manifest: &Manifest, why: &BuildError) -> Notice {
-    about("left-out", manifest, why.to_string())
+    let mut why = why.to_string();
+    if let Some((end, _)) = why.char_indices().nth(LONGEST_REASON) {
+        why.truncate(end);
+        why.push('…');
+    }
+    about("left-out", manifest, why)
+}
+
+/// Notices about modules of several authorities, of each authority a few: every outcome carries them, and nobody makes outcomes
+/// large by shipping what does not fit.
+pub(crate) fn a_few_of_each(notices: Vec<Notice>) -> Vec<Notice> {
+    let mut told: BTreeMap<(&'static str, String), usize> = BTreeMap::new();
+    let mut few = Vec::new();
+    for notice in notices {
+        let authority = notice.policy.as_deref().and_then(|policy| policy.split('/').next()).unwrap_or_default();
+        let number = told.entry((notice.code, authority.to_owned())).or_default();
+        *number += 1;
+        if *number <= MOST_OF_ONE {
+            few.push(notice);
+        }
+    }
+    few.extend(told.into_iter().filter(|(_, number)| *number > MOST_OF_ONE).map(|((code, authority), number)| {
+        let more = number - MOST_OF_ONE;
+        Notice { code, policy: None, message: format!("the same holds for {more} more modules of `{authority}`") }
+    }));
+    few
 }
 
 /// A module with rules that the law requires, which was left out.
@@ -217,6 +251,15 @@ pub(crate) fn missing(manifest: &Manifest) -> Notice {
         "the generation before had it and this one does not, so what the law requires there is judged by nobody"
             .to_owned(),
     )
+}
+
+/// Names, the first few and how many more.
+pub(crate) fn a_few(names: &[&str]) -> String {
+    let few = names[..names.len().min(MOST_NAMES)].join(", ");
+    match names.len().saturating_sub(MOST_NAMES) {
+        0 => few,
+        more => format!("{few} and {more} more"),
+    }
 }
 
 /// What a sector norm says of other modules' parameters and was not taken, though it may be stricter.

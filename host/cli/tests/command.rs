@@ -343,6 +343,19 @@ fn check_names_everything_that_a_grant_refuses_and_what_is_wide() {
     assert!(text.contains("it reads `candidates.age_rating`") && text.contains("withholding rows"), "{text}");
     let (code, text) = check("[authorities.film-club]\neffect = \"block\"\n");
     assert_eq!(code, Some(0), "{text}");
+    let (code, text) = check(
+        "[authorities.film-club]\neffect = \"block\"\ntightens = [\"art06.*\"]\nprefixes = [\"*\"]\nretain_d = 400\nurgent = true\n",
+    );
+    assert_eq!(code, Some(0), "{text}");
+    for what in [
+        "tighten art06.*, once adopted",
+        "use the prefixes *",
+        "have records kept for 400 days",
+        "mark releases urgent, which no trial then holds back",
+    ] {
+        let said = format!("grant: the authority `film-club` may {what}, which an association may not by default");
+        assert!(text.lines().any(|line| line == said), "{said}: {text}");
+    }
 }
 
 #[test]
@@ -376,6 +389,14 @@ fn an_override_needs_a_reason_and_an_end_and_shows_in_every_answer() {
     assert_eq!(judge()["verdicts"][0]["action"], "label");
     let record = std::fs::read_to_string(folder.join("normgate.overrides.jsonl")).unwrap();
     assert_eq!(record.lines().count(), 2, "{record}");
+    // Off is not asked at all, and says so.
+    let (code, text) = over(&["art09", "--off", "--for", "30m", "--reason", "eats the machine, ticket 4712"]);
+    assert!(code == Some(0) && text.contains("art09: off for 1800 s"), "{text}");
+    let answer = judge();
+    assert_eq!((&answer["verdicts"][0]["action"], &answer["shadow"]), (&"allow".into(), &serde_json::json!([])));
+    assert_eq!(answer["notices"][1]["code"], "must-weakened");
+    assert!(over(&[]).1.contains("art09  off  "));
+    assert_eq!(over(&["art09", "--off", "--end", "--reason", "r"]).0, Some(2));
 }
 
 #[test]
