@@ -133,6 +133,26 @@ fn a_module_of_ones_own_is_built_inspected_checked_and_used() {
 }
 
 #[test]
+fn nothing_to_check_is_no_success() {
+    let file = temporary("nothing").join("cases.jsonl");
+    let tested = |text: &str, more: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        let output = normgate(&[&["test", file.to_str().unwrap()], more].concat(), b"");
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), said.into_owned())
+    };
+    let (code, said) = tested("\n", &[]);
+    assert!(code == Some(2) && said.contains("cases.jsonl: there is no case in it"), "{said}");
+    let empty = format!(r#"{{"case":"one","modules":["art09"],"request":{},"expect":{{}}}}"#, request("r1"));
+    let (code, said) = tested(&empty, &[]);
+    assert!(code == Some(1) && said.contains("  expect\n    expected what must come out"), "{said}");
+    // What came out can be taken over, so that a new case is begun with nothing.
+    assert_eq!(tested(&empty, &["--accept"]).0, Some(0));
+    let accepted = std::fs::read_to_string(&file).unwrap();
+    assert!(accepted.contains(r#""expect":{"verdicts":{"#), "{accepted}");
+}
+
+#[test]
 fn a_failing_case_is_shown_with_what_differs() {
     let file = temporary("cases").join("cases.jsonl");
     let case = format!(
