@@ -103,7 +103,7 @@ fn next_version() -> Vec<u8> {
     let mut manifest = manifests.next().unwrap().unwrap();
     manifest["version"] = "1.1.0".into();
     let mut bytes = MODULE.to_vec();
-    normgate_package::append_section(&mut bytes, "normgate:manifest", manifest.to_string().as_bytes());
+    normgate_package::set_section(&mut bytes, "normgate:manifest", manifest.to_string().as_bytes());
     bytes
 }
 

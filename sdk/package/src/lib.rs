@@ -6,10 +6,12 @@
 //! 2. Wrap the core module as a component of the contract's world. Nothing else is linked, so nothing can be imported.
 //! 3. Lift the manifest, which the SDK put into the core module, to the component, where it is read without running it.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use normgate_contract::MANIFEST_SECTION;
+use wasmparser::BinaryReader;
 
 /// The target that guests compile for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
@@ -135,7 +137,7 @@ pub fn build(workspace: &Path, packages: &[String], target_dir: &Path) -> Result
 pub fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
     let (core, manifest) = take_manifest(module)?;
     let mut component = wrap_encoded(&core)?;
-    append_section(&mut component, MANIFEST_SECTION, &manifest);
+    set_section(&mut component, MANIFEST_SECTION, &manifest);
     Ok(component)
 }
 
@@ -162,10 +164,28 @@ pub fn wrap(core: &[u8]) -> Result<Vec<u8>, String> {
     wrap_encoded(&core)
 }
 
-/// Appends a custom section to a component.
-pub fn append_section(component: &mut Vec<u8>, name: &str, data: &[u8]) {
+/// Gives a component a custom section, in the place of those that it has of that name.
+pub fn set_section(component: &mut Vec<u8>, name: &str, data: &[u8]) {
     use wasm_encoder::{ComponentSection, CustomSection};
+    for range in sections(component, name).into_iter().rev() {
+        component.drain(range);
+    }
     CustomSection { name: name.into(), data: data.into() }.append_to_component(component);
+}
+
+/// Where a component's own custom sections of a name lie, in order. What is malformed has none from there on.
+fn sections(component: &[u8], name: &str) -> Vec<Range<usize>> {
+    const HEADER: usize = 8;
+    const CUSTOM: u8 = 0;
+    let mut found = Vec::new();
+    let mut reader = BinaryReader::new(component.get(HEADER..).unwrap_or_default(), HEADER as u64);
+    loop {
+        let from = reader.original_position() as usize;
+        let (Ok(id), Ok(mut content)) = (reader.read_u8(), reader.read_reader()) else { return found };
+        if id == CUSTOM && content.read_string().is_ok_and(|known| known == name) {
+            found.push(from..reader.original_position() as usize);
+        }
+    }
 }
 
 /// What a custom section of a component or a module holds, if there is one of the name.

@@ -78,7 +78,7 @@ fn wrap(folder: &Path, core: &Path) -> Result<ExitCode> {
     let bytes = std::fs::read(core).with_context(|| core.display().to_string())?;
     let mut component =
         normgate_package::wrap(&bytes).map_err(anyhow::Error::msg).with_context(|| core.display().to_string())?;
-    normgate_package::append_section(&mut component, normgate::contract::MANIFEST_SECTION, &manifest.to_json());
+    normgate_package::set_section(&mut component, normgate::contract::MANIFEST_SECTION, &manifest.to_json());
     let name = core.file_stem().map_or_else(|| manifest.module.clone(), |stem| stem.to_string_lossy().into_owned());
     finish(folder, &name, &component)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use normgate::contract::{Manifest, Vocabulary, hex, read_policy_toml, reference};
-use normgate_package::{BUILD_SECTION, PackageError, append_section};
+use normgate_package::{BUILD_SECTION, PackageError, set_section};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -110,7 +110,7 @@ impl Project {
             rustc: normgate_package::rustc_version()?,
             normgate: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        append_section(&mut component, BUILD_SECTION, &serde_json::to_vec(&record)?);
+        set_section(&mut component, BUILD_SECTION, &serde_json::to_vec(&record)?);
         Ok(component)
     }
 
