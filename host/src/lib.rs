@@ -54,6 +54,8 @@ mod outcome;
 mod overrides;
 mod plan;
 mod policy_set;
+#[doc(hidden)]
+pub mod private;
 mod provider;
 mod recent;
 mod record;
@@ -64,7 +66,7 @@ mod verdict;
 mod wire;
 
 pub use arrange::{Slate, Unmet};
-pub use artifacts::Artifacts;
+pub use artifacts::{Artifact, Artifacts};
 pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_ROWS, Reader};
 pub use breaker::BreakerState;
 pub use builder::GateBuilder;

@@ -99,7 +99,7 @@ impl<'m> Merge<'m> {
     ) -> Result<Option<String>, String> {
         let loaded = &self.set.policies[usize::from(policy)];
         let effects = &resolved.plan.effects;
-        #[cfg(feature = "weakened")]
+        #[cfg(normgate_weakened)]
         let answer = &crate::sandbox::weakened::misplaced(answer, rows.map_or(self.batch.candidates(), <[u32]>::len));
         self.check(loaded, effects, rows, answer)?;
         let mut beyond = None;

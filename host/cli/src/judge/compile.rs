@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use clap::Args as ClapArgs;
-use normgate::{Backend, Module};
+use normgate::{Artifact, Backend, Module};
 
 /// Name of the hidden command that compiles.
 pub(crate) const COMMAND: &str = "compile-module";
@@ -31,12 +31,12 @@ pub(crate) struct Args {
 }
 
 /// Compiles a module in a child process.
-pub(crate) fn in_child(module: &Module) -> Result<Vec<u8>, String> {
+pub(crate) fn in_child(module: &Module) -> Result<Artifact, String> {
     in_child_for(module, Backend::Native)
 }
 
 /// Compiles a module for a backend in a child process.
-pub(crate) fn in_child_for(module: &Module, backend: Backend) -> Result<Vec<u8>, String> {
+pub(crate) fn in_child_for(module: &Module, backend: Backend) -> Result<Artifact, String> {
     let program =
         std::env::current_exe().map_err(|error| format!("cannot find this program to compile with: {error}"))?;
     let mut child = Command::new(program)
@@ -69,7 +69,7 @@ pub(crate) fn in_child_for(module: &Module, backend: Backend) -> Result<Vec<u8>,
     let artifact = reading.join().unwrap_or_default();
     let complaint = complaining.join().unwrap_or_default();
     match status {
-        Some(status) if status.success() => Ok(artifact),
+        Some(status) if status.success() => Ok(received(module, artifact)),
         Some(_) => {
             let complaint = String::from_utf8_lossy(&complaint);
             let last = complaint.trim().lines().last().unwrap_or("it ran out of memory or time").to_owned();
@@ -77,6 +77,13 @@ pub(crate) fn in_child_for(module: &Module, backend: Backend) -> Result<Vec<u8>,
         }
         None => Err(format!("compiling took longer than {} s and was stopped", DEADLINE.as_secs())),
     }
+}
+
+#[allow(unsafe_code, reason = "machine code comes out of a pipe")]
+fn received(module: &Module, artifact: Vec<u8>) -> Artifact {
+    // SAFETY: the bytes are those of a pipe that nobody else holds, and at its other end was this very program, which read this
+    // module and ran `precompile`.
+    unsafe { Artifact::from_bytes(module, artifact) }
 }
 
 fn read(pipe: Option<impl Read>) -> Vec<u8> {
@@ -95,7 +102,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut component = Vec::new();
     io::stdin().lock().read_to_end(&mut component)?;
     let artifact = normgate::precompile(&component, backend).map_err(|message| anyhow!(message))?;
-    io::stdout().lock().write_all(&artifact)?;
+    io::stdout().lock().write_all(artifact.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
