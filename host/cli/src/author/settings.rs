@@ -8,8 +8,10 @@ const PROFILE: &str = r#"
 guest = { inherits = "release", opt-level = 3, lto = "fat", codegen-units = 1, panic = "abort", strip = true }
 "#;
 
+type Test = fn(&Value) -> bool;
+
 /// Keys of `[package]`, each with what it may be. All of them are words, which decide nothing but what they say.
-const PACKAGE: [(&str, fn(&Value) -> bool); 10] = [
+const PACKAGE: [(&str, Test); 10] = [
     ("name", is_name),
     ("version", is_version),
     ("edition", Value::is_str),
