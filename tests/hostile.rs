@@ -359,6 +359,20 @@ fn refusal(bytes: &[u8]) -> LoadError {
     Module::read("m.wasm", bytes, Vocabulary::shipped()).unwrap_err()
 }
 
+/// A component with one more custom section, whatever it has of that name already.
+fn twice(component: &[u8], name: &str, data: &str) -> Vec<u8> {
+    let mut more = b"\0asm\x0d\0\x01\0".to_vec();
+    normgate_package::set_section(&mut more, name, data.as_bytes());
+    [component, &more[8..]].concat()
+}
+
+/// A component with one manifest where a scanner meets it first, in its core module, and one where we read it.
+fn nested(manifest: &str) -> Vec<u8> {
+    let harmless = manifest.replace("hostile", "harmless");
+    let text = format!(r#"(component (core module (@custom "normgate:manifest" {harmless:?})))"#);
+    with_manifest(wat::parse_str(&text).unwrap(), manifest)
+}
+
 #[test]
 fn what_is_no_policy_is_refused_with_a_sentence() {
     let whole = module("", 0, 0, 0);
@@ -373,6 +387,9 @@ fn what_is_no_policy_is_refused_with_a_sentence() {
             "an import",
             refusal(&wat::parse_str(r#"(component (import "wasi:clocks/wall-clock@0.2.0" (instance)))"#).unwrap()),
         ),
+        ("two manifests", refusal(&twice(&whole, "normgate:manifest", MANIFEST))),
+        ("a manifest in the core module too", refusal(&nested(MANIFEST))),
+        ("two records of its making", refusal(&twice(&twice(&whole, "normgate:build", "{}"), "normgate:build", "{}"))),
         ("a manifest that is no JSON", refusal(&with("{"))),
         (
             "a column that does not exist",
@@ -409,7 +426,7 @@ fn what_is_no_policy_is_refused_with_a_sentence() {
 #[test]
 fn a_component_that_does_not_export_the_contract_is_refused_at_build() {
     let mut bytes = wat::parse_str("(component)").unwrap();
-    normgate_package::append_section(&mut bytes, "normgate:manifest", MANIFEST.as_bytes());
+    normgate_package::set_section(&mut bytes, "normgate:manifest", MANIFEST.as_bytes());
     let module = Module::read("m.wasm", &bytes, Vocabulary::shipped()).unwrap();
     let error = Gate::builder().policies([module]).trusting().build().map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("m.wasm") && error.contains("judging"), "{error}");

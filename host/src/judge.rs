@@ -683,7 +683,7 @@ mod tests {
         manifest["version"] = "1.1.0".into();
         manifest["effective_from"] = "2027-01-01".into();
         let mut bytes = old.bytes.to_vec();
-        normgate_package::append_section(&mut bytes, "normgate:manifest", manifest.to_string().as_bytes());
+        normgate_package::set_section(&mut bytes, "normgate:manifest", manifest.to_string().as_bytes());
         let new = Module::read("art06 of the next year", &bytes, Vocabulary::shipped()).expect("a module");
         let day = |text: &str| text.parse::<Day>().expect("a day");
         let builder = Gate::builder().policies([old, new]).as_of(day("2026-12-30")).trusting();

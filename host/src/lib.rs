@@ -58,6 +58,8 @@ mod overrides;
 mod plan;
 mod policy_set;
 mod price;
+#[doc(hidden)]
+pub mod private;
 mod provider;
 mod purse;
 mod recent;
@@ -69,7 +71,7 @@ mod verdict;
 mod wire;
 
 pub use arrange::{Slate, Unmet};
-pub use artifacts::Artifacts;
+pub use artifacts::{Artifact, Artifacts};
 pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_LISTED, MAX_ROWS, MAX_VALUES, Reader};
 pub use breaker::BreakerState;
 pub use builder::GateBuilder;

@@ -154,7 +154,7 @@ impl<'m> Merge<'m> {
         let loaded = &set.policies[usize::from(policy)];
         let effects = &resolved.plan.effects;
         let (candidates, tags) = (rows.map_or(self.batch.candidates(), <[u32]>::len), self.batch.tags());
-        #[cfg(feature = "weakened")]
+        #[cfg(normgate_weakened)]
         let answer = &crate::sandbox::weakened::misplaced(answer, candidates);
         if [answer.effects.len(), answer.values.len(), answer.missing.len()] != [answer.rows.len(); 3] {
             return Err("the lists of the answer differ in length".into());

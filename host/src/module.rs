@@ -1,5 +1,6 @@
 //! A module as it arrives: bytes, and what can be known of them without running them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use normgate_contract::bounds::MAX_MANIFEST_BYTES;
@@ -14,6 +15,9 @@ pub const MAX_MODULE_BYTES: usize = 8 << 20;
 pub const MAX_FUNCTION_BYTES: usize = 128 << 10;
 /// Most globals, data and element segments of a module together: what ours have a hundred times. Each is made at every call.
 pub const MAX_PARTS: usize = 4_096;
+
+/// How the names of the sections begin that say something of a module, at whatever depth they lie.
+const SECTIONS: &str = "normgate:";
 
 /// Why a module is not loaded. Every variant names the module by the place it came from.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +70,14 @@ pub enum LoadError {
     NoManifest {
         /// Where the module came from.
         place: String,
+    },
+    /// Two sections of one of our names: whoever reads the one sees another module than whoever reads the other.
+    #[error("module {place}: it carries the custom section `{name}` twice; each may be there once")]
+    TwiceInside {
+        /// Where the module came from.
+        place: String,
+        /// The section.
+        name: String,
     },
     /// A manifest that is none.
     #[error("module {place}: {error}")]
@@ -164,6 +176,7 @@ impl Module {
             return Err(malformed("it does not begin as WebAssembly does".into()));
         }
         let mut manifest = None;
+        let mut ours = HashSet::new();
         let mut depth = 0u32;
         let mut parts = 0usize;
         let mut ended = false;
@@ -191,8 +204,13 @@ impl Module {
                     let (what, size, bound) = ("a function", body.range().len(), MAX_FUNCTION_BYTES);
                     return Err(LoadError::TooLarge { place: place.into(), what, size, bound });
                 }
-                Payload::CustomSection(section) if depth == 1 && section.name() == MANIFEST_SECTION => {
-                    manifest = Some(section.data());
+                Payload::CustomSection(section) if section.name().starts_with(SECTIONS) => {
+                    if !ours.insert(section.name()) {
+                        return Err(LoadError::TwiceInside { place: place.into(), name: section.name().to_owned() });
+                    }
+                    if depth == 1 && section.name() == MANIFEST_SECTION {
+                        manifest = Some(section.data());
+                    }
                 }
                 _ => {}
             }

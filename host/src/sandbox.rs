@@ -11,19 +11,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, ComponentExportIndex, Func, InstancePre, Linker, TypedFunc};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimitsBuilder, Trap,
 };
 
-use crate::artifacts::Artifacts;
+use crate::artifacts::{Artifact, Artifacts};
 use crate::bindings::PolicyPre;
 use crate::bindings::exports::normgate::policy::judging::{Answer, Call};
 use crate::guest::Guest;
 use crate::module::{LoadError, Module};
 use crate::price;
 
-#[cfg(feature = "weakened")]
+#[cfg(normgate_weakened)]
 pub(crate) mod weakened;
 
 /// Version of wasmtime that judges; part of `semantics`, because fuel is counted by it.
@@ -168,9 +169,8 @@ pub(crate) struct Used {
     pub(crate) slow: bool,
 }
 
-/// Compiles a module somewhere else, for example in a child process that can be killed: the artifact's bytes, or why there is
-/// none.
-pub type Compiler = dyn Fn(&Module) -> Result<Vec<u8>, String> + Send + Sync;
+/// Compiles a module somewhere else, for example in a child process that can be killed: the artifact, or why there is none.
+pub type Compiler = dyn Fn(&Module) -> Result<Artifact, String> + Send + Sync;
 
 /// How often the clock ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -299,9 +299,10 @@ fn engine(limits: Limits, allocation: Allocation, backend: Backend) -> Result<En
 ///
 /// # Errors
 /// What the compiler says of a component that it refuses.
-pub fn precompile(component: &[u8], backend: Backend) -> Result<Vec<u8>, String> {
+pub fn precompile(component: &[u8], backend: Backend) -> Result<Artifact, String> {
     let engine = engine(Limits::default(), Allocation::Pooled, backend)?;
-    engine.precompile_component(component).map_err(|error| format!("{error:#}"))
+    let bytes = engine.precompile_component(component).map_err(|error| format!("{error:#}"))?;
+    Ok(Artifact { component: Sha256::digest(component).into(), bytes })
 }
 
 /// The function that judges, on one instance.
@@ -314,7 +315,7 @@ pub(crate) struct Compiled {
     evaluate: ComponentExportIndex,
     /// Whether that function was found to have the contract's type.
     checked: AtomicBool,
-    #[cfg(feature = "weakened")]
+    #[cfg(normgate_weakened)]
     kept: weakened::Kept,
 }
 
@@ -329,7 +330,7 @@ impl Compiled {
             pre,
             evaluate,
             checked: AtomicBool::new(false),
-            #[cfg(feature = "weakened")]
+            #[cfg(normgate_weakened)]
             kept: weakened::Kept::default(),
         })
     }
@@ -366,7 +367,7 @@ impl Sandbox {
     /// What matters for identical outcomes; part of the policy set's digest.
     pub(crate) fn semantics(&self) -> String {
         let Limits { fuel, budget, memory, stack, .. } = self.limits;
-        let weakened = if cfg!(feature = "weakened") { " WEAKENED" } else { "" };
+        let weakened = if cfg!(normgate_weakened) { " WEAKENED" } else { "" };
         format!(
             "normgate/2 merge=1 wasmtime={WASMTIME} prices={} fuel={fuel} budget={budget} memory={memory} stack={stack} simd=0 \
              nan=canonical{weakened}",
@@ -410,11 +411,16 @@ impl Sandbox {
         let component = match (artifacts.and_then(|store| store.load(engine, module)), compiler) {
             (Some(component), _) => component,
             (None, Some(compiler)) if !module.embedded => {
-                let bytes = compiler(module).map_err(|message| LoadError::Compile { place: place(), message })?;
-                if let Some(store) = artifacts {
-                    store.save(engine, module, &bytes);
+                let artifact = compiler(module).map_err(|message| LoadError::Compile { place: place(), message })?;
+                if artifact.component != module.digest {
+                    let message = "the compiler gave the code of another module".into();
+                    return Err(LoadError::Compile { place: place(), message });
                 }
-                artifact(engine, &bytes).map_err(fail)?
+                let component = artifact.load(engine).map_err(fail)?;
+                if let Some(store) = artifacts {
+                    store.save(engine, module, artifact.as_bytes());
+                }
+                component
             }
             _ if here || module.embedded => {
                 let component = Component::new(engine, &module.bytes).map_err(fail)?;
@@ -466,7 +472,7 @@ impl Sandbox {
     }
 
     /// Asks a module once, on an instance of its own. The second of the pair is what it used, whatever came of it.
-    #[cfg(not(feature = "weakened"))]
+    #[cfg(not(normgate_weakened))]
     pub(crate) fn ask(
         &self,
         compiled: &Compiled,
@@ -501,15 +507,6 @@ fn fuelled<T>(
     };
     let guest = store.data();
     (result, Used { units: counted.saturating_add(price::instance(guest.memory)), slow: guest.slow })
-}
-
-#[allow(
-    unsafe_code,
-    reason = "wasmtime loads machine code; whoever made these bytes was trusted to, see GateBuilder::compiler"
-)]
-fn artifact(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes come from the compiler that the embedder named, which is `precompile` in another process.
-    unsafe { Component::deserialize(engine, bytes) }
 }
 
 /// The typed kind of a failed call.

@@ -299,5 +299,42 @@ fn a_store_that_others_may_write_to_is_refused() {
     let scene = Scene::taken("open-store");
     std::fs::set_permissions(scene.path("store"), std::fs::Permissions::from_mode(0o777)).unwrap();
     let error = normgate_repo::Store::open(&scene.path("store")).unwrap_err().to_string();
-    assert!(error.contains("others may write to this store (mode 777): chmod 700"), "{error}");
+    assert!(error.contains("others may write to ") && error.contains("(mode 777): chmod 700"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_somebody_else_could_have_written_into_a_store_is_refused() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let scene = Scene::taken("foreign-store");
+    let mode = |file: &str, mode: u32| {
+        std::fs::set_permissions(scene.path(file), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let refused = |what: &str, why: &str| {
+        let store = normgate_repo::Store::open(&scene.path("store"));
+        let error = store.and_then(|store| store.generation()).unwrap_err().to_string();
+        assert!(error.contains(why), "{what}: {error}");
+    };
+    for file in ["store/current", "store/generations/000001.json", "store/generations", "store/modules"] {
+        let before = std::fs::metadata(scene.path(file)).unwrap().permissions().mode();
+        mode(file, before | 0o020);
+        refused(file, "others may write to ");
+        mode(file, before);
+    }
+    std::fs::rename(scene.path("store/current"), scene.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(scene.path("elsewhere"), scene.path("store/current")).unwrap();
+    refused("a link", "store/current");
+    std::fs::remove_file(scene.path("store/current")).unwrap();
+    std::fs::rename(scene.path("elsewhere"), scene.path("store/current")).unwrap();
+    assert!(scene.store().generation().unwrap().is_some());
+    if chown(scene.path("store/current"), Some(12345), None).is_err() {
+        return eprintln!("skipped: only root can have files that belong to somebody else");
+    }
+    refused("a file of somebody else", "belongs to user 12345");
+    chown(scene.path("store/current"), Some(0), None).unwrap();
+    for folder in ["store/modules", "store"] {
+        chown(scene.path(folder), Some(12345), None).unwrap();
+        refused(folder, "belongs to user 12345");
+        chown(scene.path(folder), Some(0), None).unwrap();
+    }
 }

@@ -289,7 +289,7 @@ fn bomb(folder: &Path, functions: usize, size: usize) -> String {
         "level":"row","modality":"must","basis":"none","source":"engineering","verified":false,"audience":"viewer",
         "sentence":{"zh":"x","en":"x"},"remedy":{"zh":"x","en":"x"},"wording":"draft","effects":[{"label":"ad"}]}]}"#;
     let mut component = [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &core)].concat();
-    normgate_package::append_section(&mut component, "normgate:manifest", manifest);
+    normgate_package::set_section(&mut component, "normgate:manifest", manifest);
     let path = folder.join("bomb.wasm");
     std::fs::write(&path, component).unwrap();
     path.display().to_string()

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use normgate::contract::Day;
 use normgate::{Batch, Config, Gate, GateBuilder, Outcome, embedded};
-use normgate_package::append_section;
+use normgate_package::set_section;
 use normgate_repo::{Generation, Store, reload};
 use support::folder;
 
@@ -159,7 +159,7 @@ fn stricter_article_18(from: Day) -> Vec<u8> {
         }
     }
     let mut bytes = reference.bytes.to_vec();
-    append_section(&mut bytes, normgate::contract::MANIFEST_SECTION, manifest.to_string().as_bytes());
+    set_section(&mut bytes, normgate::contract::MANIFEST_SECTION, manifest.to_string().as_bytes());
     bytes
 }
 

@@ -15,9 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use cap_std::ambient_authority;
-use cap_std::fs::Dir;
 use normgate::contract::{Day, Manifest, Vocabulary};
+use normgate::private::PrivateFolder;
 use normgate::{Config, Gate, GateBuilder, Module};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -216,7 +215,7 @@ pub(crate) struct Trusted {
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    dir: Dir,
+    dir: PrivateFolder,
 }
 
 /// Held while a sync writes; let go when dropped, or when the process ends.
@@ -226,27 +225,9 @@ impl Store {
     /// Opens a store, making it (for its owner alone) when it is missing.
     ///
     /// # Errors
-    /// When it cannot be made or opened, or others may write to it.
+    /// When it cannot be made or opened, belongs to somebody else, or others may write to it or replace it.
     pub fn open(path: &Path) -> Result<Self> {
-        let place = &path.display().to_string();
-        if !path.exists() {
-            if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent).place(place)?;
-            }
-            let mut builder = std::fs::DirBuilder::new();
-            #[cfg(unix)]
-            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-            builder.create(path).place(place)?;
-        }
-        let dir = Dir::open_ambient_dir(path, ambient_authority()).place(place)?;
-        #[cfg(unix)]
-        {
-            use cap_std::fs::PermissionsExt;
-            let mode = dir.dir_metadata().place(place)?.permissions().mode();
-            if mode & 0o022 != 0 {
-                return Err(at(place, format!("others may write to this store (mode {:o}): chmod 700", mode & 0o777)));
-            }
-        }
+        let dir = PrivateFolder::open(path).place(path.display().to_string())?;
         Ok(Self { path: path.to_owned(), dir })
     }
 
@@ -307,6 +288,9 @@ impl Store {
     pub(crate) fn lock(&self) -> Result<Lock> {
         let mut options = cap_std::fs::OpenOptions::new();
         options.write(true).create(true);
+        // Whoever can open it could hold it.
+        #[cfg(unix)]
+        cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = self.dir.open_with("lock", &options).place(self.place("lock"))?.into_std();
         file.try_lock().map_err(|_| at(self.place("lock"), "another sync is at work in this store; wait for it"))?;
         Ok(Lock(file))
@@ -364,7 +348,7 @@ impl Store {
     pub(crate) fn copy_datastore(&self, repository: &str, trusted: &Trusted) -> Result<(String, PathBuf)> {
         let folder = format!("repositories/{repository}");
         let copy = || -> io::Result<String> {
-            self.dir.create_dir_all(&folder)?;
+            self.dir.make_folder(Path::new(&folder))?;
             for entry in self.dir.read_dir(&folder)? {
                 let name = entry?.file_name().to_string_lossy().into_owned();
                 if name.starts_with("tuf-") && trusted.datastore.as_deref() != Some(&name) {
@@ -374,7 +358,7 @@ impl Store {
             let number =
                 trusted.datastore.as_deref().and_then(|name| name.strip_prefix("tuf-")?.parse().ok()).unwrap_or(0u64);
             let next = format!("tuf-{}", number.saturating_add(1));
-            self.dir.create_dir(format!("{folder}/{next}"))?;
+            self.dir.make_folder(&Path::new(&folder).join(&next))?;
             if let Some(from) = &trusted.datastore {
                 for entry in self.dir.read_dir(format!("{folder}/{from}"))? {
                     let name = entry?.file_name();
@@ -397,7 +381,11 @@ impl Store {
             let folder = format!("{folder}/{datastore}");
             let whole = || -> io::Result<()> {
                 for entry in self.dir.read_dir(&folder)? {
-                    entry?.open()?.sync_all()?;
+                    let file = entry?.open()?;
+                    // tough leaves to the umask who may write.
+                    #[cfg(unix)]
+                    file.set_permissions(cap_std::fs::PermissionsExt::from_mode(0o600))?;
+                    file.sync_all()?;
                 }
                 self.sync_folder(&folder)
             };
@@ -480,7 +468,7 @@ impl Store {
 
     fn bytes(&self, file: &str) -> Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
-        match self.dir.open(file).and_then(|mut opened| opened.read_to_end(&mut bytes)) {
+        match self.dir.open_file(file).and_then(|mut opened| opened.read_to_end(&mut bytes)) {
             Ok(_) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(at(self.place(file), error)),
@@ -506,9 +494,9 @@ impl Store {
         let whole = || -> io::Result<()> {
             fault::step(step)?;
             if !folder.is_empty() {
-                self.dir.create_dir_all(folder)?;
+                self.dir.make_folder(Path::new(folder))?;
             }
-            let mut opened = self.dir.create(&part)?;
+            let mut opened = self.dir.make_file(&part)?;
             opened.write_all(bytes)?;
             opened.sync_all()?;
             fault::step(&format!("{step}-written"))?;

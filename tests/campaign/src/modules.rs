@@ -125,7 +125,7 @@ const PARAMETERS: &str = "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (r
 
 /// The same component under a made manifest.
 fn labelled(mut component: Vec<u8>, name: &str, shape: Shape) -> Vec<u8> {
-    normgate_package::append_section(&mut component, MANIFEST, manifest(name, shape).as_bytes());
+    normgate_package::set_section(&mut component, MANIFEST, manifest(name, shape).as_bytes());
     component
 }
 

@@ -182,7 +182,7 @@ fn echo() -> Module {
     let made = wat::parse_str(&text).map_err(|error| error.to_string()).and_then(|core| {
         let mut bytes = normgate_package::wrap(&core)?;
         let manifest = dispensable(&manifest_of("echo", Shape::Echo));
-        normgate_package::append_section(&mut bytes, "normgate:manifest", manifest.as_bytes());
+        normgate_package::set_section(&mut bytes, "normgate:manifest", manifest.as_bytes());
         Module::read("echo.wasm", &bytes, Vocabulary::shipped()).map_err(|error| error.to_string())
     });
     match made {

@@ -15,6 +15,7 @@ use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
 use crate::author::inspect;
+use crate::judge::compile;
 use crate::judge::eval::Lang;
 use crate::judge::explain::Words;
 use crate::judge::source::{Source, artifacts};
@@ -73,7 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let modules = args.source.modules()?;
     let manifests: Vec<_> = modules.iter().map(|module| Arc::clone(&module.manifest)).collect();
-    let mut runner = Runner::new(modules, Some(Box::new(artifacts)));
+    let mut runner = Runner::new(modules, Some(Box::new(artifacts))).compiler(Arc::new(compile::in_child));
     let mut runs = Vec::new();
     for path in &args.files {
         let file = path.display().to_string();
