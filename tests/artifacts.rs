@@ -118,6 +118,9 @@ mod owners {
 
     use super::*;
 
+    /// What somebody does to a file.
+    type Change<'a> = Box<dyn Fn() + 'a>;
+
     fn mode(path: &Path, mode: u32) {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
@@ -171,7 +174,7 @@ mod owners {
         let first = judge(&path, 206);
         let file = kept(&path).remove(0);
         let aside = path.join("aside");
-        let mut ways: Vec<(&str, Box<dyn Fn()>)> = vec![
+        let mut ways: Vec<(&str, Change<'_>)> = vec![
             ("others may write to it", Box::new(|| mode(&file, 0o620))),
             ("it has another name as well", Box::new(|| std::fs::hard_link(&file, &aside).unwrap())),
             (

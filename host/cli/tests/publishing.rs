@@ -66,7 +66,7 @@ fn next_version() -> Vec<u8> {
     let mut manifests = serde_json::Deserializer::from_str(&text[begin..]).into_iter::<serde_json::Value>();
     let mut manifest = manifests.next().unwrap().unwrap();
     manifest["version"] = "1.1.0".into();
-    normgate_package::append_section(&mut bytes, "normgate:manifest", manifest.to_string().as_bytes());
+    normgate_package::set_section(&mut bytes, "normgate:manifest", manifest.to_string().as_bytes());
     bytes
 }
 
