@@ -12,6 +12,7 @@ use normgate::contract::{Vocabulary, Wording};
 use normgate_cases::{Case, Report, Runner, read};
 
 use crate::author::project::{BuildRecord, Project};
+use crate::screen;
 
 /// Build a norm: compile it for the sandbox, embed its manifest, check it, run its cases, and print what a member wants to know
 /// of the module. The module is written to target/norm/NAME.wasm; the same sources make the same bytes in any folder.
@@ -53,17 +54,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             continue;
         }
         if let Err(error) = build(&project) {
-            println!("refused: {error:#}");
+            screen::block("refused: ", &format!("{error:#}"));
         }
         // Building writes what follows from policy.toml; that is no reason to build again.
         seen = newest(&project.folder);
-        println!("watching {}; Ctrl-C ends", project.folder.display());
+        say!("watching {}; Ctrl-C ends", project.folder.display());
     }
 }
 
 fn build(project: &Project) -> Result<ExitCode> {
     if project.refresh()? {
-        println!("generated/ and sdk/ follow policy.toml and this normgate again");
+        say!("generated/ and sdk/ follow policy.toml and this normgate again");
     }
     let component = project.compile(&project.folder.join("target"))?;
     finish(&project.folder, &project.name, &component)
@@ -101,29 +102,29 @@ fn finish(folder: &Path, name: &str, component: &[u8]) -> Result<ExitCode> {
     }
     std::fs::write(&path, component).with_context(|| path.display().to_string())?;
     describe(&module, &cases, &mut runner);
-    println!("  cases    {} passed, {failed} failed", reports.len() - failed);
+    say!("  cases    {} passed, {failed} failed", reports.len() - failed);
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn describe(module: &Module, cases: &[Case], runner: &mut Runner) {
     let manifest = &module.manifest;
-    println!("{}  {}", manifest.reference(), module.place);
-    println!("  digest   {}", module.digest_text());
+    say!("{}  {}", manifest.reference(), module.place);
+    say!("  digest   {}", module.digest_text());
     if let Some(record) = BuildRecord::of(&module.bytes) {
-        println!("  sources  {}, {}", record.source, record.rustc);
+        say!("  sources  {}, {}", record.source, record.rustc);
     }
-    println!("  size     {} bytes", module.bytes.len());
-    println!("  reads    {}", manifest.columns().map(|(name, _)| name).collect::<Vec<_>>().join(", "));
+    say!("  size     {} bytes", module.bytes.len());
+    say!("  reads    {}", manifest.columns().map(|(name, _)| name).collect::<Vec<_>>().join(", "));
     // A case that cannot be run has been said to fail already.
     let fuel = cases.iter().map(|case| (runner.fuel(case).unwrap_or(0), case));
     if let Some((fuel, case)) = fuel.max_by_key(|(fuel, _)| *fuel) {
         let limit = normgate::Limits::default().fuel;
-        println!("  fuel     {fuel} for `{}`, of {limit} that a call may use", case.case);
+        say!("  fuel     {fuel} for `{}`, of {limit} that a call may use", case.case);
     }
     let drafts: Vec<&str> =
         (manifest.rules.iter()).filter(|rule| rule.wording == Wording::Draft).map(|rule| rule.id.as_str()).collect();
     if !drafts.is_empty() {
-        println!("  wording  to be reviewed (then wording = \"reviewed\"): {}", drafts.join(", "));
+        say!("  wording  to be reviewed (then wording = \"reviewed\"): {}", drafts.join(", "));
     }
 }
 

@@ -12,6 +12,8 @@ use anyhow::{Result, anyhow};
 use clap::Args as ClapArgs;
 use normgate::{Backend, Module};
 
+use crate::screen;
+
 /// Name of the hidden command that compiles.
 pub(crate) const COMMAND: &str = "compile-module";
 
@@ -95,7 +97,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut component = Vec::new();
     io::stdin().lock().read_to_end(&mut component)?;
     let artifact = normgate::precompile(&component, backend).map_err(|message| anyhow!(message))?;
-    io::stdout().lock().write_all(&artifact)?;
+    screen::bytes(&artifact)?;
     Ok(ExitCode::SUCCESS)
 }
 

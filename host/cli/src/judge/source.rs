@@ -69,7 +69,7 @@ impl Source {
         let store = Store::open(path)?;
         for (repository, heard) in store.status()? {
             if let Some(why) = heard.stale(normgate_repo::now_ms()) {
-                eprintln!("normgate: {repository} is stale: {why}");
+                remark!("{repository} is stale: {why}");
             }
         }
         match store.generation()? {
@@ -94,9 +94,7 @@ impl Source {
     pub(crate) fn gate(&self) -> Result<GateBuilder> {
         let config = self.config()?;
         if !self.policies.is_empty() && config.authorities.is_none() {
-            eprintln!(
-                "normgate: no [authorities] are configured, so every module is granted what its manifest asks for"
-            );
+            remark!("no [authorities] are configured, so every module is granted what its manifest asks for");
         }
         let generation = self.generation()?;
         let modules = self.modules_with(generation.as_ref())?;
@@ -138,7 +136,7 @@ pub(crate) fn artifacts() -> Option<Artifacts> {
     match Artifacts::open(&path) {
         Ok(artifacts) => Some(artifacts),
         Err(error) => {
-            eprintln!("normgate: compiling without a cache: {}: {error}", path.display());
+            remark!("compiling without a cache: {}: {error}", path.display());
             None
         }
     }
