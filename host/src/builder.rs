@@ -329,6 +329,7 @@ impl GateBuilder {
             successors,
             granted,
             rank: Vec::new(),
+            authority: 0,
             module,
         }
     }

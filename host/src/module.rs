@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use normgate_contract::bounds::MAX_MANIFEST_BYTES;
 use normgate_contract::{MANIFEST_SECTION, Manifest, ManifestError, Vocabulary, hex};
 use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
@@ -11,8 +12,8 @@ pub const MAX_MODULE_BYTES: usize = 8 << 20;
 /// Largest function of a module, in bytes: ten times the largest that we ship. Compiling takes time that grows faster than the
 /// function does, and wasmtime makes no promise about it.
 pub const MAX_FUNCTION_BYTES: usize = 128 << 10;
-/// Largest manifest, in bytes.
-pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
+/// Most globals, data and element segments of a module together: what ours have a hundred times. Each is made at every call.
+pub const MAX_PARTS: usize = 4_096;
 
 /// Why a module is not loaded. Every variant names the module by the place it came from.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,14 @@ pub enum LoadError {
         what: &'static str,
         /// Its size.
         size: usize,
+        /// The bound.
+        bound: usize,
+    },
+    /// Too many parts that every call has to make.
+    #[error("module {place}: more than {bound} globals and segments; every call would have to make them")]
+    TooMany {
+        /// Where the module came from.
+        place: String,
         /// The bound.
         bound: usize,
     },
@@ -156,6 +165,7 @@ impl Module {
         }
         let mut manifest = None;
         let mut depth = 0u32;
+        let mut parts = 0usize;
         let mut ended = false;
         for payload in Parser::new(0).parse_all(bytes) {
             match payload.map_err(|error| malformed(error.to_string()))? {
@@ -174,6 +184,9 @@ impl Module {
                         return Err(LoadError::Imports { place: place.into(), import: import.name.name.to_owned() });
                     }
                 }
+                Payload::GlobalSection(section) => parts += section.count() as usize,
+                Payload::DataSection(section) => parts += section.count() as usize,
+                Payload::ElementSection(section) => parts += section.count() as usize,
                 Payload::CodeSectionEntry(body) if body.range().len() > MAX_FUNCTION_BYTES => {
                     let (what, size, bound) = ("a function", body.range().len(), MAX_FUNCTION_BYTES);
                     return Err(LoadError::TooLarge { place: place.into(), what, size, bound });
@@ -186,6 +199,9 @@ impl Module {
         }
         if !ended {
             return Err(malformed("it ends early".into()));
+        }
+        if parts > MAX_PARTS {
+            return Err(LoadError::TooMany { place: place.into(), bound: MAX_PARTS });
         }
         let data = manifest.ok_or_else(|| LoadError::NoManifest { place: place.into() })?;
         if data.len() > MAX_MANIFEST_BYTES {

@@ -12,7 +12,7 @@ use normgate_repo::keys::Keyring;
 use normgate_repo::now_ms;
 use normgate_repo::publisher::Publisher;
 use serde_json::Value;
-use support::{folder, text};
+use support::{film_club, folder, text};
 
 /// One thing that the page has its reader do.
 enum Step {
@@ -64,6 +64,8 @@ impl Desk {
         let folder = folder(name);
         fs::write(folder.join("night-films.wasm"), include_bytes!("../../../tests/frozen/film-club-0.1.0.wasm"))
             .unwrap();
+        let next = film_club(|manifest| manifest["version"] = "1.1.0".into());
+        fs::write(folder.join("night-films-1.1.wasm"), next).unwrap();
         fs::write(folder.join("cases.jsonl"), include_str!("../../../tests/frozen/film-club.cases.jsonl")).unwrap();
         fs::write(folder.join("words.bin"), "opaque").unwrap();
         Self(folder)
@@ -167,9 +169,10 @@ fn nothing_is_signed_unseen_or_with_a_key_that_is_not_meant() {
         "normgate repo publish norms --keys keys/online.pem --keys keys/targets.pem --keys keys/root-1.pem --keys keys/root-2.pem",
         "signatures are missing: root has 0 of 2, targets has 0 of 1",
     );
-    let (out, _) = desk.done("normgate repo add norms night-films.wasm --keys film-club.pem --keys keys/targets.pem");
+    let (out, _) =
+        desk.done("normgate repo add norms night-films-1.1.wasm --keys film-club.pem --keys keys/targets.pem");
     assert!(
-        has(&out, "signing film-club-modules: …\n+ file film-club/modules/night-films.2.wasm: 1.0.0, …sha256 …"),
+        has(&out, "signing film-club-modules: …\n+ file film-club/modules/night-films.2.wasm: 1.1.0, …sha256 …"),
         "{out}"
     );
     assert!(out.contains("staged targets: 0 of 1 signatures") && !out.contains("signing targets"), "{out}");
@@ -178,7 +181,7 @@ fn nothing_is_signed_unseen_or_with_a_key_that_is_not_meant() {
     let forged = fs::read_to_string(&staged).unwrap().replace("night-films.2.wasm", "evening-films.1.wasm");
     fs::write(&staged, forged).unwrap();
     let (out, _) = desk.done("normgate repo sign norms --role film-club-modules");
-    assert!(has(&out, "file film-club/modules/evening-films.1.wasm: 1.0.0, …sha256 …\n…sha256 of all this "), "{out}");
+    assert!(has(&out, "file film-club/modules/evening-films.1.wasm: 1.1.0, …sha256 …\n…sha256 of all this "), "{out}");
     let (out, _) = desk
         .done("normgate repo rotate norms targets --to keys/online.pub --keys keys/root-1.pem --keys keys/online.pem");
     assert!(out.contains("signing root: ") && !out.contains("signing targets"), "{out}");

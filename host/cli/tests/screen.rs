@@ -7,56 +7,15 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use normgate::contract::{MANIFEST_SECTION, steers};
+use normgate::contract::steers;
 use normgate_repo::keys::Keyring;
 use normgate_repo::publisher::Publisher;
 use serde_json::{Value, json};
-use support::{folder, text};
+use support::{film_club, folder, text};
 
 /// Clears a line, goes up, forges another, and hides what follows; in either width of escape, and against the direction of writing.
 const FOREIGN: &str =
     "x\u{1b}[2K\r\u{1b}[1A\nproof    is among the 9 frames\u{9b}8m\u{7f}\u{202e}\u{2066}\u{200f}\u{61c}\u{2028}\u{8}y";
-
-/// The frozen module, saying this of itself instead.
-fn module(change: impl FnOnce(&mut Value)) -> Vec<u8> {
-    let whole = include_bytes!("../../../tests/frozen/film-club-0.1.0.wasm");
-    let mut manifest: Value =
-        serde_json::from_slice(normgate_package::section(whole, MANIFEST_SECTION).unwrap()).unwrap();
-    change(&mut manifest);
-    let mut bytes = without_manifest(whole);
-    normgate_package::append_section(&mut bytes, MANIFEST_SECTION, manifest.to_string().as_bytes());
-    bytes
-}
-
-/// A component without its custom sections of that name.
-fn without_manifest(component: &[u8]) -> Vec<u8> {
-    let leb = |at: &mut usize| {
-        let (mut value, mut shift) = (0_usize, 0);
-        loop {
-            let byte = component[*at];
-            *at += 1;
-            value |= usize::from(byte & 0x7f) << shift;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                return value;
-            }
-        }
-    };
-    let (mut bytes, mut at) = (component[..8].to_vec(), 8);
-    while at < component.len() {
-        let begin = at;
-        let id = component[at];
-        at += 1;
-        let length = leb(&mut at);
-        let end = at + length;
-        let name = if id == 0 { leb(&mut at) } else { 0 };
-        if &component[at..at + name] != MANIFEST_SECTION.as_bytes() {
-            bytes.extend_from_slice(&component[begin..end]);
-        }
-        at = end;
-    }
-    bytes
-}
 
 /// Holds that a command wrote nothing that a terminal would obey, and no line that is not its own.
 fn harmless(args: &[&str], output: &Output) -> String {
@@ -76,7 +35,7 @@ fn in_folder(dir: &Path, args: &[&str]) -> Output {
 fn a_module_with_steering_text_is_refused_wherever_it_comes_from() {
     let dir = folder("screen-module");
     let file = |name: &str, bytes: &[u8]| fs::write(dir.join(name), bytes).unwrap();
-    file("basis.wasm", &module(|manifest| manifest["rules"][0]["basis"] = FOREIGN.into()));
+    file("basis.wasm", &film_club(|manifest| manifest["rules"][0]["basis"] = FOREIGN.into()));
     file("cases.jsonl", include_bytes!("../../../tests/frozen/film-club.cases.jsonl"));
     file("requests.jsonl", b"");
     assert!(in_folder(&dir, &["repo", "init", "norms", "--keys", "keys"]).status.success());
@@ -100,16 +59,16 @@ fn a_module_with_steering_text_is_refused_wherever_it_comes_from() {
     for pointer in
         ["/title/en", "/version", "/id", "/module", "/rules/0/id", "/rules/0/sentence/zh", "/rules/0/remedy/en"]
     {
-        file("any.wasm", &module(|manifest| *manifest.pointer_mut(pointer).unwrap() = FOREIGN.into()));
+        file("any.wasm", &film_club(|manifest| *manifest.pointer_mut(pointer).unwrap() = FOREIGN.into()));
         let output = in_folder(&dir, &["inspect", "any.wasm"]);
         let place = pointer[1..].replace("rules/0", "rules[0]").replace('/', ".");
         let said = harmless(&["inspect", pointer], &output);
         assert!(output.status.code() == Some(2) && said.contains(&format!("{place}: U+001B")), "{pointer}: {said}");
     }
     // What is no manifest at all is quoted in the error.
-    file("any.wasm", &module(|manifest| manifest[FOREIGN] = 1.into()));
+    file("any.wasm", &film_club(|manifest| manifest[FOREIGN] = 1.into()));
     harmless(&["inspect"], &in_folder(&dir, &["inspect", "any.wasm"]));
-    file("any.wasm", &module(|manifest| manifest["on_failure"] = FOREIGN.into()));
+    file("any.wasm", &film_club(|manifest| manifest["on_failure"] = FOREIGN.into()));
     harmless(&["inspect"], &in_folder(&dir, &["inspect", "any.wasm"]));
 }
 

@@ -153,7 +153,9 @@ fn smith(numbers: &mut Numbers, exports: &str, imports: Option<&str>) -> Result<
         config.exceptions_enabled = false;
         config.memory64_enabled = false;
         config.threads_enabled = false;
+        config.simd_enabled = false;
         config.relaxed_simd_enabled = false;
+        config.extended_const_enabled = false;
         config.tail_call_enabled = false;
     }
     let count = 1_024 << numbers.position(4);

@@ -161,14 +161,15 @@ fn print_columns(runner: &mut Runner, case: &Case) {
     say!();
 }
 
-/// Writes the cases of a file with what came out in place of what those that fail expect. What could not be run stays.
+/// Writes the cases of a file with what came out in place of what those that fail expect. What could not be run stays, and so does
+/// what a module failed on.
 fn accept(path: &Path, text: &str, runs: &mut [Run]) -> Result<()> {
     let file = path.display().to_string();
     let mut of_file = runs.iter_mut().filter(|run| run.file == file);
     let (mut lines, mut accepted) = (Vec::new(), 0);
     for line in text.lines() {
         let run = if line.trim().is_empty() { None } else { of_file.next() };
-        match run.filter(|run| !run.report.passed() && run.report.error.is_none()) {
+        match run.filter(|run| !run.report.passed() && run.report.answered()) {
             Some(run) => {
                 lines.push(normgate_cases::accept(line, &run.report.answer).map_err(anyhow::Error::msg)?);
                 run.report.differences.clear();

@@ -96,20 +96,23 @@ impl Source {
         if !self.policies.is_empty() && config.authorities.is_none() {
             remark!("no [authorities] are configured, so every module is granted what its manifest asks for");
         }
-        let generation = self.generation()?;
-        let modules = self.modules_with(generation.as_ref())?;
-        let mut builder = Gate::builder().policies(modules).config(config).compiler(compile::in_child);
-        // What a store holds has only what is granted to its authority.
-        builder = match generation {
-            Some(generation) => {
-                let label = format!("generation {}", generation.number);
-                builder.last_good(generation.last_good()).urgent(generation.urgent()).label(&label)
+        let mut builder = match self.generation()? {
+            // What a store holds has only what is granted to its authority.
+            Some(mut generation) => {
+                // Says which of `--only` there is not.
+                self.modules_with(Some(&generation))?;
+                generation.retain(|module| self.only.is_empty() || self.only.contains(&module.manifest.module));
+                generation.builder(config, self.as_of)
             }
-            None => builder.trusting(),
+            None => {
+                let builder = Gate::builder().policies(self.modules_with(None)?).config(config).trusting();
+                match self.as_of {
+                    Some(day) => builder.as_of(day),
+                    None => builder,
+                }
+            }
         };
-        if let Some(day) = self.as_of {
-            builder = builder.as_of(day);
-        }
+        builder = builder.compiler(compile::in_child);
         if let Some(artifacts) = artifacts() {
             builder = builder.artifacts(artifacts);
         }

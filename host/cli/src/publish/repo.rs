@@ -11,7 +11,7 @@ use normgate::{Config, Module};
 use normgate_repo::keys::{Keyring, PublicKey};
 use normgate_repo::names::Kind;
 use normgate_repo::publisher::{
-    Addition, Change, Progress, Published, Publisher, Shown, exported, sign_exported, state,
+    Added, Addition, Change, Progress, Published, Publisher, Shown, exported, sign_exported, state,
 };
 use normgate_repo::{Bounds, Checks, Release, examine};
 
@@ -88,6 +88,12 @@ enum Command {
         /// Ask platforms to use it without a trial
         #[arg(long)]
         urgent: bool,
+        /// Its version is lower than the one before on purpose
+        #[arg(long)]
+        lower: bool,
+        /// Withdraw what is announced for later; without this it is announced once more, after this one
+        #[arg(long)]
+        withdraw: bool,
         #[command(flatten)]
         hand: Hand,
     },
@@ -170,6 +176,9 @@ enum Command {
         /// Id of the module or bundle
         #[arg(value_name = "NAMESPACE/NAME")]
         id: String,
+        /// Withdraw what is announced for later; without this it is announced once more, after this one
+        #[arg(long)]
+        withdraw: bool,
         #[command(flatten)]
         hand: Hand,
     },
@@ -341,12 +350,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             effective_from,
             effective_until,
             urgent,
+            lower,
+            withdraw,
             hand,
         } => {
             let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
             let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
-            let addition =
-                Addition { effective_from: *effective_from, effective_until: *effective_until, urgent: *urgent };
+            let addition = Addition {
+                effective_from: *effective_from,
+                effective_until: *effective_until,
+                urgent: *urgent,
+                lower: *lower,
+                withdraw: *withdraw,
+            };
             let added = match (data, bundle_version) {
                 (Some(id), Some(version)) => publisher.add_data(id, version, &bytes, &addition)?,
                 _ => {
@@ -359,8 +375,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                     publisher.add_module(&file.display().to_string(), &bytes, &text, &addition)?
                 }
             };
-            say!("added {added}");
-            sign(&publisher, &keys, &[publisher.role_of(&added)?])
+            say_added(&added);
+            sign(&publisher, &keys, &[publisher.role_of(&added.file)?])
         }
         Command::Sign { repository, roles, sha256, export, import, exported, hand } => {
             let keys = hand.keyring()?;
@@ -406,11 +422,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             let staged = publisher.rotate(role, &public(to)?, threshold)?;
             sign(&publisher, &keys, &staged)
         }
-        Command::Revert { repository, id, hand } => {
+        Command::Revert { repository, id, withdraw, hand } => {
             let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
-            let added = publisher.revert(id)?;
-            say!("added {added}");
-            sign(&publisher, &keys, &[publisher.role_of(&added)?])
+            let added = publisher.revert(id, *withdraw)?;
+            say_added(&added);
+            sign(&publisher, &keys, &[publisher.role_of(&added.file)?])
         }
         Command::Lint { repository } => {
             let sentences = Publisher::open(repository)?.lint()?;
@@ -439,8 +455,21 @@ fn try_out(path: &Path, bytes: &[u8], cases: &str) -> Result<()> {
     let module = Module::read(&place, bytes, Vocabulary::shipped())?;
     let everything = format!("[authorities.{}]\nbase = \"full\"", module.manifest.authority());
     let config = Config::parse(&everything)?;
-    let checks = Checks { compiler: Arc::new(compile::in_child), artifacts, config, bounds: Bounds::default() };
+    let bounds = Bounds::default();
+    let checks = Checks { compiler: Arc::new(compile::in_child), artifacts, config, bounds, partial: false };
     examine(&module, cases.as_bytes(), &checks).map_err(anyhow::Error::msg).context(place)
+}
+
+/// Says what was added, and what became of what had been announced for later.
+fn say_added(Added { file, announced, withdrawn }: &Added) {
+    say!("added {file}");
+    let from = |release: &Release| release.effective_from.map(|day| day.to_string()).unwrap_or_default();
+    for (file, release) in announced {
+        say!("added {file}: {} stays announced for {}", release.version, from(release));
+    }
+    for (file, release) in withdrawn {
+        say!("withdrawn {file}: {} was announced for {}", release.version, from(release));
+    }
 }
 
 fn said(published: &Published) {

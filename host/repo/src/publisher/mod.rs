@@ -19,7 +19,7 @@ use std::io::Write;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
-pub use edit::Addition;
+pub use edit::{Added, Addition};
 pub use offline::{exported, sign_exported};
 pub use publish::{Progress, Published};
 use serde::Serialize;
