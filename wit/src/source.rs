@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::bounds::{self, MAX_MANIFEST_BYTES};
 use crate::manifest::*;
-use crate::{CONTRACT, ColumnSpec, ColumnType, Day, MAX_ENTRIES, Vocabulary};
+use crate::{CONTRACT, ColumnSpec, ColumnType, Day, MAX_ENTRIES, Vocabulary, steers};
 
 /// What the host says of a sector norm that would loosen a parameter of the law, in the place of a rule.
 const LOOSENING: &str = "art05.loosening";
@@ -427,6 +427,7 @@ impl Manifest {
             return fail("contract", format!("`{}` is not spoken here; this host speaks {CONTRACT}", self.contract));
         }
         bounds::check(self, vocabulary)?;
+        self.check_texts()?;
         self.check_identity()?;
         self.check_inputs(vocabulary)?;
         self.check_parameters()?;
@@ -450,6 +451,18 @@ impl Manifest {
             return fail("rules", "a policy needs at least one rule");
         }
         Ok(())
+    }
+
+    /// Refuses what a reader would not see as it is written, in whatever text it stands: names, sentences, and all to come.
+    fn check_texts(&self) -> Result<(), ManifestError> {
+        let Ok(manifest) = serde_json::to_value(self) else { return fail("manifest", "it cannot be written as JSON") };
+        match steered(&manifest) {
+            Some((place, character)) => fail(
+                place,
+                format!("U+{:04X} steers a terminal or the direction of writing; take it out", u32::from(character)),
+            ),
+            None => Ok(()),
+        }
     }
 
     fn check_identity(&self) -> Result<(), ManifestError> {
@@ -711,6 +724,27 @@ impl Manifest {
     }
 }
 
+/// The first character of a document that [`steers`], with its place.
+fn steered(document: &serde_json::Value) -> Option<(String, char)> {
+    use serde_json::Value as Json;
+    let in_text = |text: &str| text.chars().find(|character| steers(*character));
+    let below = |name: String, value: &Json| {
+        steered(value).map(|(place, character)| {
+            let dot = if place.is_empty() || place.starts_with('[') { "" } else { "." };
+            (format!("{name}{dot}{place}"), character)
+        })
+    };
+    match document {
+        Json::String(text) => in_text(text).map(|character| (String::new(), character)),
+        Json::Array(items) => items.iter().enumerate().find_map(|(index, item)| below(format!("[{index}]"), item)),
+        Json::Object(members) => members.iter().find_map(|(name, value)| match in_text(name) {
+            Some(character) => Some((name.escape_debug().to_string(), character)),
+            None => below(name.clone(), value),
+        }),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -743,6 +777,38 @@ effects = [{ block = "none" }]
         assert_eq!(manifest.rules[0].id, "m.r");
         assert_eq!(manifest.frames[0].columns[0].entries[0], "article");
         assert_eq!(Manifest::from_json(&manifest.to_json(), Vocabulary::shipped()).expect("the same"), manifest);
+    }
+
+    /// A manifest in which a text at this place was changed.
+    fn with(place: &str, text: &str) -> Result<Manifest, ManifestError> {
+        let manifest = read_policy_toml(POLICY, Vocabulary::shipped()).expect("a policy");
+        let mut json = serde_json::to_value(manifest).expect("a manifest is JSON");
+        *json.pointer_mut(place).expect(place) = text.into();
+        Manifest::from_json(json.to_string().as_bytes(), Vocabulary::shipped())
+    }
+
+    #[test]
+    fn no_text_of_a_manifest_steers_a_terminal() {
+        for (pointer, place) in [
+            ("/title/zh", "title.zh"),
+            ("/rules/0/basis", "rules[0].basis"),
+            ("/rules/0/sentence/en", "rules[0].sentence.en"),
+            ("/rules/0/remedy/zh", "rules[0].remedy.zh"),
+            ("/rules/0/id", "rules[0].id"),
+            ("/version", "version"),
+            ("/id", "id"),
+            ("/frames/0/columns/0/entries/1", "frames[0].columns[0].entries[1]"),
+        ] {
+            for hidden in ['\u{1b}', '\r', '\n', '\u{7f}', '\u{9b}', '\u{202e}', '\u{2066}', '\u{200f}', '\u{2028}'] {
+                let error = with(pointer, &format!("1{hidden}[2K")).map(|_| ()).expect_err(place).to_string();
+                let said = format!("{place}: U+{:04X} steers a terminal", u32::from(hidden));
+                assert!(error.starts_with(&said), "{said}: {error}");
+                assert!(!error.chars().any(steers), "{error:?}");
+            }
+        }
+        let text = POLICY.replace("en = \"s\"", "en = \"s\\u001b[8m\"");
+        let error = read_policy_toml(&text, Vocabulary::shipped()).map(|_| ()).expect_err("an escape").to_string();
+        assert!(error.contains("rules[0].sentence.en: U+001B"), "{error}");
     }
 
     #[test]

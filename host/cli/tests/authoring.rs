@@ -1,4 +1,5 @@
 //! An association's engineer at work: from an empty folder to a module that was tested and can be built again, with no network.
+#![allow(clippy::disallowed_macros, reason = "a test speaks to whoever runs it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;

@@ -47,13 +47,19 @@ impl Scene {
         scene.write("normgate.toml", config.as_bytes());
         scene.good(&["repo", "init", "norms", "--keys", "keys"]);
         scene.good(&["key", "generate", "keys/club.pem"]);
-        scene.good(&["repo", "delegate", "norms", "film-club", "--key", "keys/club.pub", "--keys", "keys"]);
-        scene.good(&["repo", "add", "norms", "1.wasm", "--keys", "keys"]);
-        scene.good(&["repo", "publish", "norms", "--keys", "keys"]);
+        let (association, online) = (["--keys", "keys/club.pem"], ["--keys", "keys/online.pem"]);
+        let delegate =
+            ["repo", "delegate", "norms", "film-club", "--key", "keys/club.pub", "--keys", "keys/targets.pem"];
+        scene.good(&delegate);
+        scene.good(
+            &[&["repo", "sign", "norms", "--role", "film-club", "--role", "film-club-data"], &association[..]].concat(),
+        );
+        scene.good(&[&["repo", "add", "norms", "1.wasm"], &association[..]].concat());
+        scene.good(&[&["repo", "publish", "norms"], &online[..]].concat());
         scene.good(&["sync", "--store", "store"]);
         assert_eq!(scene.judged(), "1.0.0");
-        scene.good(&["repo", "add", "norms", "2.wasm", "--keys", "keys"]);
-        scene.good(&["repo", "publish", "norms", "--keys", "keys"]);
+        scene.good(&[&["repo", "add", "norms", "2.wasm"], &association[..]].concat());
+        scene.good(&[&["repo", "publish", "norms"], &online[..]].concat());
         std::fs::rename(scene.0.join("store"), scene.0.join("before")).unwrap();
         scene
     }

@@ -1,5 +1,6 @@
 //! The story of a rule, told by what happens: a regulator, an association and a platform under load, from the first key to a
 //! revoked one. `make story` prints it.
+#![allow(clippy::disallowed_macros, reason = "a test speaks to whoever runs it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![cfg(unix)]
 
@@ -200,15 +201,16 @@ fn a_rule_travels_from_its_author_to_a_platform_and_is_taken_back() {
     println!("\nThe regulator begins a repository, and lets an association speak for itself.\n");
     stage.types("regulator", "normgate repo init norms --keys keys");
     stage.types("film-club", "normgate key generate film-club.pem");
-    stage.types("regulator", "normgate repo delegate norms film-club --key film-club.pub --keys keys");
+    stage.types("regulator", "normgate repo delegate norms film-club --key film-club.pub --keys keys/targets.pem");
 
     println!("\nThe association publishes its norm.\n");
     std::fs::write(stage.folder.join("night-films.wasm"), include_bytes!("../../../tests/frozen/film-club-0.1.0.wasm"))
         .unwrap();
     std::fs::write(stage.folder.join("night-films.jsonl"), include_str!("../../../tests/frozen/film-club.cases.jsonl"))
         .unwrap();
+    stage.types("film-club", "normgate repo sign norms --role film-club --role film-club-data --keys film-club.pem");
     stage.types("film-club", "normgate repo add norms night-films.wasm --cases night-films.jsonl --keys film-club.pem");
-    stage.types("regulator", "normgate repo publish norms --keys keys");
+    stage.types("regulator", "normgate repo publish norms --keys keys/online.pem");
 
     println!("\nThe platform syncs. Whoever asks in that moment is answered by the one generation or the other.\n");
     let (announce, arrived) = channel();
@@ -232,10 +234,10 @@ fn a_rule_travels_from_its_author_to_a_platform_and_is_taken_back() {
     stage.types("regulator", "normgate key generate regulator.pem");
     stage.types(
         "regulator",
-        "normgate repo delegate norms regulator --key regulator.pub --keys keys --keys regulator.pem",
+        "normgate repo delegate norms regulator --key regulator.pub --keys keys/targets.pem --keys regulator.pem",
     );
     stage.types("regulator", "normgate repo add norms art18.wasm --cases art18.jsonl --keys regulator.pem");
-    stage.types("regulator", "normgate repo publish norms --keys keys");
+    stage.types("regulator", "normgate repo publish norms --keys keys/online.pem");
     stage.types("platform", "normgate sync -c normgate.toml --store store");
     arrival(&arrived, 2);
     assert!(tell(&gate)[1].contains("rooftop dare"));
@@ -259,8 +261,8 @@ fn a_rule_travels_from_its_author_to_a_platform_and_is_taken_back() {
     println!(
         "\nThe association's key is in wrong hands. The regulator revokes it, and the platform drops the norm and says why.\n"
     );
-    stage.types("regulator", "normgate repo revoke norms film-club --keys keys");
-    stage.types("regulator", "normgate repo publish norms --keys keys");
+    stage.types("regulator", "normgate repo revoke norms film-club --keys keys/targets.pem");
+    stage.types("regulator", "normgate repo publish norms --keys keys/online.pem");
     let said = stage.types("platform", "normgate sync -c normgate.toml --store store");
     assert!(said.contains("film-club/night-films"), "{said}");
     arrival(&arrived, 3);

@@ -10,6 +10,7 @@ use normgate_ledger::{Cosigner, History, Shown, Witness};
 use normgate_repo::keys::{PublicKey, SigningKey};
 
 use crate::account::lookup::{read, verifier};
+use crate::screen;
 
 #[derive(ClapArgs)]
 pub(crate) struct Args {
@@ -48,13 +49,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let witness = Witness { cosigner: of(&key.public)?, sign: &sign, state: &args.state };
     let now_s = u64::try_from(now_ms() / 1_000).context("the clock stands before 1970")?;
     match witness.cosign(&note, ledger_key.as_ref(), &shown, now_s) {
-        Ok(cosigned) => print!("{cosigned}"),
+        Ok(cosigned) => screen::page(&cosigned),
         Err(error) => {
-            eprintln!("normgate: {}: {error}", args.what.display());
+            remark!("{}: {error}", args.what.display());
             return Ok(ExitCode::from(1));
         }
     }
-    eprintln!("normgate: cosigned as {}", witness.cosigner.text());
+    remark!("cosigned as {}", witness.cosigner.text());
     Ok(ExitCode::SUCCESS)
 }
 

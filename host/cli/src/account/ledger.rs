@@ -14,8 +14,10 @@ use normgate_ledger::{
     Subject, WhenFull, check,
 };
 
-use crate::account::lookup::{Range, View, caller, note_access, read, show, verifier};
+use crate::account::lookup::{Range, View, note_access, read, show, verifier};
 use crate::account::{cosign, export};
+use crate::identity::caller;
+use crate::screen;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -206,7 +208,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             let whose = if user.is_some() { "a user, " } else { "" };
             let asked = format!("{whose}item {}, {}", item.as_deref().unwrap_or("any"), range.words());
             let found = show(ledger, &query, "find", &asked, view)?;
-            eprintln!("normgate: {found} decisions");
+            remark!("{found} decisions");
             Ok(ExitCode::SUCCESS)
         }
         Command::Export(args) => export::run(args),
@@ -217,14 +219,12 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             let text = read(proof)?;
             let key = key.as_deref().map(verifier).transpose()?;
             if key.is_none() {
-                eprintln!(
-                    "normgate: no --key: the proof is checked with the key that it carries itself, which proves no origin"
-                );
+                remark!("no --key: the proof is checked with the key that it carries itself, which proves no origin");
             }
             match check(&text, key.as_ref()) {
-                Ok(checked) => println!("{checked}"),
+                Ok(checked) => say!("{checked}"),
                 Err(error) => {
-                    eprintln!("normgate: {}: {error}", proof.display());
+                    remark!("{}: {error}", proof.display());
                     return Ok(ExitCode::from(1));
                 }
             }
@@ -233,10 +233,10 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         Command::Checkpoint { ledger } => {
             let history = History::open(ledger)?;
             match Ledger::open(ledger, Settings::default()) {
-                Ok(ledger) => print!("{}", ledger.checkpoint()?),
+                Ok(ledger) => screen::page(&ledger.checkpoint()?),
                 // A running writer signs at the end of every segment; what it signed last is what there is.
                 Err(LedgerError::Held { .. }) => match history.checkpoint()? {
-                    Some(note) => print!("{note}"),
+                    Some(note) => screen::page(&note),
                     None => bail!("{}: its writer has signed no checkpoint yet", ledger.display()),
                 },
                 Err(error) => return Err(error.into()),
@@ -250,7 +250,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             note_access(&history, "hold", id, 1, false)?;
             writer.hold(id, case, &caller())?;
             writer.close()?;
-            println!("{}: {id} is held for case {case}, until it is released", ledger.display());
+            say!("{}: {id} is held for case {case}, until it is released", ledger.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Release { ledger, case } => {
@@ -258,7 +258,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             let writer = Ledger::open(ledger, Settings::default())?;
             writer.release(case, &caller())?;
             writer.close()?;
-            println!("{}: case {case} is over; its key is destroyed", ledger.display());
+            say!("{}: case {case} is over; its key is destroyed", ledger.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Purge { ledger, until, personal } => {
@@ -268,7 +268,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             let writer = Ledger::open(ledger, Settings::default())?;
             writer.purge(until, what, &caller())?;
             writer.close()?;
-            println!("{}: purged up to {until}; the purge is on the record", ledger.display());
+            say!("{}: purged up to {until}; the purge is on the record", ledger.display());
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -289,12 +289,12 @@ fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>, cosigner
         }
     }
     for finding in &found.findings {
-        println!("ALTERED  {finding}");
+        say!("ALTERED  {finding}");
     }
     for note in &found.notes {
-        println!("note     {note}");
+        say!("note     {note}");
     }
-    println!(
+    say!(
         "{}: {} records in {} frames, {} lists in full and {} as commitments, {} checkpoints agree, {} findings",
         ledger.display(),
         found.records,
@@ -324,13 +324,13 @@ fn confirm(ledger: &Path, input: &Path) -> Result<ExitCode> {
                 recorded += 1;
             }
             Err(error) => {
-                eprintln!("normgate: {} line {number}: no confirmation: {error}", input.display());
+                remark!("{} line {number}: no confirmation: {error}", input.display());
                 refused += 1;
             }
         }
     }
     ledger.close()?;
-    eprintln!("normgate: {recorded} confirmations recorded, {refused} lines refused");
+    remark!("{recorded} confirmations recorded, {refused} lines refused");
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -340,10 +340,10 @@ fn fulfilment(ledger: &Path, range: &Range, json: bool) -> Result<ExitCode> {
     let found = history.fulfilment(&range.query(), now_ms())?;
     note_access(&history, "fulfilment", &range.words(), found.decisions, json)?;
     if json {
-        println!("{}", serde_json::to_string(&found)?);
+        screen::json(&serde_json::to_string(&found)?);
     } else {
         for Breach { record, decision_id, what, about, rules } in &found.breaches {
-            println!("BREACH   record {record}, decision {decision_id}: {about}: {what}  {}", rules.join(", "));
+            say!("BREACH   record {record}, decision {decision_id}: {about}: {what}  {}", rules.join(", "));
         }
         for duty in &found.overdue {
             let subject = match &duty.subject {
@@ -354,15 +354,12 @@ fn fulfilment(ledger: &Path, range: &Range, json: bool) -> Result<ExitCode> {
                 Subject::Tag(..) => "a user's tag".to_owned(),
             };
             let since = Day::containing(duty.opened_ms);
-            println!(
-                "OVERDUE  {}, {subject}, since {since}: raised by {} lists  {}",
-                duty.code, duty.sightings, duty.rule
-            );
+            say!("OVERDUE  {}, {subject}, since {since}: raised by {} lists  {}", duty.code, duty.sightings, duty.rule);
         }
         for (code, DutyCounts { opened, discharged, late, overdue }) in &found.duties {
-            println!("duty     {code}: {opened} opened, {discharged} discharged, {late} late, {overdue} overdue");
+            say!("duty     {code}: {opened} opened, {discharged} discharged, {late} late, {overdue} overdue");
         }
-        println!(
+        say!(
             "{}: {} decisions, {} confirmed, {} without a key; {} breaches, {} duties overdue",
             ledger.display(),
             found.decisions,
@@ -386,7 +383,7 @@ fn prove(ledger: &Path, id: Option<&str>, since: Option<&Path>) -> Result<ExitCo
         (None, Some(since)) => history.prove_since(&read(since)?)?,
         (None, None) => bail!("say which decision, or give an older checkpoint with --since"),
     };
-    println!("{proof}");
+    screen::json(&proof);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,5 @@
 //! `normgate replay`: recorded lists judged again, out of a ledger or a sealed case.
 
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
@@ -13,6 +12,7 @@ use normgate_ledger::{History, Query, Replay};
 use crate::account::lookup::{Range, note_access};
 use crate::account::sealed;
 use crate::judge::source::{at_hand, judging_again};
+use crate::screen::Progress;
 
 /// Judge recorded lists again with the modules that judged them, and show the first difference of each list that comes out
 /// otherwise. Configuration, day, overrides, draws, and calls that were disturbed then are taken from the record. A sealed case
@@ -74,33 +74,26 @@ fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> 
     let query = Query { decision: id.map(str::to_owned), ..args.range.query() };
     let asked = id.map_or_else(|| args.range.words(), str::to_owned);
     note_access(&history, "replay", &asked, 0, false)?;
-    let show_progress = io::stderr().is_terminal();
+    let progress = Progress::new();
     let replay = Replay::new(&modules, || judging_again(backend), threads);
     let replayed = replay.given(args.requests.as_deref().map(lines).transpose()?.unwrap_or_default()).run(
         &history,
         &query,
-        |judged| {
-            if show_progress {
-                eprint!("\r{judged} lists judged again");
-            }
-        },
+        |judged| progress.show(format_args!("{judged} lists judged again")),
     )?;
-    if show_progress {
-        eprintln!();
-    }
+    drop(progress);
     for note in &replayed.notes {
-        println!("note     {note}");
+        say!("note     {note}");
     }
     for difference in &replayed.different {
-        println!(
-            "record {}, decision {}: {}\n    recorded  {}\n    again     {}",
-            difference.record, difference.decision_id, difference.place, difference.recorded, difference.again
-        );
+        say!("record {}, decision {}: {}", difference.record, difference.decision_id, difference.place);
+        say!("    recorded  {}", difference.recorded);
+        say!("    again     {}", difference.again);
     }
     if args.requests.is_some() {
-        println!("{} commitments were made on requests that were given", replayed.given);
+        say!("{} commitments were made on requests that were given", replayed.given);
     }
-    println!(
+    say!(
         "{} lists judged again, {} different; {} are commitments, {} have no key any more",
         replayed.judged,
         replayed.different.len(),

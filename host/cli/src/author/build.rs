@@ -16,6 +16,7 @@ use crate::author::project::{BuildRecord, Project};
 use crate::author::sources::own;
 use crate::author::workbench::{Workbench, walk};
 use crate::judge::compile;
+use crate::screen;
 
 /// Build a norm: compile it for the sandbox, embed its manifest, check it, run its cases, and print what a member wants to know
 /// of the module. The module is written to target/norm/NAME.wasm; the same sources make the same bytes in any folder.
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let folder = Project::open(&args.folder)?.folder;
     let workbench = Workbench::new()?;
     if let Some(why) = workbench.is_open() {
-        eprintln!("normgate: this system has no sandbox to compile in ({why}); build only what is your own");
+        remark!("this system has no sandbox to compile in ({why}); build only what is your own");
     }
     if !args.watch {
         return build(&folder, &workbench);
@@ -65,18 +66,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             continue;
         }
         if let Err(error) = build(&folder, &workbench) {
-            println!("refused: {error:#}");
+            screen::block("refused: ", &format!("{error:#}"));
         }
         // Building writes what follows from policy.toml; that is no reason to build again.
         seen = newest(&folder);
-        println!("watching {}; Ctrl-C ends", folder.display());
+        say!("watching {}; Ctrl-C ends", folder.display());
     }
 }
 
 fn build(folder: &Path, workbench: &Workbench) -> Result<ExitCode> {
     let project = Project::open(folder)?;
     if project.refresh()? {
-        println!("generated/, sdk/ and Cargo.lock follow policy.toml, Cargo.toml and this normgate again");
+        say!("generated/, sdk/ and Cargo.lock follow policy.toml, Cargo.toml and this normgate again");
     }
     let component = project.compile(workbench)?;
     finish(&project.folder, &project.name, &component)
@@ -114,29 +115,29 @@ fn finish(folder: &Path, name: &str, component: &[u8]) -> Result<ExitCode> {
     }
     std::fs::write(&path, component).with_context(|| path.display().to_string())?;
     describe(&module, &cases, &mut runner);
-    println!("  cases    {} passed, {failed} failed", reports.len() - failed);
+    say!("  cases    {} passed, {failed} failed", reports.len() - failed);
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn describe(module: &Module, cases: &[Case], runner: &mut Runner) {
     let manifest = &module.manifest;
-    println!("{}  {}", manifest.reference(), module.place);
-    println!("  digest   {}", module.digest_text());
+    say!("{}  {}", manifest.reference(), module.place);
+    say!("  digest   {}", module.digest_text());
     if let Some(record) = BuildRecord::of(&module.bytes) {
-        println!("  sources  {}, {}", record.source, record.rustc);
+        say!("  sources  {}, {}", record.source, record.rustc);
     }
-    println!("  size     {} bytes", module.bytes.len());
-    println!("  reads    {}", manifest.columns().map(|(name, _)| name).collect::<Vec<_>>().join(", "));
+    say!("  size     {} bytes", module.bytes.len());
+    say!("  reads    {}", manifest.columns().map(|(name, _)| name).collect::<Vec<_>>().join(", "));
     // A case that cannot be run has been said to fail already.
     let fuel = cases.iter().map(|case| (runner.fuel(case).unwrap_or(0), case));
     if let Some((fuel, case)) = fuel.max_by_key(|(fuel, _)| *fuel) {
         let limit = normgate::Limits::default().fuel;
-        println!("  fuel     {fuel} for `{}`, of {limit} that a call may use", case.case);
+        say!("  fuel     {fuel} for `{}`, of {limit} that a call may use", case.case);
     }
     let drafts: Vec<&str> =
         (manifest.rules.iter()).filter(|rule| rule.wording == Wording::Draft).map(|rule| rule.id.as_str()).collect();
     if !drafts.is_empty() {
-        println!("  wording  to be reviewed (then wording = \"reviewed\"): {}", drafts.join(", "));
+        say!("  wording  to be reviewed (then wording = \"reviewed\"): {}", drafts.join(", "));
     }
 }
 

@@ -90,8 +90,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         replace(&folder.join(file), &fill(&text))?;
     }
     Project::open(&folder)?.refresh().with_context(|| format!("the template of {name}"))?;
-    println!("{name}/ is a norm of {authority}: policy.toml, src/lib.rs and cases.jsonl are yours to change.");
-    println!("next: cd {name} && normgate build");
+    say!("{name}/ is a norm of {authority}: policy.toml, src/lib.rs and cases.jsonl are yours to change.");
+    say!("next: cd {name} && normgate build");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let given = Module::read(&place, &bytes, Vocabulary::shipped())?;
     let project = Project::open(&args.source)?;
     for file in project.outdated()? {
-        println!("{} is not what this normgate makes of policy.toml and its SDK", args.source.join(file).display());
+        say!("{} is not what this normgate makes of policy.toml and its SDK", args.source.join(file).display());
     }
     let workbench = Workbench::new()?;
     if let Some(why) = workbench.is_open().filter(|_| !args.trust_source) {
@@ -55,11 +55,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let rebuilt = project.compile(&workbench)?;
     let rebuilt = Module::read("the rebuilt module", &rebuilt, Vocabulary::shipped())?;
     if given.digest == rebuilt.digest {
-        println!("{place} is what {} builds: {}", args.source.display(), given.digest_text());
+        say!("{place} is what {} builds: {}", args.source.display(), given.digest_text());
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{place} is not what {} builds", args.source.display());
-    println!("  digest   given   {}\n           rebuilt {}", given.digest_text(), rebuilt.digest_text());
+    say!("{place} is not what {} builds", args.source.display());
+    say!("  digest   given   {}", given.digest_text());
+    say!("           rebuilt {}", rebuilt.digest_text());
     match (BuildRecord::of(&given.bytes), BuildRecord::of(&rebuilt.bytes)) {
         (Some(was), Some(is)) => {
             let mut same = true;
@@ -70,18 +71,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             ] {
                 if was != is {
                     same = false;
-                    println!("  {what} given   {was}\n           rebuilt {is}");
+                    say!("  {what} given   {was}");
+                    say!("           rebuilt {is}");
                 }
             }
             if same {
-                println!("  it says that it was built of these very sources by this very compiler, and was not");
+                say!("  it says that it was built of these very sources by this very compiler, and was not");
             }
         }
-        _ => println!("  it does not say what it was built of"),
+        _ => say!("  it does not say what it was built of"),
     }
     let (given, rebuilt) = (&given.manifest, &rebuilt.manifest);
     if given.to_json() != rebuilt.to_json() {
-        println!("  its manifest differs too: {} and {}", given.reference(), rebuilt.reference());
+        say!("  its manifest differs too: {} and {}", given.reference(), rebuilt.reference());
     }
     Ok(ExitCode::from(1))
 }

@@ -14,6 +14,7 @@ use clap::Args as ClapArgs;
 use normgate::{Artifact, Backend, Module};
 
 use crate::confine;
+use crate::screen;
 
 /// Name of the hidden command that compiles.
 pub(crate) const COMMAND: &str = "compile-module";
@@ -106,6 +107,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut component = Vec::new();
     io::stdin().lock().read_to_end(&mut component)?;
     let artifact = normgate::precompile(&component, backend).map_err(|message| anyhow!(message))?;
-    io::stdout().lock().write_all(artifact.as_bytes())?;
+    screen::bytes(artifact.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use normgate::{MAX_OVERRIDE_S, Override, embedded};
 
+use crate::identity::caller;
+
 /// Put one module into shadow for a while: it is still asked, and what it says is reported under `shadow` and not applied. With
 /// --off it is not asked at all. The override ends by itself, a day from now at the latest, stands in a file that only grows, and
 /// every outcome names it.
@@ -51,11 +53,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let Some(module) = &args.module else {
         let mut in_force = known.iter().filter(|entry| entry.left_ms() > 0).peekable();
         if in_force.peek().is_none() {
-            println!("no override is in force ({})", path.display());
+            say!("no override is in force ({})", path.display());
         }
         for entry in in_force {
             let (what, left) = (said(entry.off), entry.left_ms() / 1_000);
-            println!("{}  {what}  {left} s left  by {}: {}", entry.module, entry.by, entry.reason);
+            say!("{}  {what}  {left} s left  by {}: {}", entry.module, entry.by, entry.reason);
         }
         return Ok(ExitCode::SUCCESS);
     };
@@ -74,14 +76,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         bail!("say why with --reason; it stands in every outcome");
     };
     if !embedded::arp().iter().any(|m| m.manifest.module == *module) {
-        eprintln!("normgate: `{module}` is not among the modules that this program carries; check the spelling");
+        remark!("`{module}` is not among the modules that this program carries; check the spelling");
     }
-    let by = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into());
-    let entry = Override { off: args.off, ..Override::starting_now(module, seconds, reason, by) };
+    let entry = Override { off: args.off, ..Override::starting_now(module, seconds, reason, caller()) };
     entry.append(&path).with_context(|| path.display().to_string())?;
     match seconds {
-        0 => println!("{module}: the override ends ({})", path.display()),
-        seconds => println!("{module}: {} for {seconds} s ({})", said(args.off), path.display()),
+        0 => say!("{module}: the override ends ({})", path.display()),
+        seconds => say!("{module}: {} for {seconds} s ({})", said(args.off), path.display()),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -72,7 +72,7 @@ impl Source {
         let store = Store::open(path)?;
         for (repository, heard) in store.status()? {
             if let Some(why) = heard.stale(normgate_repo::now_ms()) {
-                eprintln!("normgate: {repository} is stale: {why}");
+                remark!("{repository} is stale: {why}");
             }
         }
         match store.generation()? {
@@ -97,9 +97,7 @@ impl Source {
     pub(crate) fn gate(&self) -> Result<GateBuilder> {
         let config = self.config()?;
         if !self.policies.is_empty() && config.authorities.is_none() {
-            eprintln!(
-                "normgate: no [authorities] are configured, so every module is granted what its manifest asks for"
-            );
+            remark!("no [authorities] are configured, so every module is granted what its manifest asks for");
         }
         let mut builder = match self.generation()? {
             // What a store holds has only what is granted to its authority.
@@ -146,7 +144,7 @@ const CACHE: &str = "NORMGATE_CACHE";
 pub(crate) fn artifacts() -> Option<Artifacts> {
     if let Some(value) = std::env::var_os(CACHE) {
         if value != "off" {
-            eprintln!("normgate: compiling without a cache: invalid {CACHE} `{}`: expected off", value.display());
+            remark!("compiling without a cache: invalid {CACHE} `{}`: expected off", value.display());
         }
         return None;
     }
@@ -154,7 +152,7 @@ pub(crate) fn artifacts() -> Option<Artifacts> {
     match own_home(&path).and_then(|()| Artifacts::open(&path)) {
         Ok(artifacts) => Some(artifacts),
         Err(error) => {
-            eprintln!("normgate: compiling without a cache: {}: {error}", path.display());
+            remark!("compiling without a cache: {}: {error}", path.display());
             None
         }
     }

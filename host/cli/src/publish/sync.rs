@@ -46,16 +46,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     let every = Duration::from_secs(60 * minutes);
     let (config, store, partial) = (args.config.clone(), args.store.clone(), args.partial);
+    // The thread holds one end: were it to die, this process would stay behind and never sync again.
+    let (alive, ended) = mpsc::channel::<()>();
     let _running = repeat(Schedule { every, longest: 8 * every }, move || {
+        let _alive = &alive;
         once(&config, &store, partial).unwrap_or_else(|error| {
-            eprintln!("normgate: {error:#}");
+            remark!("{error:#}");
             false
         })
     })?;
     // Until somebody ends the process: a sync that is cut off leaves a whole generation.
-    let (_never, forever) = mpsc::channel::<()>();
-    let _ = forever.recv();
-    Ok(ExitCode::SUCCESS)
+    let _ = ended.recv();
+    bail!("syncing ended by a fault of this program; start it again")
 }
 
 /// One sync. Says whether nothing was refused.
@@ -71,15 +73,15 @@ fn once(path: &Path, store: &Path, partial: bool) -> Result<bool> {
         Checks { compiler: Arc::new(compile::in_child), artifacts, config, bounds: Bounds::default(), partial };
     let synced = normgate_repo::sync(&Store::open(store)?, &trust, &checks)?;
     for notice in &synced.notices {
-        eprintln!("normgate: {notice}");
+        remark!("{notice}");
     }
     for (_, error) in &synced.refused {
-        eprintln!("normgate: refused: {error}");
+        remark!("refused: {error}");
     }
     match synced.generation {
-        Some(number) if synced.switched => println!("generation {number} is in force"),
-        Some(number) => println!("generation {number} stays in force"),
-        None => println!("nothing was taken"),
+        Some(number) if synced.switched => say!("generation {number} is in force"),
+        Some(number) => say!("generation {number} stays in force"),
+        None => say!("nothing was taken"),
     }
     Ok(synced.refused.is_empty())
 }

@@ -57,8 +57,13 @@ impl Publisher {
     /// When a repository is there already, or the threshold cannot be met.
     pub fn init(path: &Path, keys: &Path, roots: usize, threshold: u64) -> Result<Self> {
         let publisher = Self { path: path.to_owned(), now_ms: clock::now_ms() };
-        if publisher.root()?.is_some() {
+        if publisher.published_root()?.is_some() {
             return Err(at(path.display(), "a repository is here already; take another directory"));
+        }
+        // The targets role is staged last: without it, an earlier call was interrupted, and this one does what is left.
+        if publisher.staged("targets")?.is_some() {
+            let way = "`normgate repo sign` and `normgate repo publish` go on with it";
+            return Err(at(path.display(), format!("a repository was begun here, and is not published yet; {way}")));
         }
         let place = &keys.display().to_string();
         let threshold =
@@ -317,11 +322,12 @@ impl Publisher {
     }
 
     /// Gives a role other keys: `root`, `targets`, `online` (snapshot and timestamp), an association, or one of its two roles.
-    /// What the role says is staged again, for the new keys to sign.
+    /// An association's own roles follow it where they had the same keys, so that whoever lost these needs them for nothing.
+    /// What the roles say is staged again, for the new keys to sign; says which roles.
     ///
     /// # Errors
     /// When there is no such role, or the threshold cannot be met.
-    pub fn rotate(&self, role: &str, keys: &[PublicKey], threshold: u64) -> Result<()> {
+    pub fn rotate(&self, role: &str, keys: &[PublicKey], threshold: u64) -> Result<Vec<String>> {
         let enough = NonZeroU64::new(threshold).filter(|threshold| threshold.get() <= keys.len() as u64);
         let Some(threshold) = enough else {
             return Err(at(format!("role {role}"), format!("of {} keys {threshold} cannot sign", keys.len())));
@@ -340,25 +346,33 @@ impl Publisher {
             let used: Vec<_> = root.signed.roles.values().flat_map(|role| role.keyids.clone()).collect();
             root.signed.keys.retain(|id, _| used.contains(id));
             self.stage("root", &root)?;
-            return if role == "targets" {
-                self.stage("targets", &self.draft("targets", lifetime::TARGETS)?)
-            } else {
-                Ok(())
-            };
+            if role == "targets" {
+                self.stage("targets", &self.draft("targets", lifetime::TARGETS)?)?;
+                return Ok(vec!["root".into(), "targets".into()]);
+            }
+            return Ok(vec!["root".into()]);
         }
+        let before = self.signers(role)?.ids();
         let by = self.delegator(role);
         let life = if by == "targets" { lifetime::TARGETS } else { lifetime::ASSOCIATION };
         let mut delegating = self.draft(&by, life)?;
         let delegations = delegating.signed.delegations.get_or_insert_default();
-        let Some(delegated) = delegations.roles.iter_mut().find(|known| known.name == role) else {
-            return Err(at(format!("role {role}"), "nobody delegates to it; `normgate repo status` lists the roles"));
-        };
-        delegated.keyids = keys.iter().map(|key| key.id.clone()).collect();
-        delegated.threshold = threshold;
-        delegations.keys.extend(keys.iter().map(|key| (key.id.clone(), key.key.clone())));
-        drop_unused_keys(delegations);
+        give(delegations, |known| known.name == role, keys, threshold);
         self.stage(&by, &delegating)?;
-        self.stage(role, &self.draft(role, lifetime::ASSOCIATION)?)
+        let mut draft = self.draft(role, lifetime::ASSOCIATION)?;
+        let mut staged = vec![by, role.to_owned()];
+        if let Some(delegations) = &mut draft.signed.delegations {
+            let same = |ids: &[Decoded<Hex>]| ids.len() == before.len() && ids.iter().all(|id| before.contains(id));
+            let follow: Vec<String> =
+                delegations.roles.iter().filter(|known| same(&known.keyids)).map(|known| known.name.clone()).collect();
+            give(delegations, |known| follow.contains(&known.name), keys, threshold);
+            for role in &follow {
+                self.stage(role, &self.draft(role, lifetime::ASSOCIATION)?)?;
+            }
+            staged.extend(follow);
+        }
+        self.stage(role, &draft)?;
+        Ok(staged)
     }
 
     /// Stages a role as it is, to be signed and to live on.
@@ -374,6 +388,20 @@ impl Publisher {
                 self.stage(role, &self.draft(role, lifetime::ASSOCIATION)?)
             }
         }
+    }
+
+    /// The roles that an association signs: its own, and those that it delegates to. Any other role is alone.
+    ///
+    /// # Errors
+    /// When the role cannot be read.
+    pub fn together(&self, role: &str) -> Result<Vec<String>> {
+        let mut roles = vec![role.to_owned()];
+        if association_of(role) == Some(role)
+            && let Some(document) = self.role(role)?
+        {
+            roles.extend(delegated(&document.signed).map(|inner| inner.name.clone()));
+        }
+        Ok(roles)
     }
 
     fn draft_root(&self) -> Result<Signed<Root>> {
@@ -420,13 +448,21 @@ impl Publisher {
         }
     }
 
-    fn add_files(&self, file: &FileName, release: &Release, bytes: &[u8], cases: Option<&[u8]>) -> Result<()> {
+    /// The role that signs a file.
+    ///
+    /// # Errors
+    /// When its namespace is nobody's.
+    pub fn role_of(&self, file: &FileName) -> Result<String> {
         let charter = self.charter()?;
         let association = charter.association_of(&file.namespace).ok_or_else(|| {
             let way = "whoever holds the targets key delegates it with `normgate repo delegate`";
             at(file.id(), format!("the namespace `{}` is delegated to nobody; {way}", file.namespace))
         })?;
-        let role = role_name(association, file.duty());
+        Ok(role_name(association, file.duty()))
+    }
+
+    fn add_files(&self, file: &FileName, release: &Release, bytes: &[u8], cases: Option<&[u8]>) -> Result<()> {
+        let role = self.role_of(file)?;
         let mut draft = self.draft(&role, lifetime::ASSOCIATION)?;
         let cases = cases.map(|cases| (file.cases(), cases));
         for (name, bytes) in std::iter::once((file.clone(), bytes)).chain(cases) {
@@ -481,6 +517,21 @@ fn add_role(targets: &mut Targets, role: DelegatedRole, keys: &[PublicKey]) {
     let delegations = targets.delegations.get_or_insert_default();
     delegations.keys.extend(keys.iter().map(|key| (key.id.clone(), key.key.clone())));
     delegations.roles.push(role);
+}
+
+/// Gives delegated roles other keys.
+fn give(
+    delegations: &mut Delegations,
+    which: impl Fn(&DelegatedRole) -> bool,
+    keys: &[PublicKey],
+    threshold: NonZeroU64,
+) {
+    for role in delegations.roles.iter_mut().filter(|role| which(role)) {
+        role.keyids = keys.iter().map(|key| key.id.clone()).collect();
+        role.threshold = threshold;
+    }
+    delegations.keys.extend(keys.iter().map(|key| (key.id.clone(), key.key.clone())));
+    drop_unused_keys(delegations);
 }
 
 fn drop_unused_keys(delegations: &mut Delegations) {
