@@ -118,6 +118,7 @@ impl Generation {
             promote: merged.promote,
             violations: merged.violations,
             shadow: merged.shadow,
+            exempted: merged.exempted,
             failures: merged.failures,
             draws: turn.draws,
             notices,

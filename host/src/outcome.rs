@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Batch;
 use crate::notice::Notice;
 use crate::plan::Arguments;
-use crate::policy_set::{PolicySet, RuleRef};
+use crate::policy_set::{PolicySet, RuleRef, in_force};
 use crate::record::Circumstances;
 use crate::sandbox::FailureKind;
 use crate::verdict::{Action, Judgement};
@@ -185,6 +185,8 @@ pub struct Outcome {
     pub violations: Vec<(Target, RuleRef, Cause)>,
     /// What rules in shadow would have done.
     pub shadow: Vec<ShadowItem>,
+    /// Rules that an emergency row keeps from acting.
+    pub(crate) exempted: Vec<RuleRef>,
     /// Modules that failed.
     pub failures: Vec<Failure>,
     /// The canaries' draws, for modules that have rules in canary.
@@ -236,6 +238,24 @@ impl Outcome {
     /// Why a row is as it is; sorted by rule id.
     pub fn reasons(&self, verdict: &Verdict) -> &[Reason] {
         self.reasons.get(verdict.reasons.clone()).unwrap_or_default()
+    }
+
+    /// The rules that had something to say, are in force, and did not act: for their mode, an override, a trial, a draw, the
+    /// set being observed, or an emergency.
+    pub fn unapplied(&self) -> impl Iterator<Item = RuleRef> {
+        let spoke = self.shadow.iter().map(|item| item.rule).chain(self.exempted.iter().copied());
+        spoke.filter(|rule| self.is_due(*rule))
+    }
+
+    /// Whether a rule acts at this instant unless the platform keeps it from it. A sector norm that nobody adopted does not.
+    fn is_due(&self, rule: RuleRef) -> bool {
+        let Some(declared) = self.set.rule(rule) else { return false };
+        let manifest = &self.set.policies[usize::from(rule.policy)].module.manifest;
+        let at_ms = self.circumstances.at_ms();
+        let adopted = |pack: &String| self.batch.request_has("request.provider.norms_adopted", pack);
+        in_force(declared.effective_from, declared.effective_until, at_ms)
+            && in_force(manifest.effective_from, manifest.effective_until, at_ms)
+            && manifest.pack.as_ref().is_none_or(adopted)
     }
 
     /// The id of a candidate.
