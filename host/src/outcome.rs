@@ -7,6 +7,8 @@ use normgate_contract::{Block, TagAction};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
+use crate::config::Mode;
+use crate::judge::adopted;
 use crate::notice::Notice;
 use crate::plan::Arguments;
 use crate::policy_set::{PolicySet, RuleRef, in_force};
@@ -247,15 +249,26 @@ impl Outcome {
         spoke.filter(|rule| self.is_due(*rule))
     }
 
+    /// The rules that are in force and off, so that nobody knows what they would have said.
+    pub fn unasked(&self) -> impl Iterator<Item = RuleRef> {
+        let rules = (0..).zip(&self.set.policies[..self.set.judging]).flat_map(|(policy, loaded)| {
+            (0..)
+                .zip(&loaded.modes)
+                .filter(|(_, mode)| **mode == Mode::Off)
+                .map(move |(rule, _)| RuleRef { policy, rule })
+        });
+        rules.filter(|rule| self.is_due(*rule))
+    }
+
     /// Whether a rule acts at this instant unless the platform keeps it from it. A sector norm that nobody adopted does not.
     fn is_due(&self, rule: RuleRef) -> bool {
         let Some(declared) = self.set.rule(rule) else { return false };
-        let manifest = &self.set.policies[usize::from(rule.policy)].module.manifest;
+        let policy = &self.set.policies[usize::from(rule.policy)];
+        let manifest = &policy.module.manifest;
         let at_ms = self.circumstances.at_ms();
-        let adopted = |pack: &String| self.batch.request_has("request.provider.norms_adopted", pack);
         in_force(declared.effective_from, declared.effective_until, at_ms)
             && in_force(manifest.effective_from, manifest.effective_until, at_ms)
-            && manifest.pack.as_ref().is_none_or(adopted)
+            && adopted(policy, &self.batch)
     }
 
     /// The id of a candidate.

@@ -1,7 +1,7 @@
 //! Which lists are kept in full: all of which somebody may have to give account, and a sample of the others.
 
 use normgate::contract::{Block, Modality, TagAction};
-use normgate::{Action, Batch, Outcome, RuleRef};
+use normgate::{Action, Batch, Notice, Outcome, RuleRef};
 
 use crate::keys::{Key, rounded_up};
 use crate::record::Why;
@@ -16,8 +16,8 @@ pub(crate) fn reasons(request: &Batch, outcome: &Outcome, decision_id: &str, key
     let on_tags = (outcome.tags.iter().flat_map(|tag| &tag.reasons))
         .any(|(rule, action, _)| *action != TagAction::Keep && must(*rule));
     let held = (outcome.verdicts[outcome.shown..].iter()).any(|verdict| Outcome::hold(verdict) != Block::None);
-    // Of a module that was not asked nobody knows what it would have said.
-    let unasked = outcome.notices.iter().any(|notice| notice.code == "must-missing");
+    // Of what was not asked nobody knows what it would have said.
+    let unasked = outcome.unasked().any(must) || outcome.notices.iter().any(|notice| is_absent(notice, outcome));
     let differs = outcome.notices.iter().any(|notice| notice.code == "provider-fact");
     let sampled = u32::from_le_bytes(first(key.tag("sample", decision_id.as_bytes()))) % 1_000_000 < sample_ppm;
     let found = [
@@ -30,6 +30,12 @@ pub(crate) fn reasons(request: &Batch, outcome: &Outcome, decision_id: &str, key
         (Why::Sample, sampled),
     ];
     found.into_iter().filter(|(_, holds)| *holds).map(|(why, _)| why).collect()
+}
+
+/// Whether a notice is about a module with rules that the law requires, and the set has no such module: it is missing, or off.
+fn is_absent(notice: &Notice, outcome: &Outcome) -> bool {
+    let in_set = || outcome.policy_set().manifests().any(|manifest| Some(manifest.reference()) == notice.policy);
+    notice.code == "must-missing" || (notice.code == "must-weakened" && !in_set())
 }
 
 /// For how many days a list is kept: as long as everything, or as the longest obligation in it asks.

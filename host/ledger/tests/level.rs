@@ -5,6 +5,7 @@ mod support;
 
 use std::sync::Arc;
 
+use normgate::contract::Modality;
 use normgate::{Batch, Config, Gate, Override, embedded};
 use normgate_ledger::{History, Ledger, Level, Query, Recorded, Settings, Why};
 use serde_json::{Value, json};
@@ -65,6 +66,22 @@ fn holds(name: &str, gate: &Gate, requests: [&Value; 2]) {
 #[test]
 fn a_rule_in_shadow() {
     holds("shadow", &gate("[modes]\nart09 = \"shadow\"\n"), [&labelled(), &plain()]);
+}
+
+#[test]
+fn a_rule_that_is_off_whatever_it_would_have_said() {
+    for (name, config) in [("off-module", "art09 = \"off\""), ("off-rule", "\"RULE\" = \"off\"")] {
+        let module = embedded::arp().into_iter().find(|module| module.manifest.module == "art09").unwrap();
+        let must = module.manifest.rules.iter().find(|rule| rule.modality == Modality::Must).unwrap();
+        let gate = gate(&format!("[modes]\n{}\n", config.replace("RULE", &must.id)));
+        for (level, why) in kept(name, &gate, [&labelled(), &plain()]) {
+            assert!(level == Level::Full && why.contains(&Why::Unapplied), "{name}: {why:?}");
+        }
+    }
+    // What no law requires may be off without more being kept.
+    let module = embedded::arp().into_iter().find(|module| module.manifest.pack.is_some()).unwrap();
+    let gate = gate(&format!("[modes]\n{} = \"off\"\n", module.manifest.module));
+    assert_eq!(kept("off-norm", &gate, [&plain(), &plain()])[0].0, Level::Commit);
 }
 
 #[test]
