@@ -401,8 +401,20 @@ impl Walk {
         match &record.entry.event {
             Event::Decision(listed) => {
                 *(if listed.level == Level::Full { &mut self.out.full } else { &mut self.out.commit }) += 1;
-                if let Err(error) = history::open(segment.epoch, &record, keys) {
-                    self.out.findings.push(error.to_string());
+                match history::open(segment.epoch, &record, keys) {
+                    Ok(recorded) => match recorded.answer() {
+                        Ok(answer)
+                            if answer.as_ref().map(|answer| &*answer.decision_id)
+                                != recorded.decision.id.as_deref() =>
+                        {
+                            self.out
+                                .findings
+                                .push(format!("record {number}: it is found by another id than its outcome has"));
+                        }
+                        Ok(_) => {}
+                        Err(error) => self.out.findings.push(error.to_string()),
+                    },
+                    Err(error) => self.out.findings.push(error.to_string()),
                 }
             }
             Event::Opened { gap, access, .. } => {

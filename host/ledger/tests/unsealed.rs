@@ -159,6 +159,13 @@ fn the_open_part_of_a_list_is_its_number_time_set_and_level() {
         let fields: Vec<&str> = open.as_object().unwrap().keys().map(String::as_str).collect();
         match open["event"].as_str().unwrap() {
             "decision" => {
+                // Of each part a nonce of 12 bytes, a text in steps of 64, and a tag of 16.
+                let mut rest = &record[4 + number(&record)..];
+                while !rest.is_empty() {
+                    let length = number(rest);
+                    assert!(length == 0 || length % 64 == 28, "{length}");
+                    rest = &rest[4 + length..];
+                }
                 assert_eq!(fields, ["event", "level", "ms", "policy_set", "record"]);
                 lists += 1;
             }
@@ -181,11 +188,14 @@ fn no_two_lists_of_a_user_have_anything_in_common_that_others_have_not() {
         .collect();
     assert_eq!(lists.len(), 40);
     for (number, mut list) in lists.into_iter().enumerate() {
-        // Its number says in which turn it came, so those of one user are odd.
-        let open: Value = serde_json::from_slice(&list[4..4 + self::number(&list)]).unwrap();
+        // Its number says in which turn it came, so those of one user are odd. How long a part is, in steps, is told too.
+        let length = 4 + self::number(&list);
+        let open: Value = serde_json::from_slice(&list[4..length]).unwrap();
         let digits = open["record"].to_string().len();
         let at = list.windows(9).position(|bytes| bytes == b"\"record\":").unwrap() + 9;
+        list.drain(length..length + 4);
         list.drain(at..at + digits);
+        list.drain(..4);
         if number % 2 == 0 { one.push(list) } else { two.push(list) }
     }
     let windows = |list: &[u8]| list.windows(8).map(<[u8]>::to_vec).collect::<HashSet<_>>();
