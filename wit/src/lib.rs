@@ -6,6 +6,7 @@
 //!
 //! The host validates with these types and the SDK's macros generate code from them, so there is one reading of each.
 
+pub mod bounds;
 mod day;
 pub mod dsa;
 mod hex;

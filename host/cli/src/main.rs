@@ -5,6 +5,7 @@
 
 mod account;
 mod author;
+mod confine;
 mod judge;
 mod publish;
 
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use account::{diff, ledger, replay, report};
-use author::{build, check, inspect, new, test, verify};
+use author::{build, check, inspect, new, test, verify, workbench};
 use judge::{bench, compile, demo, eval, explain, r#override};
 use publish::{key, mirror, repo, sync};
 
@@ -77,6 +78,9 @@ enum Command {
     /// Compile a module from standard input to standard output; what `eval -p` runs in a child process
     #[command(name = compile::COMMAND, hide = true)]
     CompileModule(compile::Args),
+    /// Start a program without rights; what `build` and `verify` compile in
+    #[command(name = workbench::COMMAND, hide = true)]
+    RunConfined(workbench::Args),
     /// Print the completion script of a shell
     Completions {
         /// The shell
@@ -111,6 +115,7 @@ fn main() -> ExitCode {
         Command::Ledger(command) => ledger::run(&command),
         Command::Replay(args) => replay::run(&args),
         Command::CompileModule(args) => compile::run(&args),
+        Command::RunConfined(args) => workbench::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Report(command) => report::run(&command),
         Command::Demo(args) => demo::run(&args),

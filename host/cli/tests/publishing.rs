@@ -58,12 +58,25 @@ fn has(text: &str, pattern: &str) -> bool {
     })
 }
 
+/// The page's module as its next version.
+fn next_version() -> Vec<u8> {
+    let mut bytes = include_bytes!("../../../tests/frozen/film-club-0.1.0.wasm").to_vec();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let begin = text.find("{\"contract\"").unwrap();
+    let mut manifests = serde_json::Deserializer::from_str(&text[begin..]).into_iter::<serde_json::Value>();
+    let mut manifest = manifests.next().unwrap().unwrap();
+    manifest["version"] = "1.1.0".into();
+    normgate_package::append_section(&mut bytes, "normgate:manifest", manifest.to_string().as_bytes());
+    bytes
+}
+
 #[cfg(unix)]
 #[test]
 fn a_newcomer_gets_from_keys_to_a_platform_by_the_page() {
     let folder = folder("publishing");
     std::fs::write(folder.join("night-films.wasm"), include_bytes!("../../../tests/frozen/film-club-0.1.0.wasm"))
         .unwrap();
+    std::fs::write(folder.join("night-films-1.1.wasm"), next_version()).unwrap();
     std::fs::write(folder.join("cases.jsonl"), include_str!("../../../tests/frozen/film-club.cases.jsonl")).unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_normgate")).parent().unwrap();
     let path = std::env::join_paths(
@@ -104,5 +117,5 @@ fn a_newcomer_gets_from_keys_to_a_platform_by_the_page() {
     }
     // The last command ended it all.
     let (_, said) = run("normgate sync -c normgate.toml --store store");
-    assert!(said.contains("film-club/night-films 1.0.0 is dropped"), "{said}");
+    assert!(said.contains("film-club/night-films 1.1.0 is dropped"), "{said}");
 }

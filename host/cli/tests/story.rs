@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use normgate::contract::Day;
 use normgate::{Batch, Config, Gate, GateBuilder, Outcome, embedded};
-use normgate_package::append_section;
+use normgate_package::set_section;
 use normgate_repo::{Generation, Store, reload};
 use support::folder;
 
@@ -85,17 +85,13 @@ impl Stage {
     }
 
     /// The gate of a generation of the store: what the program carries, and what was taken.
-    fn builder(&self, taken: Option<&Generation>, today: Day) -> GateBuilder {
-        let builder = Gate::builder().policies(embedded::arp()).config(self.config());
-        let builder = builder.compiler(|module| normgate::precompile(&module.bytes, normgate::Backend::Native));
-        match taken {
-            Some(taken) => builder
-                .policies(taken.modules_on(today))
-                .policies(taken.upcoming(today))
-                .last_good(taken.last_good())
-                .label(&format!("generation {}", taken.number)),
-            None => builder.label("what the program carries"),
-        }
+    fn builder(&self, taken: Option<&Generation>, as_of: Option<Day>) -> GateBuilder {
+        let builder = match taken {
+            Some(taken) => taken.builder(self.config(), as_of),
+            None => Gate::builder().config(self.config()).label("what the program carries"),
+        };
+        let builder = builder.policies(embedded::arp());
+        builder.compiler(|module| normgate::precompile(&module.bytes, normgate::Backend::Native))
     }
 }
 
@@ -163,8 +159,20 @@ fn stricter_article_18(from: Day) -> Vec<u8> {
         }
     }
     let mut bytes = reference.bytes.to_vec();
-    append_section(&mut bytes, normgate::contract::MANIFEST_SECTION, manifest.to_string().as_bytes());
+    set_section(&mut bytes, normgate::contract::MANIFEST_SECTION, manifest.to_string().as_bytes());
     bytes
+}
+
+/// Its cases: those of the reference, but for those of its threshold, and its own.
+fn cases_of_article_18(day: Day) -> String {
+    let reference = include_str!("../../../policies/art18-minors/cases.jsonl").lines();
+    let kept = reference.filter(|line| !line.trim().is_empty() && !line.contains("699999"));
+    let moved = kept.map(|line| {
+        let mut case: serde_json::Value = serde_json::from_str(line).unwrap();
+        case["as_of"] = day.to_string().into();
+        case.to_string()
+    });
+    moved.chain([CASE.replace("DAY", &day.to_string())]).collect::<Vec<_>>().join("\n")
 }
 
 /// A day in the time zone in which rules come into force.
@@ -181,10 +189,10 @@ fn arrival(arrived: &Receiver<u64>, number: u64) {
 #[test]
 fn a_rule_travels_from_its_author_to_a_platform_and_is_taken_back() {
     let stage = Stage::new();
-    let (now, tomorrow) = (day("today"), day("tomorrow"));
+    let tomorrow = day("tomorrow");
 
     println!("\nA platform judges with what its program carries, and its users never stop asking.\n");
-    let gate = Arc::new(stage.builder(None, now).build().unwrap());
+    let gate = Arc::new(stage.builder(None, None).build().unwrap());
     let load = Load::on(&gate);
     let [grown_up, child] = tell(&gate);
     assert!(grown_up.contains("night film") && child.contains("rooftop dare"));
@@ -207,7 +215,7 @@ fn a_rule_travels_from_its_author_to_a_platform_and_is_taken_back() {
     let watching = {
         let (gate, stage) = (Arc::clone(&gate), Stage { folder: stage.folder.clone() });
         reload::watch(Store::open(&stage.folder.join("store")).unwrap(), Duration::from_millis(20), move |taken| {
-            gate.swap(stage.builder(Some(&taken), now).generation().unwrap());
+            gate.swap(stage.builder(Some(&taken), None).generation().unwrap());
             announce.send(taken.number).unwrap();
         })
         .unwrap()
@@ -220,7 +228,7 @@ fn a_rule_travels_from_its_author_to_a_platform_and_is_taken_back() {
         "\nThe regulator ships an Article 18 of its own, in force from tomorrow. Until then it is only watched.\n"
     );
     std::fs::write(stage.folder.join("art18.wasm"), stricter_article_18(tomorrow)).unwrap();
-    std::fs::write(stage.folder.join("art18.jsonl"), CASE.replace("DAY", &tomorrow.to_string())).unwrap();
+    std::fs::write(stage.folder.join("art18.jsonl"), cases_of_article_18(tomorrow)).unwrap();
     stage.types("regulator", "normgate key generate regulator.pem");
     stage.types(
         "regulator",
@@ -244,7 +252,7 @@ fn a_rule_travels_from_its_author_to_a_platform_and_is_taken_back() {
     println!("\nTomorrow comes: it judges in the place of the reference reading, by itself.\n");
     let store = Store::open(&stage.folder.join("store")).unwrap();
     let taken = store.generation().unwrap().unwrap();
-    let next_day = stage.builder(Some(&taken), tomorrow).as_of(tomorrow).build().unwrap();
+    let next_day = stage.builder(Some(&taken), Some(tomorrow)).build().unwrap();
     assert!(!tell(&next_day)[1].contains("rooftop dare"));
     assert!(!next_day.policy_set().manifests().any(|manifest| manifest.id == "reference/art18-minors"));
 

@@ -15,8 +15,14 @@ use crate::requests::{self, INNOCENTS, REQUESTS, Request};
 use crate::tally::Tally;
 
 /// Enough for the innocents and for what made modules do before they end; a loop without end costs a millisecond.
-const LIMITS: Limits =
-    Limits { fuel: 2_000_000, budget: 40_000_000, memory: 32 << 20, stack: 256 << 10, deadline_ticks: 200 };
+const LIMITS: Limits = Limits {
+    fuel: 2_000_000,
+    budget: 40_000_000,
+    memory: 32 << 20,
+    stack: 256 << 10,
+    deadline_ticks: 200,
+    request_ticks: 200,
+};
 
 /// One unit in so many is a crowd.
 const CROWD_EVERY: u64 = 100;
@@ -244,7 +250,7 @@ impl<'c> Trial<'c> {
             .flat_map(|owed| owed.args.iter().flat_map(|args| args.iter()));
         for (_, value) in reported {
             if let ArgumentValue::Number(value) = value
-                && requests::owner(campaign.seed, *value).is_some_and(|owner| owner != index)
+                && requests::owner(campaign.seed, value).is_some_and(|owner| owner != index)
             {
                 if tally.of("leaks") == 0 {
                     eprintln!("hostile: a leak in unit {number} of seed {}, request {index}", campaign.seed);

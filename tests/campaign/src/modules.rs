@@ -125,7 +125,7 @@ const PARAMETERS: &str = "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (r
 
 /// The same component under a made manifest.
 fn labelled(mut component: Vec<u8>, name: &str, shape: Shape) -> Vec<u8> {
-    normgate_package::append_section(&mut component, MANIFEST, manifest(name, shape).as_bytes());
+    normgate_package::set_section(&mut component, MANIFEST, manifest(name, shape).as_bytes());
     component
 }
 
@@ -153,7 +153,9 @@ fn smith(numbers: &mut Numbers, exports: &str, imports: Option<&str>) -> Result<
         config.exceptions_enabled = false;
         config.memory64_enabled = false;
         config.threads_enabled = false;
+        config.simd_enabled = false;
         config.relaxed_simd_enabled = false;
+        config.extended_const_enabled = false;
         config.tail_call_enabled = false;
     }
     let count = 1_024 << numbers.position(4);

@@ -1,6 +1,6 @@
 //! A small hostile campaign on every build, and proof that it is not hollow; the large one is `make hostile`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-#![cfg(not(feature = "weakened"))]
+#![cfg(not(normgate_weakened))]
 
 use std::process::Command;
 use std::thread;
@@ -43,6 +43,14 @@ fn hundreds_of_hostile_modules_leave_no_trace() {
     for kind in ["trap", "fuel", "garbage", "output", "grant"] {
         assert!(tally.of(&format!("kind.{kind}")) >= 1, "{kind}: {tally}");
     }
+}
+
+/// Cargo joins the features that any crate of a program asks for; a host without protections must not be one of them.
+#[test]
+fn no_feature_weakens_the_host() {
+    let manifest = include_str!("../../../host/Cargo.toml");
+    let features = manifest.split("[features]").nth(1).unwrap().split("\n[").next().unwrap();
+    assert!(features.contains("embedded = ") && !features.contains("weak"), "{features}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use normgate::{Action, Gate, Module, Outcome, Target, embedded};
 use normgate_cases::Generator;
 use serde_json::Value as Json;
 
+use crate::judge::compile;
 use crate::judge::source::{Source, artifacts, read_modules};
 
 /// Requests that are made up. An engineering default: a few seconds, and every rule of our own norms fires in some.
@@ -96,7 +97,8 @@ pub(crate) fn run(norms: &[Module], against: &str, input: Option<&Path>, source:
 }
 
 fn gate<'m>(modules: impl Iterator<Item = &'m Module>, source: &Source) -> Result<Gate> {
-    let mut builder = Gate::builder().policies(modules.cloned()).config(source.config()?).trusting();
+    let builder = Gate::builder().policies(modules.cloned()).config(source.config()?);
+    let mut builder = builder.trusting().compiler(compile::in_child);
     if let Some(artifacts) = artifacts() {
         builder = builder.artifacts(artifacts);
     }

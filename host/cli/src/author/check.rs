@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
+use normgate::Notice;
 use normgate::contract::Wording;
 
 use crate::author::against;
@@ -92,6 +93,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         if unverified > 0 {
             println!("  {unverified} rules whose source nobody checked against the official text");
         }
+    }
+    for Notice { code, policy, message } in gate.generation().notices() {
+        let of = policy.as_ref().map_or(String::new(), |policy| format!(" {policy}:"));
+        println!("notice {code}:{of} {message}");
     }
     println!("policy set {}", gate.policy_set().digest());
     Ok(ExitCode::SUCCESS)

@@ -103,6 +103,9 @@ fn unfit(name: &str) -> Option<&'static str> {
     if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
         return Some("has other characters");
     }
+    if name.strip_prefix("art").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+        return Some("begins as readings of the law do, which takes a grant");
+    }
     // Names that cargo or the contract keep for themselves.
     let taken = ["host", "common", "test", "core", "std", "alloc", "proc-macro", "normgate-sdk"];
     taken.contains(&name).then_some("is taken")

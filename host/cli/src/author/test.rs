@@ -15,6 +15,7 @@ use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
 use crate::author::inspect;
+use crate::judge::compile;
 use crate::judge::eval::Lang;
 use crate::judge::explain::Words;
 use crate::judge::source::{Source, artifacts};
@@ -73,7 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let modules = args.source.modules()?;
     let manifests: Vec<_> = modules.iter().map(|module| Arc::clone(&module.manifest)).collect();
-    let mut runner = Runner::new(modules, Some(Box::new(artifacts)));
+    let mut runner = Runner::new(modules, Some(Box::new(artifacts))).compiler(Arc::new(compile::in_child));
     let mut runs = Vec::new();
     for path in &args.files {
         let file = path.display().to_string();
@@ -159,14 +160,15 @@ fn print_columns(runner: &mut Runner, case: &Case) {
     println!();
 }
 
-/// Writes the cases of a file with what came out in place of what those that fail expect. What could not be run stays.
+/// Writes the cases of a file with what came out in place of what those that fail expect. What could not be run stays, and so does
+/// what a module failed on.
 fn accept(path: &Path, text: &str, runs: &mut [Run]) -> Result<()> {
     let file = path.display().to_string();
     let mut of_file = runs.iter_mut().filter(|run| run.file == file);
     let (mut lines, mut accepted) = (Vec::new(), 0);
     for line in text.lines() {
         let run = if line.trim().is_empty() { None } else { of_file.next() };
-        match run.filter(|run| !run.report.passed() && run.report.error.is_none()) {
+        match run.filter(|run| !run.report.passed() && run.report.answered()) {
             Some(run) => {
                 lines.push(normgate_cases::accept(line, &run.report.answer).map_err(anyhow::Error::msg)?);
                 run.report.differences.clear();

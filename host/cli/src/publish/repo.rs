@@ -10,7 +10,7 @@ use normgate::contract::{Day, Vocabulary};
 use normgate::{Config, Module};
 use normgate_repo::keys::{Keyring, PublicKey};
 use normgate_repo::names::Kind;
-use normgate_repo::publisher::{Addition, Change, Progress, Published, Publisher, sign_exported, state};
+use normgate_repo::publisher::{Added, Addition, Change, Progress, Published, Publisher, sign_exported, state};
 use normgate_repo::{Bounds, Checks, Release, examine};
 
 use crate::judge::compile;
@@ -86,6 +86,12 @@ enum Command {
         /// Ask platforms to use it without a trial
         #[arg(long)]
         urgent: bool,
+        /// Its version is lower than the one before on purpose
+        #[arg(long)]
+        lower: bool,
+        /// Withdraw what is announced for later; without this it is announced once more, after this one
+        #[arg(long)]
+        withdraw: bool,
         #[command(flatten)]
         hand: Hand,
     },
@@ -159,6 +165,9 @@ enum Command {
         /// Id of the module or bundle
         #[arg(value_name = "NAMESPACE/NAME")]
         id: String,
+        /// Withdraw what is announced for later; without this it is announced once more, after this one
+        #[arg(long)]
+        withdraw: bool,
         #[command(flatten)]
         hand: Hand,
     },
@@ -244,12 +253,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             effective_from,
             effective_until,
             urgent,
+            lower,
+            withdraw,
             hand,
         } => {
             let publisher = Publisher::open(repository)?;
             let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
-            let addition =
-                Addition { effective_from: *effective_from, effective_until: *effective_until, urgent: *urgent };
+            let addition = Addition {
+                effective_from: *effective_from,
+                effective_until: *effective_until,
+                urgent: *urgent,
+                lower: *lower,
+                withdraw: *withdraw,
+            };
             let added = match (data, bundle_version) {
                 (Some(id), Some(version)) => publisher.add_data(id, version, &bytes, &addition)?,
                 _ => {
@@ -262,7 +278,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                     publisher.add_module(&file.display().to_string(), &bytes, &text, &addition)?
                 }
             };
-            println!("added {added}");
+            say_added(&added);
             hand.sign(&publisher)
         }
         Command::Sign { repository, export, import, exported, hand } => {
@@ -306,9 +322,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             publisher.rotate(role, &public(to)?, *threshold)?;
             hand.sign(&publisher)
         }
-        Command::Revert { repository, id, hand } => {
+        Command::Revert { repository, id, withdraw, hand } => {
             let publisher = Publisher::open(repository)?;
-            println!("added {}", publisher.revert(id)?);
+            say_added(&publisher.revert(id, *withdraw)?);
             hand.sign(&publisher)
         }
         Command::Lint { repository } => {
@@ -343,8 +359,21 @@ fn try_out(path: &Path, bytes: &[u8], cases: &str) -> Result<()> {
     let module = Module::read(&place, bytes, Vocabulary::shipped())?;
     let everything = format!("[authorities.{}]\nbase = \"full\"", module.manifest.authority());
     let config = Config::parse(&everything)?;
-    let checks = Checks { compiler: Arc::new(compile::in_child), artifacts, config, bounds: Bounds::default() };
+    let bounds = Bounds::default();
+    let checks = Checks { compiler: Arc::new(compile::in_child), artifacts, config, bounds, partial: false };
     examine(&module, cases.as_bytes(), &checks).map_err(anyhow::Error::msg).context(place)
+}
+
+/// Says what was added, and what became of what had been announced for later.
+fn say_added(Added { file, announced, withdrawn }: &Added) {
+    println!("added {file}");
+    let from = |release: &Release| release.effective_from.map(|day| day.to_string()).unwrap_or_default();
+    for (file, release) in announced {
+        println!("added {file}: {} stays announced for {}", release.version, from(release));
+    }
+    for (file, release) in withdrawn {
+        println!("withdrawn {file}: {} was announced for {}", release.version, from(release));
+    }
 }
 
 fn said(published: &Published) {

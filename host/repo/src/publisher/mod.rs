@@ -18,7 +18,7 @@ use std::io::Write;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
-pub use edit::Addition;
+pub use edit::{Added, Addition};
 pub use offline::sign_exported;
 pub use publish::{Progress, Published};
 use serde::Serialize;
