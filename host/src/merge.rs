@@ -408,11 +408,12 @@ impl<'m> Merge<'m> {
         }
     }
 
-    /// Takes back everything that would be applied. What was decided stays in `shadow`: it was decided as if it were applied,
+    /// Takes back everything that would be applied. What was decided stays in `shadow` and `exempted`: it was decided as if it were applied,
     /// stage by stage, so it is what enforcing would have done.
     fn forget(&mut self) {
         self.judgements.fill(Judgement::ALLOW);
-        self.items = Items { shadow: std::mem::take(&mut self.items.shadow), ..Items::default() };
+        let Items { shadow, exempted, .. } = std::mem::take(&mut self.items);
+        self.items = Items { shadow, exempted, ..Items::default() };
         for failure in &mut self.failures {
             failure.applied = "allow";
         }
