@@ -138,6 +138,7 @@ impl Generation {
             promote: merged.promote,
             violations: merged.violations,
             shadow: merged.shadow,
+            exempted: merged.exempted,
             failures: merged.failures,
             draws: turn.draws,
             notices,
@@ -565,7 +566,7 @@ fn scope(batch: &Batch) -> Scope {
 }
 
 /// Whether a provider adopted a sector norm (Art 5). What is none needs no adoption, and adopting somebody else's adopts nothing.
-fn adopted(policy: &Loaded, batch: &Batch) -> bool {
+pub(crate) fn adopted(policy: &Loaded, batch: &Batch) -> bool {
     let named = |pack: &String| policy.owns_pack && batch.request_has("request.provider.norms_adopted", pack);
     policy.module.manifest.pack.as_ref().is_none_or(named)
 }

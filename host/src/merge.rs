@@ -63,6 +63,8 @@ struct Items {
     shadow: Vec<ShadowItem>,
     /// Blocks and demotions that an emergency row was spared.
     spared: Vec<(u32, RuleRef)>,
+    /// Rules that an emergency row keeps from acting, whether or not something else does too.
+    exempted: Vec<RuleRef>,
 }
 
 impl Read {
@@ -84,6 +86,13 @@ impl Items {
         self.violations.clear();
         self.shadow.clear();
         self.spared.clear();
+        self.exempted.clear();
+    }
+
+    fn exempt(&mut self, rule: RuleRef) {
+        if self.exempted.last() != Some(&rule) {
+            self.exempted.push(rule);
+        }
     }
 
     /// Moves everything of `other` here.
@@ -98,6 +107,7 @@ impl Items {
         self.violations.append(&mut other.violations);
         self.shadow.append(&mut other.shadow);
         self.spared.append(&mut other.spared);
+        self.exempted.append(&mut other.exempted);
     }
 }
 
@@ -117,6 +127,7 @@ pub(crate) struct Merged {
     pub(crate) failures: Vec<Failure>,
     /// By row.
     pub(crate) spared: Vec<(u32, RuleRef)>,
+    pub(crate) exempted: Vec<RuleRef>,
 }
 
 impl<'m> Merge<'m> {
@@ -217,6 +228,7 @@ impl<'m> Merge<'m> {
         if let Some(judgement) = judgement_of(&planned.effect, value) {
             let effect = judgement.action();
             if effect >= Action::Demote && self.is_exempt(loaded, rule.rule, row) {
+                self.read.items.exempt(rule);
                 return self.read.items.spared.push((row, rule));
             }
             self.read.judgements.push((row, judgement));
@@ -254,6 +266,7 @@ impl<'m> Merge<'m> {
         let &Item { row, effect: index, value, .. } = item;
         let judgement = judgement_of(&planned.effect, value).unwrap_or(Judgement::ALLOW);
         if judgement.action() >= Action::Demote && self.is_exempt(loaded, rule.rule, row) {
+            self.read.items.exempt(rule);
             return;
         }
         let target = match &planned.effect {
@@ -375,6 +388,8 @@ impl<'m> Merge<'m> {
         });
         items.spared.sort_by_key(|(row, rule)| (*row, id(*rule), rule.policy));
         items.spared.dedup();
+        items.exempted.sort_unstable();
+        items.exempted.dedup();
         failures.sort_by_key(|failure| (failure.stage, failure.policy));
         Merged {
             reasons,
@@ -389,14 +404,16 @@ impl<'m> Merge<'m> {
             shadow: items.shadow,
             failures,
             spared: items.spared,
+            exempted: items.exempted,
         }
     }
 
-    /// Takes back everything that would be applied. What was decided stays in `shadow`: it was decided as if it were applied,
+    /// Takes back everything that would be applied. What was decided stays in `shadow` and `exempted`: it was decided as if it were applied,
     /// stage by stage, so it is what enforcing would have done.
     fn forget(&mut self) {
         self.judgements.fill(Judgement::ALLOW);
-        self.items = Items { shadow: std::mem::take(&mut self.items.shadow), ..Items::default() };
+        let Items { shadow, exempted, .. } = std::mem::take(&mut self.items);
+        self.items = Items { shadow, exempted, ..Items::default() };
         for failure in &mut self.failures {
             failure.applied = "allow";
         }

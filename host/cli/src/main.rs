@@ -66,6 +66,8 @@ enum Command {
     /// Copy a module from an OCI registry, by digest
     Pull(mirror::PullArgs),
     /// Check, search, prove and purge what a gate recorded
+    ///
+    /// NORMGATE_LEDGER_CONFIG names the file that says how a ledger's keys are kept (docs/ledger.md): for every command that opens one.
     #[command(subcommand)]
     Ledger(ledger::Command),
     /// Judge recorded lists again, and show what comes out otherwise

@@ -16,7 +16,7 @@
 //!
 //! # Layout
 //! Writing: [`Ledger`] → `writer`, a thread → `prepared` on several → which lists are kept in full (`level`) → `record` → `frame` → `segment`, with `keys` for what
-//! is sealed, `merkle` and `note` for what is signed. Reading: [`History`] → records, opened; `verify`, `proof` and `replay`
+//! is sealed (wrapped by `wrap`), `merkle` and `note` for what is signed. Reading: [`History`] → records, opened; `verify`, `proof` and `replay`
 //! stand on it. Leaving: [`Case`] (`sealed`), under other `names`, by `sealing` to whoever judges it elsewhere; and what a witness
 //! signs (`cosign`). Everything lies in one folder (`home`); who looked something up stands in `access`.
 
@@ -47,6 +47,7 @@ mod sealing;
 mod segment;
 mod settings;
 mod verify;
+mod wrap;
 mod writer;
 
 pub use access::Access;
@@ -56,14 +57,15 @@ pub use error::LedgerError;
 pub use facets::{Facets, Group};
 pub use fulfilment::{Breach, Counts as DutyCounts, Deed, Duty, Fulfilment, Subject};
 pub use history::History;
-pub use keys::{Class, RETENTION_DAYS};
+pub use keys::{Class, KEPT_D, RETENTION_DAYS};
 pub use ledger::Ledger;
 pub use note::{Checkpoint, Verifier};
 pub use proof::{Checked, check};
-pub use record::{AccessHead, Decision, Entry, Event, Gap, Level, Purge, Why};
+pub use record::{AccessHead, Decision, Entry, Event, Gap, Level, Listed, Purge, Why};
 pub use recorded::{Confirmed, Query, Recorded, Redaction, Told};
 pub use replay::{Difference, Parts, Replay, Replayed};
 pub use sealed::{Case, CaseReplayed, Fired, Proven};
 pub use sealing::{Recipient, SealingKey};
-pub use settings::{Counts, Durability, Settings, WhenFull};
+pub use settings::{Counts, Durability, KeySettings, Settings, WhenFull};
 pub use verify::Verification;
+pub use wrap::WrapCommand;

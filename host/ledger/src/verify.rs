@@ -7,10 +7,10 @@ use normgate::contract::Day;
 use crate::access;
 use crate::error::LedgerError;
 use crate::frame::Head;
-use crate::history::History;
+use crate::history::{self, History};
 use crate::holds::{self, Held, Place};
 use crate::home::{CHECKPOINTS, HOLDS, KEYS, PUBLIC, SEGMENTS};
-use crate::keys::{self, Class, Key, RETENTION_DAYS, Signer, Slot, sha256};
+use crate::keys::{self, Class, Key, Signer, Slot, sha256};
 use crate::merkle::{Edge, Hash, leaf};
 use crate::note::{Checkpoint, Verifier};
 use crate::record::{AccessHead, Event, Gap, Level, Purge, Record};
@@ -45,13 +45,15 @@ struct Walk {
     /// What was said of the log of look-ups, in order.
     access: Vec<AccessHead>,
     purges: Vec<(Day, Purge)>,
+    /// Days whose personal columns were erased before their time.
+    erased: BTreeSet<Day>,
     /// What the record says is held, with the hash of its file; and the cases that are over.
     held: BTreeMap<Place, String>,
     released: BTreeSet<String>,
     /// Heads of frames that held records say they are of, by frame.
     frames: BTreeMap<u64, Vec<(Place, Head)>>,
     /// Keys that some segment was sealed with.
-    sealed: BTreeSet<(Slot, Option<String>)>,
+    sealed: BTreeSet<(Slot, String)>,
 }
 
 impl History {
@@ -303,8 +305,10 @@ impl History {
         for (slot, id) in &walk.sealed {
             let (name, Slot { epoch, class, .. }) = (slot.file(), *slot);
             names.remove(name.trim_start_matches(&format!("{KEYS}/")));
-            let purged = (walk.purges.iter())
-                .any(|(until, what)| slot.ends_by(*until) && (*what == Purge::All || class == Class::Personal));
+            let erased = class == Class::Personal && walk.erased.contains(&epoch);
+            let purged = erased
+                || (walk.purges.iter())
+                    .any(|(until, what)| slot.ends_by(*until) && (*what == Purge::All || class == Class::Personal));
             let keys = match keys::EpochKeys::read(&self.home, epoch) {
                 Ok(keys) => keys,
                 Err(error) => {
@@ -313,15 +317,22 @@ impl History {
                 }
             };
             let place = self.home.of(&name);
-            let is_it = |key: &Key| id.as_ref().is_none_or(|id| key.id == *id);
-            match keys.of(class, slot.keep_d).map(is_it) {
+            let key = match keys.of(class, slot.keep_d) {
+                Ok(key) => key,
+                Err(error) => {
+                    walk.out.findings.push(error.to_string());
+                    continue;
+                }
+            };
+            match key.map(|key: &Key| key.id == *id) {
                 Some(true) if purged => {
                     walk.out.notes.push(format!("{place}: a purge was interrupted; purge again to finish it"));
                 }
                 Some(true) => {}
                 Some(false) if purged => {}
                 None if purged => {
-                    walk.out.notes.push(format!("{epoch} ({}): purged; provable, and not readable", class.name()));
+                    let ended = if erased { "erased before its time" } else { "purged" };
+                    walk.out.notes.push(format!("{epoch} ({}): {ended}; provable, and not readable", slot.name()));
                 }
                 Some(false) => walk.out.findings.push(format!(
                     "{place}: it is not the key that sealed records of that day: these cannot be read with it"
@@ -360,8 +371,7 @@ impl Walk {
             self.out.findings.push(format!("segment {number}: it does not follow from the segments before it"));
         }
         if !purged {
-            let slot = |class| Slot { epoch: head.epoch, class, keep_d: RETENTION_DAYS };
-            self.sealed.extend(Class::ALL.map(|class| (slot(class), Some(head.key(class).to_owned()))));
+            self.sealed.extend(head.slots().map(|(slot, id)| (slot, id.clone())));
         }
         let Some((length, tail, place)) = before else { return };
         match &head.before {
@@ -389,20 +399,22 @@ impl Walk {
             self.out.findings.push(format!("segment {}: its first record does not name its head", segment.segment));
         }
         match &record.entry.event {
-            Event::Decision(decision) => {
-                *(if decision.level == Level::Full { &mut self.out.full } else { &mut self.out.commit }) += 1;
-                // The head of a segment names the keys of what is kept as long as everything.
-                if decision.keep_d > RETENTION_DAYS {
-                    let slot = |class| Slot { epoch: segment.epoch, class, keep_d: decision.keep_d };
-                    self.sealed.extend(Class::ALL.map(|class| (slot(class), None)));
-                }
-                for (class, sealed) in [(Class::Personal, &record.personal), (Class::Decision, &record.outcome)] {
-                    let opens = keys
-                        .of(class, decision.keep_d)
-                        .is_none_or(|key| sealed.is_empty() || key.open(number, sealed).is_some());
-                    if !opens {
-                        self.out.findings.push(format!("record {number}: its {} part does not open", class.name()));
-                    }
+            Event::Decision(listed) => {
+                *(if listed.level == Level::Full { &mut self.out.full } else { &mut self.out.commit }) += 1;
+                match history::open(segment.epoch, &record, keys) {
+                    Ok(recorded) => match recorded.answer() {
+                        Ok(answer)
+                            if answer.as_ref().map(|answer| &*answer.decision_id)
+                                != recorded.decision.id.as_deref() =>
+                        {
+                            self.out
+                                .findings
+                                .push(format!("record {number}: it is found by another id than its outcome has"));
+                        }
+                        Ok(_) => {}
+                        Err(error) => self.out.findings.push(error.to_string()),
+                    },
+                    Err(error) => self.out.findings.push(error.to_string()),
                 }
             }
             Event::Opened { gap, access, .. } => {
@@ -430,13 +442,15 @@ impl Walk {
                 let what = if *what == Purge::All { "everything" } else { "personal columns" };
                 self.out.notes.push(format!("record {number}: {by} purged {what} up to {until}"));
             }
-            Event::Confirmed { .. } => {
-                if keys
-                    .of(Class::Decision, RETENTION_DAYS)
-                    .is_some_and(|key| key.open(number, &record.outcome).is_none())
-                {
-                    self.out.findings.push(format!("record {number}: its sealed part does not open"));
+            Event::Confirmed => {
+                if let Err(error) = history::confirmed(&record, keys) {
+                    self.out.findings.push(error.to_string());
                 }
+            }
+            Event::Erased { day, reason, by } => {
+                self.erased.insert(*day);
+                let what = format!("{by} erased the personal columns of {day} before their time: {reason}");
+                self.out.notes.push(format!("record {number}: {what}"));
             }
             Event::Held { case, held, file, .. } => {
                 self.held.insert((case.clone(), *held), file.clone());

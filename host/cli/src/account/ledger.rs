@@ -10,11 +10,12 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use normgate::Confirmation;
 use normgate::contract::{Day, now_ms};
 use normgate_ledger::{
-    Breach, Cosigned, Durability, DutyCounts, History, Ledger, LedgerError, Purge, Query, RETENTION_DAYS, Settings,
-    Subject, WhenFull, check,
+    Breach, Cosigned, Durability, DutyCounts, Ledger, LedgerError, Purge, Query, RETENTION_DAYS, Settings, Subject,
+    WhenFull, check,
 };
 
 use crate::account::lookup::{Range, View, note_access, read, show, verifier};
+use crate::account::opened::{history, settings};
 use crate::account::{cosign, export};
 use crate::identity::caller;
 use crate::screen;
@@ -137,6 +138,12 @@ pub(crate) enum Command {
         /// Destroy personal columns only: decisions stay readable, and can no longer be judged again
         #[arg(long)]
         personal: bool,
+        /// The personal columns of this day alone, before their time, as when persons ask for it
+        #[arg(long, value_name = "YYYY-MM-DD", requires = "personal", requires = "reason", conflicts_with = "until")]
+        day: Option<Day>,
+        /// Why they go before their time; it stands on the record
+        #[arg(long, value_name = "TEXT", requires = "day")]
+        reason: Option<String>,
     },
 }
 
@@ -184,7 +191,7 @@ impl Recording {
                 WhenFullArg::Refuse => WhenFull::Refuse,
             },
             sample_ppm: self.sample_ppm,
-            ..Settings::default()
+            ..settings()?
         };
         Ok(Some(Ledger::open(path, settings)?))
     }
@@ -206,7 +213,8 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         Command::Find { ledger, user, item, range, view } => {
             let query = Query { user: user.clone(), item: item.clone(), ..range.query() };
             let whose = if user.is_some() { "a user, " } else { "" };
-            let asked = format!("{whose}item {}, {}", item.as_deref().unwrap_or("any"), range.words());
+            let which = if item.is_some() { "an item, " } else { "" };
+            let asked = format!("{whose}{which}{}", range.words());
             let found = show(ledger, &query, "find", &asked, view)?;
             remark!("{found} decisions");
             Ok(ExitCode::SUCCESS)
@@ -231,8 +239,8 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Checkpoint { ledger } => {
-            let history = History::open(ledger)?;
-            match Ledger::open(ledger, Settings::default()) {
+            let history = history(ledger)?;
+            match Ledger::open(ledger, settings()?) {
                 Ok(ledger) => screen::page(&ledger.checkpoint()?),
                 // A running writer signs at the end of every segment; what it signed last is what there is.
                 Err(LedgerError::Held { .. }) => match history.checkpoint()? {
@@ -245,8 +253,8 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         }
         Command::Cosign(args) => cosign::run(args),
         Command::Hold { ledger, id, case } => {
-            let history = History::open(ledger)?;
-            let writer = Ledger::open(ledger, Settings::default())?;
+            let history = history(ledger)?;
+            let writer = Ledger::open(ledger, settings()?)?;
             note_access(&history, "hold", id, 1, false)?;
             writer.hold(id, case, &caller())?;
             writer.close()?;
@@ -254,18 +262,26 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Release { ledger, case } => {
-            History::open(ledger)?;
-            let writer = Ledger::open(ledger, Settings::default())?;
+            history(ledger)?;
+            let writer = Ledger::open(ledger, settings()?)?;
             writer.release(case, &caller())?;
             writer.close()?;
             say!("{}: case {case} is over; its key is destroyed", ledger.display());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Purge { ledger, until, personal } => {
-            History::open(ledger)?;
+        Command::Purge { ledger, day: Some(day), reason, .. } => {
+            history(ledger)?;
+            let writer = Ledger::open(ledger, settings()?)?;
+            writer.erase(*day, reason.as_deref().unwrap_or_default(), &caller())?;
+            writer.close()?;
+            say!("{}: the personal columns of {day} are erased; the erasure is on the record", ledger.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Purge { ledger, until, personal, .. } => {
+            history(ledger)?;
             let until = until.unwrap_or_else(retained_from);
             let what = if *personal { Purge::Personal } else { Purge::All };
-            let writer = Ledger::open(ledger, Settings::default())?;
+            let writer = Ledger::open(ledger, settings()?)?;
             writer.purge(until, what, &caller())?;
             writer.close()?;
             say!("{}: purged up to {until}; the purge is on the record", ledger.display());
@@ -278,7 +294,7 @@ fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>, cosigner
     let known = checkpoint.map(read).transpose()?;
     let key = key.map(verifier).transpose()?;
     let cosigner = cosigner.map(cosign::cosigner).transpose()?;
-    let history = History::open(ledger)?;
+    let history = history(ledger)?;
     let mut found = history.verify(known.as_deref(), key.as_ref())?;
     if let Some(cosigner) = &cosigner {
         match history.cosigned(cosigner, known.as_deref())?.into_iter().max_by_key(|cosigned| cosigned.size) {
@@ -309,12 +325,12 @@ fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>, cosigner
 
 /// Records confirmations; a line that is none is refused in its place, and those around it are recorded.
 fn confirm(ledger: &Path, input: &Path) -> Result<ExitCode> {
-    History::open(ledger)?;
+    history(ledger)?;
     let lines: Box<dyn BufRead> = match input.as_os_str() == "-" {
         true => Box::new(std::io::stdin().lock()),
         false => Box::new(BufReader::new(File::open(input).with_context(|| input.display().to_string())?)),
     };
-    let ledger = Ledger::open(ledger, Settings::default())?;
+    let ledger = Ledger::open(ledger, settings()?)?;
     let (mut recorded, mut refused) = (0u64, 0u64);
     for (number, line) in (1..).zip(lines.lines()) {
         let line = line?;
@@ -336,7 +352,7 @@ fn confirm(ledger: &Path, input: &Path) -> Result<ExitCode> {
 
 /// Prints what was done against decisions and what is overdue; without names of users unless all of it is asked for as JSON.
 fn fulfilment(ledger: &Path, range: &Range, json: bool) -> Result<ExitCode> {
-    let history = History::open(ledger)?;
+    let history = history(ledger)?;
     let found = history.fulfilment(&range.query(), now_ms())?;
     note_access(&history, "fulfilment", &range.words(), found.decisions, json)?;
     if json {
@@ -374,7 +390,7 @@ fn fulfilment(ledger: &Path, range: &Range, json: bool) -> Result<ExitCode> {
 }
 
 fn prove(ledger: &Path, id: Option<&str>, since: Option<&Path>) -> Result<ExitCode> {
-    let history = History::open(ledger)?;
+    let history = history(ledger)?;
     let proof = match (id, since) {
         (Some(id), _) => {
             note_access(&history, "prove", id, 1, false)?;
