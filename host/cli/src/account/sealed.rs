@@ -48,7 +48,7 @@ pub(crate) fn replay(
     }
     let signed = proven.as_ref().is_ok_and(|proven| proven.signed);
     if proven.is_ok() && !signed {
-        println!("UNSIGNED nobody answers for its request, circumstances and outcome being the record's");
+        say!("UNSIGNED nobody answers for its request, circumstances and outcome being the record's");
     }
     let replayed = case.replay(judging_again(backend)).with_context(place)?;
     if let Some(note) = &replayed.note {
