@@ -5,21 +5,28 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use normgate::contract::{OnFailure, Vocabulary};
 use normgate::{
-    ArgumentValue, Batch, BreakerConfig, BuildError, Config, Detail, FailureKind, Gate, Limits, LoadError, Module,
+    ArgumentValue, Batch, BreakerConfig, BuildError, Config, Detail, Failure, FailureKind, Gate, Limits, LoadError, Module,
     Outcome, embedded,
 };
 
+use crate::cost::measured;
+use crate::manifests::Author;
 use crate::modules::Workshop;
 use crate::numbers::Numbers;
+use crate::platform::{self, AUTHORITIES};
 use crate::requests::{self, INNOCENTS, REQUESTS, Request};
+use crate::road::Road;
 use crate::tally::Tally;
 
 /// Enough for the innocents and for what made modules do before they end; a loop without end costs a millisecond.
-const LIMITS: Limits =
+pub(crate) const LIMITS: Limits =
     Limits { fuel: 2_000_000, budget: 40_000_000, memory: 32 << 20, stack: 256 << 10, deadline_ticks: 200 };
 
 /// One unit in so many is a crowd.
 const CROWD_EVERY: u64 = 100;
+
+/// One module in so many travels the road too, with others.
+const ROAD_EVERY: u64 = 20;
 
 /// Modules of a crowd, and requests that it is judged with.
 const CROWD: usize = 4;
@@ -32,6 +39,7 @@ pub struct Campaign {
     /// Requests that each module is judged with, the repeated first not counted.
     each: usize,
     workshop: Workshop,
+    road: Road,
     requests: Vec<Request>,
     innocents: Vec<Module>,
     /// The innocents alone, in the same pool of instances.
@@ -57,7 +65,9 @@ impl Campaign {
             Ok(Request { batch, said, order })
         });
         let requests = requests.collect::<Result<_, String>>()?;
-        Ok(Self { seed, modules, each, workshop: Workshop::open()?, requests, innocents, alone })
+        let workshop = Workshop::open()?;
+        let road = Road::new(&workshop).map_err(|error| format!("the repositories: {error}"))?;
+        Ok(Self { seed, modules, each, workshop, road, requests, innocents, alone })
     }
 
     /// How many units it takes until all modules are through, with the crowds among them. What comes after are crowds.
@@ -85,7 +95,9 @@ impl Campaign {
 
     fn module(&self, number: u64) -> Tally {
         let mut tally = Tally::default();
-        let made = match self.workshop.make(self.seed, number) {
+        // Three in four are held against what a platform grants; of the others nobody asks for anything.
+        let granted = number % 4 != 0;
+        let made = match self.workshop.make(self.seed, number, granted) {
             Ok(made) => made,
             Err(error) => {
                 eprintln!("hostile: {error}");
@@ -99,18 +111,20 @@ impl Campaign {
             tally.count(&format!("source.{source}.{what}"));
         };
         count(&mut tally, "modules");
+        if number % ROAD_EVERY == 0 {
+            let mut numbers = Numbers::of(self.seed.rotate_left(32), number);
+            if let Err(error) = self.road.travel(number, &self.workshop, &mut numbers, &mut tally) {
+                eprintln!("hostile: the road of unit {number}: {error}");
+                tally.count("unmade");
+            }
+        }
         let mut numbers = Numbers::of(!self.seed, number);
         let gate = Module::read("made.wasm", &made.bytes, Vocabulary::shipped()).map_err(BuildError::from).and_then(
             |module| {
                 // Half of them hold rows when they fail, and half are simply not there.
                 let allow = made.illegal || numbers.position(2) == 0;
-                let config = Config {
-                    on_failure: [(module.manifest.module.clone(), OnFailure::Allow)]
-                        .into_iter()
-                        .take(allow.into())
-                        .collect(),
-                    ..Config::default()
-                };
+                let on_failure = [(module.manifest.module.clone(), OnFailure::Allow)].into_iter().take(allow.into());
+                let config = Config { on_failure: on_failure.collect(), ..config(granted.then_some(&mut numbers)) };
                 gate(&self.innocents, vec![module], config)
             },
         );
@@ -118,6 +132,7 @@ impl Campaign {
             Ok(gate) => gate,
             Err(error) => {
                 count(&mut tally, "refused");
+                if std::env::var_os("WHY").is_some() { eprintln!("WHY {source}: {error}"); }
                 tally.count(&format!("refusal.{}", refusal(&error)));
                 return tally;
             }
@@ -154,26 +169,30 @@ impl Campaign {
         tally
     }
 
-    /// Several spies, liars and hogs on one gate.
+    /// Several modules of several authorities on one gate, which leaves out what does not fit its grants.
     fn crowd(&self, number: u64) -> Tally {
         let mut tally = Tally::default();
         let mut numbers = Numbers::of(self.seed, number);
-        let modules = (0..CROWD).map(|place| {
-            let made = self.workshop.spy(&mut numbers, &format!("m{place}"))?;
-            Module::read("crowd.wasm", &made.bytes, Vocabulary::shipped()).map_err(|error| error.to_string())
+        let modules = (0..CROWD).filter_map(|place| {
+            let author = Author::of(numbers.pick::<&str>(&AUTHORITIES), &format!("m{place}"));
+            let made = self.workshop.spy(&mut numbers, &author, true).ok()?;
+            Module::read("crowd.wasm", &made.bytes, Vocabulary::shipped()).ok()
         });
-        let gate = modules
-            .collect::<Result<_, String>>()
-            .and_then(|modules| gate(&self.innocents, modules, Config::default()).map_err(|error| error.to_string()));
-        let gate = match gate {
+        let modules: Vec<Module> = modules.collect();
+        let gate = match gate(&self.innocents, modules, config(Some(&mut numbers))) {
             Ok(gate) => gate,
             Err(error) => {
-                eprintln!("hostile: crowd {number}: {error}");
-                tally.count("unmade");
+                eprintln!("hostile: crowd {number} of seed {}: no gate: {error}", self.seed);
+                tally.count("unbuildable");
                 return tally;
             }
         };
         let trial = Trial::new(self, gate, false);
+        if trial.innocent.iter().filter(|innocent| **innocent).count() < INNOCENTS.len() {
+            eprintln!("hostile: crowd {number} of seed {}: the law's modules are not all there", self.seed);
+            tally.count("unbuildable");
+            return tally;
+        }
         for _ in 0..CROWD_REQUESTS {
             trial.judge(numbers.position(REQUESTS), number, &mut tally);
             if numbers.position(4) == 0 {
@@ -222,12 +241,18 @@ impl<'c> Trial<'c> {
     /// Judges one request and counts what must not be.
     fn judge(&self, index: usize, number: u64, tally: &mut Tally) -> Outcome {
         let (campaign, request) = (self.campaign, &self.campaign.requests[index]);
-        let outcome = self.gate.evaluate(&request.batch);
+        let outcome = measured(tally, "request", || self.gate.evaluate(&request.batch));
         tally.count("requests");
         let innocent = |policy: u16| self.innocent[usize::from(policy)];
         let failures = || outcome.failures.iter().filter(|failure| !innocent(failure.policy));
         for failure in failures() {
             tally.count(&format!("kind.{}", failure.kind.name()));
+        }
+        let denied = |failure: &&Failure| {
+            innocent(failure.policy) && matches!(failure.kind, FailureKind::Budget | FailureKind::Deadline)
+        };
+        if outcome.failures.iter().any(|failure| denied(&failure)) {
+            tally.count("starved");
         }
         // 1. What the innocents say is what they say alone.
         if requests::said(&outcome, innocent, innocent) != request.said {
@@ -282,6 +307,12 @@ fn refusal(error: &BuildError) -> &'static str {
         BuildError::Load(LoadError::Compile { .. }) => "compile",
         _ => "other",
     }
+}
+
+/// The platform's configuration: what it grants, drawn, or nothing of it.
+fn config(granted: Option<&mut Numbers>) -> Config {
+    let text = granted.map(platform::authorities).unwrap_or_default();
+    Config::parse(&text).unwrap_or_else(|error| unreachable!("{text}: {error}"))
 }
 
 /// Whether a policy of this reference (`<id>@<version>`) is one of the innocents.

@@ -6,7 +6,7 @@ use normgate::contract::{Manifest, Vocabulary};
 use normgate::{Batch, Config, Detail, Gate, Language, Limits, Module, Outcome, embedded};
 use serde_json::{Value, json};
 
-use crate::manifests::{EFFECTS, Shape, manifest as manifest_of};
+use crate::manifests::{Author, EFFECTS, HOSTILE, Shape, manifest as manifest_of};
 use crate::requests::{INNOCENTS, said};
 
 /// A target: its name, and what it does with an input.
@@ -151,7 +151,7 @@ fn echo() -> Module {
     );
     let made = wat::parse_str(&text).map_err(|error| error.to_string()).and_then(|core| {
         let mut bytes = normgate_package::wrap(&core)?;
-        normgate_package::append_section(&mut bytes, "normgate:manifest", manifest_of("echo", Shape::Echo).as_bytes());
+        normgate_package::append_section(&mut bytes, "normgate:manifest", manifest_of(&Author::of(HOSTILE, "echo"), Shape::Echo).to_string().as_bytes());
         Module::read("echo.wasm", &bytes, Vocabulary::shipped()).map_err(|error| error.to_string())
     });
     match made {
