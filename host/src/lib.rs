@@ -40,6 +40,7 @@ mod diff;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 mod error;
+mod fitting;
 mod gate;
 mod generation;
 mod grant;
@@ -51,6 +52,7 @@ mod notice;
 mod notices;
 mod order;
 mod outcome;
+mod overlay;
 mod overrides;
 mod plan;
 mod policy_set;
@@ -73,6 +75,7 @@ pub use confirm::{Confirmation, Discharge, NotRecorded, Recorder, RenderedLabel}
 pub use description::{PolicyDescription, SetDescription};
 pub use diff::{ShadowChange, ShadowDiff, exposure};
 pub use error::BuildError;
+pub use fitting::LeftOut;
 pub use gate::Gate;
 pub use generation::Generation;
 pub use grant::{Base, Grant};
