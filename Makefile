@@ -45,7 +45,7 @@ lint: target ## Check formatting, lints and documentation
 
 deny: ## Check licences, sources and versions of dependencies; cargo-deny is installed when it is missing
 	@cargo deny --version >/dev/null 2>&1 || $(CARGO_TOOL) cargo-deny@$(CARGO_DENY)
-	cargo deny --locked check bans licenses sources
+	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 
 bench: target ## Measure what the sandbox costs, against native code and other engines (PEERS=0: without these)
 	cargo bench --locked -p normgate-tests --bench judging

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use normgate::contract::{OnFailure, Vocabulary};
 use normgate::{
-    ArgumentValue, Batch, BreakerConfig, BuildError, Config, Detail, Failure, FailureKind, Gate, Limits, LoadError, Module,
-    Outcome, embedded,
+    ArgumentValue, Batch, BreakerConfig, BuildError, Config, Detail, Failure, FailureKind, Gate, GateBuilder, Limits,
+    LoadError, Module, Outcome, embedded,
 };
 
 use crate::cost::measured;
@@ -18,9 +18,10 @@ use crate::requests::{self, INNOCENTS, REQUESTS, Request};
 use crate::road::Road;
 use crate::tally::Tally;
 
-/// Enough for the innocents and for what made modules do before they end; a loop without end costs a millisecond.
+/// Enough for the innocents and for what made modules do before they end; a loop without end costs a millisecond. A crowd that
+/// spends all it may spends more than one request has.
 pub(crate) const LIMITS: Limits =
-    Limits { fuel: 2_000_000, budget: 40_000_000, memory: 32 << 20, stack: 256 << 10, deadline_ticks: 200 };
+    Limits { fuel: 2_000_000, budget: 12_000_000, memory: 32 << 20, stack: 256 << 10, deadline_ticks: 200 };
 
 /// One unit in so many is a crowd.
 const CROWD_EVERY: u64 = 100;
@@ -54,7 +55,7 @@ impl Campaign {
     pub fn new(seed: u64, modules: u64, each: usize) -> Result<Self, String> {
         let innocents: Vec<Module> =
             embedded::arp().into_iter().filter(|module| INNOCENTS.contains(&module.manifest.module.as_str())).collect();
-        let alone = gate(&innocents, Vec::new(), Config::default()).map_err(|error| error.to_string())?;
+        let alone = gate(&innocents, Vec::new(), Config::default()).build().map_err(|error| error.to_string())?;
         let requests = requests::lines(seed)?.into_iter().map(|line| {
             let batch = Batch::from_json(line.as_bytes()).map_err(|error| error.to_string())?;
             let outcome = alone.evaluate(&batch);
@@ -125,14 +126,13 @@ impl Campaign {
                 let allow = made.illegal || numbers.position(2) == 0;
                 let on_failure = [(module.manifest.module.clone(), OnFailure::Allow)].into_iter().take(allow.into());
                 let config = Config { on_failure: on_failure.collect(), ..config(granted.then_some(&mut numbers)) };
-                gate(&self.innocents, vec![module], config)
+                gate(&self.innocents, vec![module], config).build()
             },
         );
         let gate = match gate {
             Ok(gate) => gate,
             Err(error) => {
                 count(&mut tally, "refused");
-                if std::env::var_os("WHY").is_some() { eprintln!("WHY {source}: {error}"); }
                 tally.count(&format!("refusal.{}", refusal(&error)));
                 return tally;
             }
@@ -179,7 +179,7 @@ impl Campaign {
             Module::read("crowd.wasm", &made.bytes, Vocabulary::shipped()).ok()
         });
         let modules: Vec<Module> = modules.collect();
-        let gate = match gate(&self.innocents, modules, config(Some(&mut numbers))) {
+        let gate = match gate(&self.innocents, modules, config(Some(&mut numbers))).tolerant().build() {
             Ok(gate) => gate,
             Err(error) => {
                 eprintln!("hostile: crowd {number} of seed {}: no gate: {error}", self.seed);
@@ -321,7 +321,7 @@ fn innocent(reference: &str) -> bool {
 }
 
 /// A gate with these modules beside the innocents, which asks each every time, however often it fails.
-fn gate(innocents: &[Module], modules: Vec<Module>, config: Config) -> Result<Gate, BuildError> {
+fn gate(innocents: &[Module], modules: Vec<Module>, config: Config) -> GateBuilder {
     let breaker = BreakerConfig { failures: u32::MAX, ..BreakerConfig::default() };
     Gate::builder()
         .policies(modules)
@@ -331,5 +331,4 @@ fn gate(innocents: &[Module], modules: Vec<Module>, config: Config) -> Result<Ga
         .trusting()
         // Also a module that would have nothing to say is asked.
         .without_applicability()
-        .build()
 }

@@ -79,6 +79,18 @@ pub(crate) fn add(numbers: &mut Numbers, manifest: &mut Value) {
     if numbers.position(6) == 0 {
         manifest["effective_from"] = json!(numbers.pick(&["2020-01-01", "2030-01-01"]));
     }
+    // Obligations with as many arguments as it dares to list, each of which an answer could have copied for every item.
+    if numbers.position(6) == 0 {
+        let most = *numbers.pick(&[16, 400, 4_000]);
+        for rule in manifest["rules"].as_array_mut().into_iter().flatten() {
+            for effect in rule["effects"].as_array_mut().into_iter().flatten() {
+                if effect["obligation"].is_object() {
+                    let args = (0..most).map(|name| (format!("argument_{name}"), json!(1)));
+                    effect["obligation"]["args"] = args.chain([("pause_s".to_owned(), json!("computed"))]).collect();
+                }
+            }
+        }
+    }
     // A record that would have to be kept for a hundred years.
     if numbers.position(4) == 0 {
         for rule in manifest["rules"].as_array_mut().into_iter().flatten() {

@@ -89,7 +89,11 @@ impl Workshop {
                 let core = smith(numbers, &format!("{memory} {realloc}"), None)?;
                 // What the packager refuses, a determined author would have packaged by hand.
                 let component = normgate_package::wrap(&core).unwrap_or_else(|_| with_core(&self.bones, &core));
-                Ok(Made { source: "smith", bytes: labelled(numbers, component, &author("smith"), shape, claims), illegal: false })
+                Ok(Made {
+                    source: "smith",
+                    bytes: labelled(numbers, component, &author("smith"), shape, claims),
+                    illegal: false,
+                })
             }
             5..10 => {
                 let memory = r#"(module (import "bones" "memory" (memory 64 256)))"#;
@@ -127,7 +131,8 @@ impl Workshop {
 
     /// A release that an association ships: most are honest, and claim all the same.
     pub(crate) fn shipped(&self, numbers: &mut Numbers, author: &Author, version: &str) -> Result<Vec<u8>, String> {
-        let spy = if numbers.position(3) == 0 { spies::any(numbers)? } else { spies::honest(numbers.position(3) as u16)? };
+        let spy =
+            if numbers.position(3) == 0 { spies::any(numbers)? } else { spies::honest(numbers.position(3) as u16)? };
         let author = claims::prefix(numbers, author.clone());
         let mut manifest = manifest(&author, Shape::Bare);
         claims::add(numbers, &mut manifest);

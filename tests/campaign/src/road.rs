@@ -45,7 +45,8 @@ impl Road {
         let road = Self { folder };
         let _ = fs::remove_dir_all(&road.folder);
         for authority in AUTHORITIES.into_iter().chain([LAW]) {
-            let (repository, keys) = (road.folder.join("made").join(authority), road.folder.join("keys").join(authority));
+            let (repository, keys) =
+                (road.folder.join("made").join(authority), road.folder.join("keys").join(authority));
             fs::create_dir_all(&keys)?;
             let publisher = Publisher::init(&repository, &keys, 1, 1)?;
             let key = generate(&keys.join("association.pem"))?;
@@ -60,7 +61,13 @@ impl Road {
     }
 
     /// One platform: two or three associations ship, sync follows sync, and after each a gate is built for every day.
-    pub(crate) fn travel(&self, number: u64, workshop: &Workshop, numbers: &mut Numbers, tally: &mut Tally) -> Result<()> {
+    pub(crate) fn travel(
+        &self,
+        number: u64,
+        workshop: &Workshop,
+        numbers: &mut Numbers,
+        tally: &mut Tally,
+    ) -> Result<()> {
         let folder = self.folder.join(format!("unit-{number}"));
         let travelled = self.travel_in(&folder, workshop, numbers, tally);
         let _ = fs::remove_dir_all(&folder);
@@ -82,12 +89,16 @@ impl Road {
                 }
             }
             let synced = measured(tally, "sync", || {
-                sync(&store, &trust, &Checks {
-                    compiler: Arc::new(|module: &Module| precompile(&module.bytes, Backend::Native)),
-                    artifacts: || None,
-                    config: config.clone(),
-                    bounds: Bounds::default(),
-                })
+                sync(
+                    &store,
+                    &trust,
+                    &Checks {
+                        compiler: Arc::new(|module: &Module| precompile(&module.bytes, Backend::Native)),
+                        artifacts: || None,
+                        config: config.clone(),
+                        bounds: Bounds::default(),
+                    },
+                )
             })?;
             tally.count("syncs");
             tally.add("syncs.refused", synced.refused.len() as u64);

@@ -29,7 +29,12 @@ pub(crate) fn any(numbers: &mut Numbers) -> Result<Spy, String> {
 /// One that says one thing in order: this effect of the first row.
 pub(crate) fn honest(effect: u16) -> Result<Spy, String> {
     let said = item("(i32.const 0)", effect, 0, 0);
-    core(&memory(64), "", &format!("(if (i32.lt_u (local.get 0) (i32.ne (i32.load (local.get 9)) (i32.const 0))) (then {said}))"), false)
+    core(
+        &memory(64),
+        "",
+        &format!("(if (i32.lt_u (local.get 0) (i32.ne (i32.load (local.get 9)) (i32.const 0))) (then {said}))"),
+        false,
+    )
 }
 
 /// One that remembers, or looks where others have been.

@@ -151,7 +151,11 @@ fn echo() -> Module {
     );
     let made = wat::parse_str(&text).map_err(|error| error.to_string()).and_then(|core| {
         let mut bytes = normgate_package::wrap(&core)?;
-        normgate_package::append_section(&mut bytes, "normgate:manifest", manifest_of(&Author::of(HOSTILE, "echo"), Shape::Echo).to_string().as_bytes());
+        normgate_package::append_section(
+            &mut bytes,
+            "normgate:manifest",
+            manifest_of(&Author::of(HOSTILE, "echo"), Shape::Echo).to_string().as_bytes(),
+        );
         Module::read("echo.wasm", &bytes, Vocabulary::shipped()).map_err(|error| error.to_string())
     });
     match made {

@@ -41,7 +41,15 @@ fn hundreds_of_hostile_modules_leave_no_trace() {
         assert!(of("ran") >= if source == "broken" { 1 } else { 5 }, "{source}: {tally}");
         assert!(of("answered") >= 1 && (of("trapped") >= 1 || source == "broken"), "{source}: {tally}");
     }
-    for (what, least) in [("ran", 200), ("trapped", 100), ("answered", 50), ("refused", 50), ("requests", 2_000), ("syncs", 40), ("most.request_kib", 1)] {
+    for (what, least) in [
+        ("ran", 200),
+        ("trapped", 100),
+        ("answered", 50),
+        ("refused", 50),
+        ("requests", 2_000),
+        ("syncs", 40),
+        ("most.request_kib", 1),
+    ] {
         assert!(tally.of(what) >= least, "{what}: {tally}");
     }
     for kind in ["trap", "fuel", "garbage", "output", "grant"] {
