@@ -6,7 +6,7 @@ use normgate::contract::{Manifest, Vocabulary};
 use normgate::{Batch, BuildError, Config, Detail, Gate, Language, Limits, Module, Outcome, embedded};
 use serde_json::{Value, json};
 
-use crate::manifests::{EFFECTS, Shape, manifest as manifest_of};
+use crate::manifests::{Author, EFFECTS, HOSTILE, Shape, manifest as manifest_of};
 use crate::requests::{INNOCENTS, said};
 
 /// A target: its name, and what it does with an input.
@@ -181,7 +181,7 @@ fn echo() -> Module {
     );
     let made = wat::parse_str(&text).map_err(|error| error.to_string()).and_then(|core| {
         let mut bytes = normgate_package::wrap(&core)?;
-        let manifest = dispensable(&manifest_of("echo", Shape::Echo));
+        let manifest = dispensable(&manifest_of(&Author::of(HOSTILE, "echo"), Shape::Echo).to_string());
         normgate_package::set_section(&mut bytes, "normgate:manifest", manifest.as_bytes());
         Module::read("echo.wasm", &bytes, Vocabulary::shipped()).map_err(|error| error.to_string())
     });
