@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use normgate::contract::{Day, Vocabulary};
-use normgate::{Backend, Batch, Config, Gate, Module, precompile};
+use normgate::{Backend, Batch, Config, Module, precompile};
 use normgate_cases::{accept, read};
 use normgate_repo::keys::{Keyring, generate};
 use normgate_repo::publisher::{Addition, Publisher};
@@ -97,6 +97,8 @@ impl Road {
                         artifacts: || None,
                         config: config.clone(),
                         bounds: Bounds::default(),
+                        // Whatever a stranger's repository does, the ministry's module is to be there.
+                        partial: true,
                     },
                 )
             })?;
@@ -133,6 +135,8 @@ impl Road {
             effective_from: day("2026-12-01").filter(|_| numbers.position(4) == 0),
             effective_until: day("2027-01-01").filter(|_| numbers.position(8) == 0),
             urgent: numbers.position(4) == 0,
+            lower: numbers.position(2) == 0,
+            withdraw: numbers.position(4) == 0,
         };
         publisher.add_module(&format!("{}.wasm", author.name), &module, &cases(&module)?, &addition)?;
         publisher.publish(&Keyring::read(&[self.folder.join("keys").join(authority)])?)?;
@@ -145,16 +149,8 @@ impl Road {
         for day in days {
             let built = (|| -> Result<bool> {
                 let generation = store.generation()?.ok_or("nothing is in force")?;
-                let mut builder = Gate::builder()
-                    .policies(generation.modules())
-                    .last_good(generation.last_good())
-                    .urgent(generation.urgent())
-                    .config(config.clone())
-                    .limits(LIMITS)
-                    .compiler(|module| precompile(&module.bytes, Backend::Native));
-                if let Some(day) = day {
-                    builder = builder.as_of(day);
-                }
+                let builder = generation.builder(config.clone(), day).limits(LIMITS);
+                let builder = builder.compiler(|module| precompile(&module.bytes, Backend::Native));
                 let gate = builder.build()?;
                 let outcome = measured(tally, "request", || gate.evaluate(&first_row()));
                 Ok(outcome.verdicts.iter().any(|verdict| verdict.judgement.block.is_some()))
