@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use normgate_ledger::{History, Query};
+use normgate_ledger::{Against, History, Query};
 use serde_json::Value;
 use support::{ended, folder, normgate, text};
 
@@ -135,7 +135,7 @@ fn what_was_answered_outlives_kill_9() {
         ledger.to_str().unwrap(),
     ]);
     let history = History::open(&ledger).unwrap();
-    let verified = history.verify(None, None).unwrap();
+    let verified = history.verify(&Against::default()).unwrap();
     assert_eq!(verified.findings, Vec::<String>::new());
     assert_eq!(verified.notes.iter().filter(|note| note.contains("no answered list is missing")).count(), 3);
     let mut kept = std::collections::HashSet::new();
@@ -166,11 +166,11 @@ fn a_full_disk_is_said_and_what_was_written_stays() {
     let errors = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{errors}");
     assert!(errors.contains("not recorded") && errors.contains("File too large"), "{errors}");
-    let verified = History::open(&ledger).unwrap().verify(None, None).unwrap();
+    let verified = History::open(&ledger).unwrap().verify(&Against::default()).unwrap();
     assert_eq!(verified.findings, Vec::<String>::new());
     assert!(verified.full > 0);
     // With room again, the ledger goes on, and says what happened.
     said(&["eval", "-i", &requests(&dir, 1), "--only", "art09", "--ledger", ledger.to_str().unwrap()]);
-    let again = History::open(&ledger).unwrap().verify(None, None).unwrap();
+    let again = History::open(&ledger).unwrap().verify(&Against::default()).unwrap();
     assert_eq!((again.findings.len(), again.full), (0, verified.full + 1));
 }

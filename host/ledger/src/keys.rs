@@ -145,6 +145,12 @@ impl Slot {
     }
 }
 
+/// The last day whose lists need not be kept any more at a time in milliseconds since 1970 UTC: retention counts from the end of
+/// the last day that is over.
+pub fn expired(now_ms: i64) -> Day {
+    Day::containing(now_ms.saturating_sub(i64::from(RETENTION_DAYS + 1) * 86_400_000))
+}
+
 /// The last epoch of which a purge up to a day takes what is kept for so many days.
 pub(crate) fn earlier(until: Day, keep_d: u32) -> Day {
     let longer = i64::from(keep_d.saturating_sub(RETENTION_DAYS));

@@ -3,15 +3,14 @@
 use normgate::contract::{Block, Modality, TagAction};
 use normgate::{Action, Batch, Outcome, RuleRef};
 
-use crate::keys::{Key, RETENTION_DAYS};
+use crate::keys::RETENTION_DAYS;
 use crate::record::Why;
 
 /// The longest that anything is kept: a century.
 const MAX_RETENTION_DAYS: u32 = 36_525;
 
-/// Why a list is kept in full; nothing when it is not. The sample is keyed, so that nobody can tell beforehand which lists will
-/// be looked at.
-pub(crate) fn reasons(request: &Batch, outcome: &Outcome, decision_id: &str, key: &Key, sample_ppm: u32) -> Vec<Why> {
+/// Why a list is kept in full; nothing when it is not. `sampled` says whether its lot was drawn.
+pub(crate) fn reasons(request: &Batch, outcome: &Outcome, sampled: bool) -> Vec<Why> {
     let must = |rule: RuleRef| outcome.policy_set().rule(rule).is_some_and(|rule| rule.modality == Modality::Must);
     let on_rows = (outcome.verdicts.iter())
         .flat_map(|verdict| outcome.reasons(verdict))
@@ -19,7 +18,6 @@ pub(crate) fn reasons(request: &Batch, outcome: &Outcome, decision_id: &str, key
     let on_tags = (outcome.tags.iter().flat_map(|tag| &tag.reasons))
         .any(|(rule, action, _)| *action != TagAction::Keep && must(*rule));
     let held = (outcome.verdicts[outcome.shown..].iter()).any(|verdict| Outcome::hold(verdict) != Block::None);
-    let sampled = u32::from_le_bytes(first(key.tag("sample", decision_id.as_bytes()))) % 1_000_000 < sample_ppm;
     let found = [
         (Why::Must, on_rows || on_tags),
         (Why::Held, held),
@@ -34,8 +32,4 @@ pub(crate) fn reasons(request: &Batch, outcome: &Outcome, decision_id: &str, key
 pub(crate) fn keep_d(outcome: &Outcome) -> u32 {
     let asked = outcome.obligations.iter().filter_map(|owed| owed.retain_d).max().unwrap_or_default();
     u32::try_from(asked).unwrap_or_default().clamp(RETENTION_DAYS, MAX_RETENTION_DAYS)
-}
-
-fn first(tag: [u8; 16]) -> [u8; 4] {
-    [tag[0], tag[1], tag[2], tag[3]]
 }

@@ -21,8 +21,10 @@
 //! signs (`cosign`). Everything lies in one folder (`home`); who looked something up stands in `access`.
 
 mod access;
+mod anchor;
 mod answer;
 mod bytes;
+mod claims;
 mod cosign;
 mod error;
 mod facets;
@@ -31,6 +33,8 @@ mod fulfilment;
 mod history;
 mod holds;
 mod home;
+#[cfg(test)]
+mod hostile;
 mod keys;
 mod ledger;
 mod level;
@@ -42,6 +46,7 @@ mod proof;
 mod record;
 mod recorded;
 mod replay;
+mod sample;
 mod sealed;
 mod sealing;
 mod segment;
@@ -50,13 +55,14 @@ mod verify;
 mod writer;
 
 pub use access::Access;
+pub use anchor::{Anchor, Anchorage, MAX_ANSWER_BYTES, Submission};
 pub use answer::{Answer, Because, Failed, Noted, Owed, RowAnswer, Shadowed, TagAnswer, Vetoed, Violated};
-pub use cosign::{Cosigned, Cosigner, Shown, Witness};
+pub use cosign::{Answered, Cosigner, Shown, Witness};
 pub use error::LedgerError;
 pub use facets::{Facets, Group};
 pub use fulfilment::{Breach, Counts as DutyCounts, Deed, Duty, Fulfilment, Subject};
 pub use history::History;
-pub use keys::{Class, RETENTION_DAYS};
+pub use keys::{Class, RETENTION_DAYS, expired};
 pub use ledger::Ledger;
 pub use note::{Checkpoint, Verifier};
 pub use proof::{Checked, check};
@@ -66,4 +72,4 @@ pub use replay::{Difference, Parts, Replay, Replayed};
 pub use sealed::{Case, CaseReplayed, Fired, Proven};
 pub use sealing::{Recipient, SealingKey};
 pub use settings::{Counts, Durability, Settings, WhenFull};
-pub use verify::Verification;
+pub use verify::{Against, Verification};

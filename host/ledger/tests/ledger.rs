@@ -11,8 +11,8 @@ use std::time::Duration;
 use normgate::contract::Day;
 use normgate::{Batch, Confirmation, Discharge, Gate, Outcome, RenderedLabel, embedded};
 use normgate_ledger::{
-    Access, Checked, Confirmed, Deed, Durability, DutyCounts, Group, History, Ledger, LedgerError, Level, Purge, Query,
-    Recorded, Redaction, Replay, Settings, Subject, Verifier, WhenFull, Why, check,
+    Access, Against, Checked, Confirmed, Deed, Durability, DutyCounts, Group, History, Ledger, LedgerError, Level,
+    Purge, Query, Recorded, Redaction, Replay, Settings, Subject, Verifier, WhenFull, Why, check,
 };
 use serde_json::{Value, json};
 use support::folder;
@@ -25,6 +25,8 @@ const BEFORE_ANSWER: Settings = Settings {
     queue: 64,
     sample_ppm: 0,
     segment_bytes: 64 << 20,
+    checkpoint_every: Duration::from_secs(3_600),
+    anchor_age: Duration::from_secs(3_600),
 };
 
 /// A list of which nobody has to give account, of one user.
@@ -93,11 +95,11 @@ fn confirmed(folder: &Path, query: &Query) -> Vec<Confirmation> {
 }
 
 fn findings(folder: &Path) -> Vec<String> {
-    History::open(folder).unwrap().verify(None, None).unwrap().findings
+    History::open(folder).unwrap().verify(&Against::default()).unwrap().findings
 }
 
 fn notes(folder: &Path) -> Vec<String> {
-    let verified = History::open(folder).unwrap().verify(None, None).unwrap();
+    let verified = History::open(folder).unwrap().verify(&Against::default()).unwrap();
     assert_eq!(verified.findings, Vec::<String>::new());
     verified.notes
 }
@@ -324,7 +326,7 @@ fn what_somebody_may_have_to_account_for_is_kept_in_full() {
     assert_eq!(why[4], [Why::Sample]);
     assert_eq!((all[0].decision.level, all[0].open.len()), (Level::Commit, 0));
     assert_eq!(all[0].decision.input, all[4].decision.input, "a commitment is to the same input");
-    let verified = History::open(&folder).unwrap().verify(None, None).unwrap();
+    let verified = History::open(&folder).unwrap().verify(&Against::default()).unwrap();
     assert_eq!((verified.full, verified.commit, verified.findings.len()), (4, 1, 0));
 }
 
@@ -407,8 +409,8 @@ fn every_altered_bit_is_noticed() {
     let folder = folder("flips");
     let ledger = Ledger::open(&folder, Settings { segment_bytes: 20_000, ..BEFORE_ANSWER }).unwrap();
     record(&ledger, 0..24);
-    let purged_day = normgate::contract::Day::containing(judge(&plain(0)).1.circumstances.clock_ms - 3 * 86_400_000);
-    let (batch, outcome) = judged_before(&labelled(99), 3 * 86_400_000);
+    let purged_day = normgate::contract::Day::containing(judge(&plain(0)).1.circumstances.clock_ms - 300 * 86_400_000);
+    let (batch, outcome) = judged_before(&labelled(99), 300 * 86_400_000);
     ledger.record(&batch, &outcome).unwrap();
     record(&ledger, 24..26);
     ledger.purge(purged_day, Purge::All, "a test").unwrap();
@@ -427,7 +429,7 @@ fn every_altered_bit_is_noticed() {
             let mut altered = bytes.clone();
             altered[at] ^= 1 << (at % 8);
             fs::write(&file, &altered).unwrap();
-            let verified = History::open(&folder).unwrap().verify(None, None);
+            let verified = History::open(&folder).unwrap().verify(&Against::default());
             let noticed = verified.as_ref().map_or(true, |verified| !verified.findings.is_empty());
             assert!(noticed, "{} byte {at} of {}", file.display(), bytes.len());
             tried += 1;
@@ -512,7 +514,8 @@ fn rewritten_history_does_not_agree_with_an_older_checkpoint() {
     let kept = ledger.checkpoint().unwrap();
     record(&ledger, 5..9);
     ledger.close().unwrap();
-    let verified = History::open(&folder).unwrap().verify(Some(&kept), None).unwrap();
+    let verified =
+        History::open(&folder).unwrap().verify(&Against { known: Some(&kept), ..Against::default() }).unwrap();
     assert_eq!(verified.findings, Vec::<String>::new());
 
     // Whoever holds the key can sign another history; only not one that the kept checkpoint is of.
@@ -521,7 +524,8 @@ fn rewritten_history_does_not_agree_with_an_older_checkpoint() {
     let ledger = Ledger::open(&rewritten, BEFORE_ANSWER).unwrap();
     record(&ledger, 1..10);
     ledger.close().unwrap();
-    let verified = History::open(&rewritten).unwrap().verify(Some(&kept), None).unwrap();
+    let verified =
+        History::open(&rewritten).unwrap().verify(&Against { known: Some(&kept), ..Against::default() }).unwrap();
     assert!(
         verified.findings.iter().any(|finding| finding.contains("history was rewritten")),
         "{:?}",
@@ -535,7 +539,7 @@ fn purged_days_are_provable_and_not_readable() {
     let folder = folder("purged");
     let day = 86_400_000;
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-    for ago in [9, 8, 7] {
+    for ago in [309, 308, 307] {
         let (batch, outcome) = judged_before(&labelled(ago), ago as i64 * day);
         ledger.record(&batch, &outcome).unwrap();
     }
@@ -544,8 +548,8 @@ fn purged_days_are_provable_and_not_readable() {
     let now = judge(&plain(0)).1.circumstances.clock_ms;
     let ago = |days: i64| normgate::contract::Day::containing(now - days * day);
     assert!(ledger.purge(ago(0), Purge::All, "me").unwrap_err().to_string().contains("is not over"));
-    ledger.purge(ago(9), Purge::All, "me").unwrap();
-    ledger.purge(ago(8), Purge::Personal, "me").unwrap();
+    ledger.purge(ago(309), Purge::All, "me").unwrap();
+    ledger.purge(ago(308), Purge::Personal, "me").unwrap();
     ledger.close().unwrap();
 
     let all = found(&folder, &Query::default());
@@ -556,7 +560,7 @@ fn purged_days_are_provable_and_not_readable() {
     let history = History::open(&folder).unwrap();
     let replayed = Replay::new(&modules, Gate::builder, 1).run(&history, &Query::default(), |_| ()).unwrap();
     assert_eq!((replayed.unreadable, replayed.different.len()), (1, 0));
-    let verified = history.verify(Some(&older), None).unwrap();
+    let verified = history.verify(&Against { known: Some(&older), ..Against::default() }).unwrap();
     assert_eq!(verified.findings, Vec::<String>::new());
     assert!(verified.notes.iter().any(|note| note.contains("me purged everything up to")), "{:?}", verified.notes);
     let key = history.verifier().unwrap();
@@ -571,36 +575,84 @@ fn purged_days_are_provable_and_not_readable() {
 
 const DAY_MS: i64 = 86_400_000;
 
-fn yesterday() -> Day {
-    Day::containing(normgate::contract::now_ms() - DAY_MS)
+/// The last day that need not be kept any more.
+fn expired() -> Day {
+    normgate_ledger::expired(normgate::contract::now_ms())
 }
 
 #[test]
 fn what_an_obligation_asks_to_keep_longer_outlives_the_rest() {
     let folder = folder("longer");
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-    let (batch, outcome) = judged_before(&labelled(0), 300 * DAY_MS);
+    let (batch, outcome) = judged_before(&labelled(0), 500 * DAY_MS);
     ledger.record(&batch, &outcome).unwrap();
-    let (batch, outcome) = judged_before(&labelled(2), 300 * DAY_MS);
+    let (batch, outcome) = judged_before(&labelled(2), 500 * DAY_MS);
     let mut outcome = Arc::unwrap_or_clone(outcome);
     outcome.obligations[0].retain_d = Some(400);
     let id = outcome.decision_id();
     ledger.record(&batch, &Arc::new(outcome)).unwrap();
+    record(&ledger, 4..5);
     // What is kept as long as everything ends 184 days after its day, the other 400.
     let days_ago = |days: i64| Day::containing(normgate::contract::now_ms() - days * DAY_MS);
-    ledger.purge(days_ago(184 + 1), Purge::All, "test").unwrap();
+    ledger.purge(days_ago(300), Purge::All, "test").unwrap();
     ledger.close().unwrap();
     assert!(notes(&folder).iter().any(|note| note.contains("purged; provable, and not readable")));
     let all = found(&folder, &Query::default());
-    assert_eq!(all.iter().map(|list| list.outcome.is_some()).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(all.iter().map(|list| list.outcome.is_some()).collect::<Vec<_>>(), [false, true, true]);
     assert_eq!(all[1].decision.keep_d, 400);
     assert_eq!(found(&folder, &Query { decision: Some(id), ..Query::default() }).len(), 1);
 
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-    ledger.purge(yesterday(), Purge::All, "test").unwrap();
+    ledger.purge(expired(), Purge::All, "test").unwrap();
     ledger.close().unwrap();
-    assert_eq!(found(&folder, &Query::default()).iter().filter(|list| list.outcome.is_some()).count(), 0);
+    assert_eq!(found(&folder, &Query::default()).iter().filter(|list| list.outcome.is_some()).count(), 1);
     assert_eq!(notes(&folder).iter().filter(|note| note.contains("interrupted")).count(), 0);
+}
+
+#[test]
+fn nothing_is_purged_that_has_to_be_kept_but_personal_columns() {
+    let folder = folder("kept");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let (batch, outcome) = judged_before(&labelled(0), 100 * DAY_MS);
+    ledger.record(&batch, &outcome).unwrap();
+    record(&ledger, 1..2);
+    let day = |ago: i64| Day::containing(normgate::contract::now_ms() - ago * DAY_MS);
+    for until in [day(1), day(100), expired().next()] {
+        let refused = ledger.purge(until, Purge::All, "me").unwrap_err().to_string();
+        assert!(refused.contains("everything is kept for 184 days") && refused.contains("may go"), "{refused}");
+    }
+    assert_eq!(found(&folder, &Query::default()).iter().filter(|list| list.personal.is_some()).count(), 2);
+    ledger.purge(day(100), Purge::Personal, "me").unwrap();
+    ledger.purge(expired(), Purge::All, "me").unwrap();
+    ledger.close().unwrap();
+    let all = found(&folder, &Query::default());
+    assert!(all.iter().all(|list| list.outcome.is_some()));
+    assert_eq!(all.iter().filter(|list| list.personal.is_some()).count(), 1);
+    assert!(notes(&folder).iter().any(|note| note.contains("purged personal columns up to")));
+}
+
+#[test]
+fn a_clock_far_past_the_newest_record_purges_nothing_unless_told_so_and_is_found() {
+    let folder = folder("far");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let (batch, outcome) = judged_before(&labelled(0), 300 * DAY_MS);
+    ledger.record(&batch, &outcome).unwrap();
+    for what in [Purge::All, Purge::Personal] {
+        let refused = ledger.purge(expired(), what, "me").unwrap_err().to_string();
+        assert!(refused.contains("the clock stands at") && refused.contains("set the clock"), "{refused}");
+    }
+    assert!(found(&folder, &Query::default())[0].request().is_some());
+    ledger.purge_after_idling(expired(), Purge::All, "me").unwrap();
+    ledger.close().unwrap();
+    let wrong = findings(&folder);
+    assert!(wrong.len() == 1 && wrong[0].contains("more than a day ahead of everything before it"), "{wrong:?}");
+    // What was recorded by an earlier clock afterwards says that the clock was put forward.
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let (batch, outcome) = judged_before(&labelled(1), 299 * DAY_MS);
+    ledger.record(&batch, &outcome).unwrap();
+    ledger.close().unwrap();
+    let wrong = findings(&folder);
+    assert!(wrong.len() == 1 && wrong[0].contains("ahead of what was recorded or cosigned after it"), "{wrong:?}");
 }
 
 #[test]
@@ -609,7 +661,7 @@ fn what_is_held_for_a_case_outlives_its_day() {
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
     let ids: Vec<String> = (0..6)
         .map(|number| {
-            let (batch, outcome) = judged_before(&labelled(number), 10 * DAY_MS);
+            let (batch, outcome) = judged_before(&labelled(number), 300 * DAY_MS);
             ledger.record(&batch, &outcome).unwrap();
             outcome.decision_id()
         })
@@ -619,8 +671,8 @@ fn what_is_held_for_a_case_outlives_its_day() {
     ledger.hold(&ids[3], "case-7", "officer").unwrap();
     assert_eq!(found(&folder, &Query::default()).len(), 6, "a held record is given once");
     // Twice, so that what said that it is held goes with its segment.
-    ledger.purge(yesterday(), Purge::All, "test").unwrap();
-    ledger.purge(yesterday(), Purge::All, "test").unwrap();
+    ledger.purge(expired(), Purge::All, "test").unwrap();
+    ledger.purge(expired(), Purge::All, "test").unwrap();
     ledger.close().unwrap();
 
     notes(&folder);

@@ -14,9 +14,15 @@ use crate::account::lookup::{Range, note_access};
 use crate::account::sealed;
 use crate::judge::source::{at_hand, judging_again};
 
+/// How a replay ends that met what was judged under other semantics, and nothing that differs otherwise.
+pub(crate) const OTHER_SEMANTICS: u8 = 4;
+
 /// Judge recorded lists again with the modules that judged them, and show the first difference of each list that comes out
 /// otherwise. Configuration, day, overrides, draws, and calls that were disturbed then are taken from the record. A sealed case
 /// brings its modules along.
+///
+/// Exit 0: the same bytes; 1: something comes out otherwise; 4: something was judged under other semantics (limits, the version of the
+/// sandbox) than this program judges by, which is said of it and nothing else.
 ///
 /// Examples: normgate replay --ledger DIR; normgate replay --ledger DIR 0f3a… -p last-year/ --interpreter;
 /// normgate replay case.sealed --key inspector.key --ledger-key ledger.pub
@@ -88,9 +94,6 @@ fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> 
     if show_progress {
         eprintln!();
     }
-    for note in &replayed.notes {
-        println!("note     {note}");
-    }
     for difference in &replayed.different {
         println!(
             "record {}, decision {}: {}\n    recorded  {}\n    again     {}",
@@ -100,6 +103,15 @@ fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> 
     if args.requests.is_some() {
         println!("{} commitments were made on requests that were given", replayed.given);
     }
+    for note in &replayed.notes {
+        println!("{note}");
+    }
+    if replayed.other > 0 {
+        println!(
+            "{} lists are of other semantics; {} of them come out the same here",
+            replayed.other, replayed.other_same
+        );
+    }
     println!(
         "{} lists judged again, {} different; {} are commitments, {} have no key any more",
         replayed.judged,
@@ -108,11 +120,15 @@ fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> 
         replayed.unreadable
     );
     if let Some(id) = id
-        && replayed.judged + replayed.commitments + replayed.unreadable == 0
+        && replayed.judged + replayed.other + replayed.commitments + replayed.unreadable == 0
     {
         bail!("no decision {id} is in {}, or its key is gone", ledger.display());
     }
-    Ok(if replayed.different.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(match (replayed.different.is_empty(), replayed.other) {
+        (false, _) => ExitCode::from(1),
+        (true, 0) => ExitCode::SUCCESS,
+        (true, _) => ExitCode::from(OTHER_SEMANTICS),
+    })
 }
 
 /// The lines of a file.

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use normgate::Backend;
 use normgate::contract::Day;
-use normgate_ledger::{Case, SealingKey};
+use normgate_ledger::{Case, CaseReplayed, SealingKey};
 
 use crate::account::lookup::verifier;
+use crate::account::replay::OTHER_SEMANTICS;
 use crate::judge::source::judging_again;
 
 /// Opens a case, says what it is and whether it is proven, and judges it again.
@@ -43,15 +44,20 @@ pub(crate) fn replay(path: &Path, key: &Path, ledger_key: Option<&Path>, backend
         Err(error) => println!("UNPROVEN {error}"),
     }
     let replayed = case.replay(judging_again(backend)).with_context(place)?;
-    if let Some(note) = &replayed.note {
-        println!("note     {note}");
-    }
-    match &replayed.difference {
-        None => println!("judged again: the same bytes"),
-        Some((at, recorded, again)) => {
-            println!("judged again: it differs at {at}\n    recorded  {recorded}\n    again     {again}");
+    let same = match &replayed {
+        CaseReplayed::Same => {
+            println!("judged again: the same bytes");
+            ExitCode::SUCCESS
         }
-    }
-    let well = proven.is_ok() && replayed.difference.is_none();
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        CaseReplayed::Different(at, recorded, again) => {
+            println!("judged again: it differs at {at}\n    recorded  {recorded}\n    again     {again}");
+            ExitCode::from(1)
+        }
+        CaseReplayed::Other { note, same } => {
+            let same = if *same { "; it comes out the same here" } else { "" };
+            println!("{note}{same}");
+            ExitCode::from(OTHER_SEMANTICS)
+        }
+    };
+    Ok(if proven.is_ok() { same } else { ExitCode::from(1) })
 }
