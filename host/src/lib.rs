@@ -40,6 +40,7 @@ mod diff;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 mod error;
+mod expiry;
 mod gate;
 mod generation;
 mod grant;
@@ -73,6 +74,7 @@ pub use confirm::{Confirmation, Discharge, NotRecorded, Recorder, RenderedLabel}
 pub use description::{PolicyDescription, SetDescription};
 pub use diff::{ShadowChange, ShadowDiff, exposure};
 pub use error::BuildError;
+pub use expiry::Expiry;
 pub use gate::Gate;
 pub use generation::Generation;
 pub use grant::{Base, Grant};

@@ -16,7 +16,7 @@ const CLOCK_TOLERANCE_MS: i64 = 24 * 60 * 60 * 1_000;
 const DECIDING_KINDS: [&str; 6] = ["work_order", "penalty", "incentive", "product_offer", "service_offer", "coupon"];
 
 /// What notices of a generation are called: those that a record says again.
-const OF_GENERATIONS: [&str; 9] = [
+const OF_GENERATIONS: [&str; 10] = [
     "awaited",
     "beside",
     "held",
@@ -25,6 +25,7 @@ const OF_GENERATIONS: [&str; 9] = [
     "overlay-ignored",
     "replaced",
     "replaces-ignored",
+    "stale",
     "superseded",
 ];
 

@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use normgate::contract::{Day, now_ms};
 use normgate_ledger::{Against, History, Query};
 use serde_json::Value;
 use support::{ended, folder, normgate, text};
@@ -43,7 +44,9 @@ fn from_recording_to_purging() {
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["decision_id"].as_str().unwrap().to_owned())
         .collect();
 
-    assert!(said(&["ledger", "verify", ledger]).contains("5 lists in full and 0 as commitments"));
+    let verified = ended(3, &["ledger", "verify", ledger]);
+    assert!(verified.contains("5 lists in full and 0 as commitments"), "{verified}");
+    assert!(verified.ends_with(": not anchored\n"), "{verified}");
     let shown: Value = serde_json::from_str(&said(&["ledger", "show", ledger, &ids[3]])).unwrap();
     assert_eq!((&shown["outcome"]["id"], &shown["level"]), (&"r3".into(), &"full".into()));
     assert!(!shown["columns"].as_str().unwrap().contains("user."));
@@ -71,9 +74,12 @@ fn from_recording_to_purging() {
     assert!(said(&["ledger", "verify", ledger, "--checkpoint", older, "--key", &key]).contains("0 findings"));
 
     said(&["ledger", "purge", ledger]);
-    assert!(said(&["ledger", "verify", ledger]).contains("purged everything up to"));
+    assert!(ended(3, &["ledger", "verify", ledger]).contains("purged everything up to"));
     let refused = normgate(&["ledger", "purge", ledger, "--until", "2999-01-01"]);
     assert!(text(&refused.stderr).contains("is not over"), "{}", text(&refused.stderr));
+    let yesterday = Day::containing(now_ms() - 86_400_000).to_string();
+    let kept = normgate(&["ledger", "purge", ledger, "--until", &yesterday]);
+    assert!(text(&kept.stderr).contains("everything is kept for 184 days"), "{}", text(&kept.stderr));
     // Whoever looked something up stands in the log.
     let log = fs::read_to_string(Path::new(ledger).join("access.jsonl")).unwrap();
     for command in ["show", "find", "export", "replay", "prove"] {

@@ -51,6 +51,7 @@ mod sealed;
 mod sealing;
 mod segment;
 mod settings;
+mod stats;
 mod verify;
 mod writer;
 

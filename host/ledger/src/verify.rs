@@ -288,9 +288,12 @@ impl History {
                     walk.log.push(leaf(&head.encode()));
                     walk.out.records += u64::from(head.records);
                     match records {
-                        Some(records) => walk.check_frame(&head, &records, &segment, &keys, std::mem::take(&mut first)),
+                        Some(records) => walk.check_frame(&head, &records, &segment, &keys, first),
+                        // What begins a segment is of the time when it was begun, and bears nothing out.
+                        None if first => {}
                         None => walk.newest_ms = walk.newest_ms.max(Some(head.to_ms)),
                     }
+                    first = false;
                     walk.check_root();
                 }
                 Next::End => return Ok(Vec::new()),

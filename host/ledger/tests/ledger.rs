@@ -11,8 +11,9 @@ use std::time::Duration;
 use normgate::contract::Day;
 use normgate::{Batch, Confirmation, Discharge, Gate, Outcome, RenderedLabel, embedded};
 use normgate_ledger::{
-    Access, Against, Checked, Confirmed, Deed, Durability, DutyCounts, Group, History, Ledger, LedgerError, Level,
-    Purge, Query, Recorded, Redaction, Replay, Settings, Subject, Verifier, WhenFull, Why, check,
+    Access, Against, Answered, Checked, Confirmed, Cosigner, Deed, Durability, DutyCounts, Group, History, Ledger,
+    LedgerError, Level, Purge, Query, Recorded, Redaction, Replay, Settings, Subject, Verifier, WhenFull, Why, Witness,
+    check,
 };
 use serde_json::{Value, json};
 use support::folder;
@@ -183,7 +184,8 @@ fn a_gate_with_a_ledger_keeps_decisions_and_what_became_of_them() {
     let facets: Vec<_> = found(&folder, &Query::default()).into_iter().map(|list| list.facets.unwrap()).collect();
     assert_eq!(facets.iter().map(|facets| facets.group()).collect::<Vec<_>>(), [Group::Adult, Group::Minor]);
     assert_eq!((facets[0].user.as_deref(), facets[0].surface.as_deref()), (Some("user-0"), Some("feed")));
-    assert_eq!(notes(&folder), Vec::<String>::new());
+    let notes = notes(&folder);
+    assert!(notes.len() == 1 && notes[0].contains("kept no sample"), "{notes:?}");
     let without = Gate::builder().build().unwrap().confirm(&said[0]).unwrap_err();
     assert!(without.to_string().contains("built without a recorder"), "{without}");
 }
@@ -785,5 +787,137 @@ fn look_ups_stand_in_a_log_that_cannot_be_shortened() {
     for shortened in [lines[..2].concat(), lines[1..].concat(), text.replacen("officer", "nobody", 1)] {
         fs::write(&log, shortened).unwrap();
         assert!(findings(&folder).iter().any(|finding| finding.contains("access.jsonl")));
+    }
+}
+
+/// A witness of a test, with a key of its own.
+struct Regulator {
+    pair: aws_lc_rs::signature::Ed25519KeyPair,
+    state: PathBuf,
+}
+
+impl Regulator {
+    fn new(folder: &Path, seed: u8) -> Self {
+        let pair = aws_lc_rs::signature::Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+        Self { pair, state: folder.with_extension(format!("{seed}.json")) }
+    }
+
+    fn cosigner(&self) -> Cosigner {
+        use aws_lc_rs::signature::KeyPair;
+        Cosigner::of(self.pair.public_key().as_ref().try_into().unwrap())
+    }
+
+    /// Cosigns what a ledger has signed last, as of so many seconds, and has the ledger keep it.
+    fn anchor(&self, folder: &Path, at_s: u64) {
+        let history = History::open(folder).unwrap();
+        let old = history.last_cosigned(&self.cosigner()).unwrap().map_or(0, |(anchor, _)| anchor.size);
+        let submission = history.submission(old).unwrap();
+        let sign = |text: &[u8]| self.pair.sign(text).as_ref().to_vec();
+        let witness = Witness { cosigner: self.cosigner(), sign: &sign, state: &self.state };
+        let log = history.verifier().unwrap();
+        let Answered::Cosigned(line) = witness.add_checkpoint(&submission.body, Some(&log), at_s).unwrap() else {
+            panic!("{}", submission.body)
+        };
+        history.keep_anchor(&submission, &line, &self.cosigner(), normgate::contract::now_ms()).unwrap();
+    }
+}
+
+fn now_s() -> u64 {
+    u64::try_from(normgate::contract::now_ms() / 1_000).unwrap()
+}
+
+#[test]
+fn the_sample_is_drawn_by_the_cosigned_head_and_recomputed() {
+    let folder = folder("drawn");
+    let regulator = Regulator::new(&folder, 1);
+    // A writer that signs and looks for what was cosigned at every commit.
+    let often = Settings { checkpoint_every: Duration::ZERO, sample_ppm: 500_000, ..BEFORE_ANSWER };
+    let ledger = Ledger::open(&folder, often).unwrap();
+    for number in 0..8 {
+        let (batch, outcome) = judge(&plain(2 * number + 1));
+        ledger.record(&batch, &outcome).unwrap();
+    }
+    ledger.checkpoint().unwrap();
+    regulator.anchor(&folder, now_s());
+    // The first of these commits takes the cosigned head up.
+    for number in 10..40 {
+        let (batch, outcome) = judge(&plain(2 * number + 1));
+        ledger.record(&batch, &outcome).unwrap();
+    }
+    ledger.checkpoint().unwrap();
+    ledger.close().unwrap();
+    let sampled = |from: usize| {
+        found(&folder, &Query::default())[from..].iter().filter(|l| l.decision.why.contains(&Why::Sample)).count()
+    };
+    assert!(sampled(9) > 0 && sampled(9) < 29, "half of them, by lot");
+    let history = History::open(&folder).unwrap();
+    let verified = history.verify(&Against { cosigner: Some(&regulator.cosigner()), ..Against::default() }).unwrap();
+    assert_eq!(verified.findings, Vec::<String>::new());
+    let own = verified.notes.iter().find(|note| note.contains("drawn by the ledger's own key")).unwrap();
+    let drawn: usize = own.split(' ').next().unwrap().parse().unwrap();
+    assert!(drawn < sampled(0), "only what came before the cosigned head: {own}");
+    assert!(verified.anchor.is_some_and(|anchor| anchor.by == regulator.cosigner().name()));
+    // What a ledger names as its witness is one key a line, and nothing else.
+    fs::write(folder.join("witnesses"), "somebody\n").unwrap();
+    assert!(findings(&folder).iter().any(|finding| finding.contains("witnesses: it is not a list")));
+}
+
+#[test]
+fn a_cosignature_bears_a_purge_out_or_contradicts_its_clock() {
+    for (name, late_s, finds) in [("borne-out", 0, false), ("contradicted", 10 * 86_400, true)] {
+        let folder = folder(name);
+        let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+        let (batch, outcome) = judged_before(&labelled(0), 300 * DAY_MS);
+        ledger.record(&batch, &outcome).unwrap();
+        ledger.purge_after_idling(expired(), Purge::All, "me").unwrap();
+        ledger.close().unwrap();
+        let regulator = Regulator::new(&folder, 2);
+        regulator.anchor(&folder, now_s() - late_s);
+        let found = findings(&folder);
+        assert_eq!(found.iter().any(|finding| finding.contains("more than a day ahead")), finds, "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn a_ledger_says_how_far_it_is_anchored_and_when_that_is_long_ago() {
+    let folder = folder("anchored");
+    let regulator = Regulator::new(&folder, 3);
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    record(&ledger, 0..2);
+    ledger.checkpoint().unwrap();
+    let history = History::open(&folder).unwrap();
+    let now = normgate::contract::now_ms();
+    assert!(history.anchorage(now).unwrap().old, "no witness cosigned any of it");
+    regulator.anchor(&folder, now_s());
+    assert!(!history.anchorage(now + 100 * DAY_MS).unwrap().old, "nothing came after it");
+    record(&ledger, 2..4);
+    let later = history.anchorage(now + 2 * DAY_MS).unwrap();
+    assert!(later.old && later.to_string().ends_with("that is long ago"), "{later}");
+    assert!(later.to_prometheus().contains("normgate_ledger_anchor_old 1\n"));
+    let soon = history.anchorage(now + 3_600_000).unwrap();
+    assert!(!soon.old && soon.to_prometheus().contains("normgate_ledger_anchor_old 0\n"), "{soon}");
+    ledger.close().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ledger_is_closed_to_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder("closed");
+    let mode = || fs::metadata(&folder).unwrap().permissions().mode() & 0o777;
+    Ledger::open(&folder, BEFORE_ANSWER).map(|ledger| record(&ledger, 0..1)).unwrap();
+    assert_eq!(mode(), 0o700);
+    // One that an earlier build left open is closed.
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    Ledger::open(&folder, BEFORE_ANSWER).unwrap().close().unwrap();
+    assert_eq!(mode(), 0o700);
+    for file in files(&folder) {
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o077, 0, "{}", file.display());
+    }
+    // Root may give it to somebody else, and is then no longer its owner.
+    if std::os::unix::fs::chown(&folder, Some(12_345), None).is_ok() {
+        let refused = Ledger::open(&folder, BEFORE_ANSWER).err().unwrap().to_string();
+        assert!(refused.contains("it belongs to user 12345"), "{refused}");
+        assert!(History::open(&folder).is_ok(), "whoever may read it reads it");
     }
 }

@@ -13,6 +13,7 @@ use normgate_ledger::{Facets, History, LedgerError, Parts};
 use normgate_report::{Comparison, Difference, List, Request, Side, SideName};
 
 use crate::account::lookup::{Range, note_access};
+use crate::account::private;
 use crate::judge::eval::Lang;
 use crate::judge::requests::{Requests, complain};
 use crate::judge::source::{Source, judging_again};
@@ -127,13 +128,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     difference.other = SideName { recorded, options: options(&other) };
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(&difference)? + "\n";
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+        private::write(path, text.as_bytes())?;
     }
     if let Some(path) = &args.html {
         let modules = args.base.modules()?.into_iter().chain(other.modules()?);
         let manifests: Vec<_> = modules.map(|module| module.manifest).collect();
         let page = difference.page(&manifests, args.lang.into());
-        std::fs::write(path, page.to_html()).with_context(|| path.display().to_string())?;
+        private::write(path, page.to_html().as_bytes())?;
     }
     println!("{difference}");
     Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })

@@ -2,12 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args as ClapArgs;
 use normgate::Backend;
 use normgate::contract::Day;
@@ -15,6 +14,7 @@ use normgate_ledger::{Case, History, LedgerError, Query, Recipient, Recorded, Re
 use normgate_report::{Parquet, statements};
 
 use crate::account::lookup::{Range, View, note_access, show};
+use crate::account::private;
 use crate::judge::source::{at_hand, judging_again};
 
 /// Write everything of a time as JSON lines; as a Parquet file; as DSA statements of reasons; or one decision as a sealed case.
@@ -78,7 +78,7 @@ fn seal(args: &Args, id: &str, recipient: &Path, output: &Path) -> Result<ExitCo
     note_access(&history, "export", &format!("{id}, sealed to {}", recipient.id()), 1, true)?;
     let sealed =
         Case::export(&history, id, &at_hand(&args.policies)?, judging_again(Backend::Native))?.seal(&recipient)?;
-    std::fs::write(output, &sealed).with_context(|| output.display().to_string())?;
+    private::write(output, &sealed)?;
     println!("{}: decision {id}, {} bytes, for the key {} alone", output.display(), sealed.len(), recipient.id());
     Ok(ExitCode::SUCCESS)
 }
@@ -101,7 +101,7 @@ fn parquet(args: &Args, query: &Query, asked: &str, file: &Path) -> Result<ExitC
     let history = History::open(&args.ledger)?;
     announce(&history, query, asked, args.view.personal)?;
     let redaction = if args.view.personal { Redaction::Nothing } else { Redaction::Personal };
-    let output = BufWriter::new(File::create(file).with_context(|| file.display().to_string())?);
+    let output = BufWriter::new(private::create(file)?);
     let mut table = Parquet::new(output, redaction)?;
     let (mut written, mut unreadable) = (0u64, 0u64);
     history.lists(

@@ -119,6 +119,11 @@ pub(crate) enum Command {
     /// Cosign the head of a ledger's log, once it is shown to go on from the one that was cosigned before
     Cosign(cosign::Args),
     Anchor(anchor::Args),
+    /// How far a ledger goes and is anchored, in the text format of Prometheus
+    Stats {
+        /// The ledger
+        ledger: PathBuf,
+    },
     /// Hold a decision for a case, so that it outlives the keys of its day
     Hold {
         /// The ledger
@@ -201,6 +206,17 @@ impl Recording {
         };
         Ok(Some(Ledger::open(path, settings)?))
     }
+
+    /// Closes the ledger; its counters, and how far it is anchored, in the text format of Prometheus.
+    pub(crate) fn close(&self, ledger: Ledger) -> Result<String> {
+        ledger.checkpoint()?;
+        let mut text = ledger.counts().to_prometheus();
+        ledger.close()?;
+        if let Some(path) = &self.ledger {
+            text += &History::open(path)?.anchorage(now_ms())?.to_prometheus();
+        }
+        Ok(text)
+    }
 }
 
 pub(crate) fn run(command: &Command) -> Result<ExitCode> {
@@ -260,6 +276,10 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         }
         Command::Cosign(args) => cosign::run(args),
         Command::Anchor(args) => anchor::run(args),
+        Command::Stats { ledger } => {
+            print!("{}", History::open(ledger)?.anchorage(now_ms())?.to_prometheus());
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Hold { ledger, id, case } => {
             let history = History::open(ledger)?;
             let writer = Ledger::open(ledger, Settings::default())?;

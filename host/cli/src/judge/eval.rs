@@ -11,6 +11,7 @@ use normgate::{Detail, Language};
 use serde_json::json;
 
 use crate::account::ledger::Recording;
+use crate::account::private;
 use crate::judge::requests::{Requests, complain};
 use crate::judge::source::Source;
 
@@ -109,18 +110,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     output.flush()?;
-    if let Some(ledger) = ledger {
-        ledger.close()?;
-    }
+    let recorded = ledger.map(|ledger| args.recording.close(ledger)).transpose()?;
     if show_progress && requests.number >= 1_000 {
         eprintln!("\r{} judged, {} refused", tally.judged, tally.refused);
     }
     if let Some(path) = &args.stats {
-        std::fs::write(path, gate.stats().to_prometheus()).with_context(|| path.display().to_string())?;
+        let text = gate.stats().to_prometheus() + &recorded.unwrap_or_default();
+        std::fs::write(path, text).with_context(|| path.display().to_string())?;
     }
     if let Some(path) = &args.diff {
         let diff = gate.shadow_diff();
-        std::fs::write(path, format!("{}\n", json!(diff))).with_context(|| path.display().to_string())?;
+        private::write(path, format!("{}\n", json!(diff)).as_bytes())?;
         eprint!("{diff}");
     }
     if tally.ignored > 0 {
