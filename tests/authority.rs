@@ -126,13 +126,28 @@ fn what_is_optional_is_taken_away_instead_of_refused() {
 #[test]
 fn a_wide_grant_reads_as_sentences() {
     let config = Config::parse(
-        "[authorities.club]\n[authorities.cac]\nbase = \"full\"\n[authorities.shop]\nvetoes = [\"price_parity\"]",
+        "[authorities.club]\nprefixes = [\"club\"]\n[authorities.cac]\nbase = \"full\"\n[authorities.shop]\n\
+         vetoes = [\"price_parity\"]\ntightens = [\"art06.*\"]\nprefixes = [\"art22\", \"shop\"]\nretain_d = 400\nurgent = true",
     );
     let sentences: Vec<String> =
         config.unwrap().authorities.unwrap().iter().flat_map(|(name, grant)| grant.wider_than_default(name)).collect();
-    assert_eq!(sentences.len(), 5, "{sentences:#?}");
     assert!(sentences[0].starts_with("the authority `cac` may read candidates.author_id, candidates.competitor"));
-    assert_eq!(sentences[4], "the authority `shop` may veto price_parity, which an association may not by default");
+    let (cac, shop): (Vec<&String>, Vec<&String>) =
+        sentences.iter().partition(|s| s.starts_with("the authority `cac`"));
+    for right in
+        ["tighten any parameter", "use any prefix", "kept for as long", "mark releases urgent", "bind emergency"]
+    {
+        assert!(cac.iter().any(|sentence| sentence.contains(right)), "{right}: {cac:#?}");
+    }
+    let said = |what: &str| format!("the authority `shop` may {what}, which an association may not by default");
+    let rights = [
+        "veto price_parity",
+        "tighten art06.*, once adopted",
+        "use the prefixes art22",
+        "have records kept for 400 days",
+        "mark releases urgent, which no trial then holds back",
+    ];
+    assert_eq!(shop, rights.map(said).iter().collect::<Vec<_>>());
 }
 
 fn read(request: &Value) -> Batch {
@@ -255,7 +270,7 @@ fn norm(overlays: &Value) -> Module {
     made(
         &json!([]),
         &json!([{"label": "ad"}]),
-        &json!({"pack": "ad-conduct", "issuer": {"zh": "x", "en": "x"}, "overlays": overlays}),
+        &json!({"pack": "hostile/conduct", "issuer": {"zh": "x", "en": "x"}, "overlays": overlays}),
     )
 }
 
@@ -272,16 +287,16 @@ fn an_adopted_norm_tightens_and_never_loosens() {
         (verdict.weight_ppm(), codes(&outcome).join(" "), answer["violations"].clone())
     };
     let tighter = json!({"art06.harm_w": 50_000});
-    assert_eq!(weight(tighter.clone(), json!(["ad-conduct"])), (50_000, String::new(), json!([])));
+    assert_eq!(weight(tighter.clone(), json!(["hostile/conduct"])), (50_000, "tightened".into(), json!([])));
     assert_eq!(weight(tighter, json!([])), (200_000, String::new(), json!([])));
     let looser = json!({"art06.harm_w": 900_000});
-    assert_eq!(weight(looser.clone(), json!(["ad-conduct"])), (200_000, "art05.loosening".into(), json!([])));
+    assert_eq!(weight(looser.clone(), json!(["hostile/conduct"])), (200_000, "art05.loosening".into(), json!([])));
     assert_eq!(weight(looser, json!([])), (200_000, String::new(), json!([])));
 }
 
 #[test]
 fn an_adopted_norm_that_loosens_the_law_is_a_finding() {
-    let request = json!({"ctx": {"now_ms": 1, "local_min": 1}, "provider": {"norms_adopted": ["ad-conduct"]}});
+    let request = json!({"ctx": {"now_ms": 1, "local_min": 1}, "provider": {"norms_adopted": ["hostile/conduct"]}});
     let modules = embedded::arp().into_iter().filter(|m| m.manifest.module == "art18");
     let modules = modules.chain([norm(&json!({"art18.game_to_min": 1320}))]);
     let outcome = builder("").policies(modules).trusting().build().unwrap().evaluate(&read(&request));

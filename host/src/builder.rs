@@ -2,28 +2,28 @@
 
 use std::sync::Arc;
 
-use normgate_contract::{Day, Manifest, Vocabulary, hex, now_ms};
+use normgate_contract::{Day, Vocabulary, hex, now_ms};
 
 use crate::artifacts::Artifacts;
-use crate::config::{Config, Looser, Mode, in_order};
+use crate::config::{Config, Mode, Parameters};
 use crate::confirm::Recorder;
 use crate::description::Origin;
 use crate::diff::Diff;
 use crate::error::BuildError;
+use crate::fitting::{Fitted, Fitting, Ready};
 use crate::gate::Gate;
 use crate::generation::Generation;
+use crate::grant::Grant;
 use crate::lineup::{Lineup, Placed};
 use crate::module::Module;
 use crate::notice::Notice;
 use crate::notices;
-use crate::plan::Plan;
+use crate::overlay::{Norms, Tightened};
+use crate::plan::{Plan, longest_retention};
 use crate::policy_set::{Loaded, PolicySet, Resolved};
 use crate::provider::Facts;
 use crate::sandbox::{Allocation, Backend, Compiler, Limits, Sandbox};
 use crate::stats::Health;
-
-/// Most sector norms that may tighten the parameters of one module: each doubles the combinations kept ready.
-const MAX_TIGHTENING_NORMS: usize = 4;
 
 /// Builds a gate, or another generation for one that runs.
 pub struct GateBuilder {
@@ -36,6 +36,7 @@ pub struct GateBuilder {
     artifacts: Option<Artifacts>,
     compiler: Option<Box<Compiler>>,
     trusting: bool,
+    tolerant: bool,
     as_of: Option<Day>,
     vocabulary: Arc<Vocabulary>,
     applicability: bool,
@@ -61,6 +62,7 @@ impl Gate {
             artifacts: None,
             compiler: None,
             trusting: false,
+            tolerant: false,
             as_of: None,
             vocabulary: Arc::clone(Vocabulary::shipped()),
             applicability: true,
@@ -133,6 +135,15 @@ impl GateBuilder {
         self
     }
 
+    /// Leaves out each module that does not fit (beyond its grant, clashing with another, refused by the compiler), with the notice
+    /// `left-out` ([`Generation::left_out`]), instead of building nothing; and so each value of the configuration that fits no
+    /// module. Who may do more stays, and where a module is left out the one before it judges. For what comes out of a store:
+    /// whatever one authority ships, the modules of the others judge.
+    pub fn tolerant(mut self) -> Self {
+        self.tolerant = true;
+        self
+    }
+
     /// Judges as on this day in Asia/Shanghai, instead of by the clock.
     pub fn as_of(mut self, day: Day) -> Self {
         self.as_of = Some(day);
@@ -164,14 +175,17 @@ impl GateBuilder {
         self
     }
 
-    /// Names policies, by id, whose authority marked their release urgent: a trial does not leave them in shadow.
+    /// Names policies, by id, whose authority marked their release urgent: where its grant says `urgent`, a trial leaves them in
+    /// shadow only far beyond its bounds.
     pub fn urgent(mut self, policies: impl IntoIterator<Item = String>) -> Self {
         self.urgent.extend(policies);
         self
     }
 
-    pub(crate) fn is_urgent(&self, policy: &str) -> bool {
-        self.urgent.iter().any(|urgent| urgent == policy)
+    /// Whether a module's release is marked urgent by an authority that may.
+    pub(crate) fn is_urgent(&self, module: &Module) -> bool {
+        let may = || self.config.grant_of(module, self.trusting).is_some_and(Grant::may_be_urgent);
+        self.urgent.contains(&module.manifest.id) && may()
     }
 
     /// Leaves modules in shadow that a trial left there, as [`crate::SetDescription::held`] names them. Only modules given
@@ -211,29 +225,42 @@ impl GateBuilder {
     pub fn generation(&self) -> Result<Generation, BuildError> {
         let sandbox = Sandbox::new(self.limits, self.allocation, self.backend).map_err(BuildError::Sandbox)?;
         let now = self.as_of.map_or_else(now_ms, Day::start_ms);
-        let Lineup { judging, stand_ins, replaced, mut notices } =
-            Lineup::of(&self.modules, &self.last_good, &self.config, &self.held, now)?;
-        let manifests: Vec<&Manifest> =
-            judging.iter().map(|placed| &placed.module).chain(&stand_ins).map(|module| &*module.manifest).collect();
-        self.config.check_names(&manifests, &self.vocabulary)?;
-        let vocabulary = self
-            .vocabulary
-            .extended(manifests)
-            .map_err(|error| BuildError::Config { place: "modules".into(), message: error.to_string() })?;
+        let fitting = Fitting {
+            config: &self.config,
+            vocabulary: &self.vocabulary,
+            held: &self.held,
+            trusting: self.trusting,
+            tolerant: self.tolerant,
+            now,
+            compile: &|module| {
+                sandbox.compile(module, self.artifacts.as_ref(), self.compiler.as_deref(), self.trusting)
+            },
+        };
+        let Fitted { lineup, vocabulary, mut ready, left_out, absent } = fitting.fit(&self.modules, &self.last_good)?;
+        let unknown =
+            self.config.unknown_names(&lineup.modules().map(|m| &*m.manifest).collect::<Vec<_>>(), &vocabulary);
+        let Lineup { judging, stand_ins, mut notices, .. } = lineup;
+        for error in unknown {
+            if !self.tolerant {
+                return Err(error);
+            }
+            notices.push(notices::ignored_config(None, error.to_string()));
+        }
         let facts = Facts::read(&self.config.provider, &vocabulary)?;
-        let norms: Vec<(u16, Arc<Manifest>)> = (judging.iter().enumerate())
-            .filter(|(_, placed)| !placed.module.manifest.overlays.is_empty())
-            .map(|(index, placed)| (index as u16, Arc::clone(&placed.module.manifest)))
-            .collect();
+        let mut norms = Norms::of(&judging, &self.config, self.trusting, &vocabulary);
         for Placed { module: Module { manifest, .. }, release, awaited, .. } in &judging {
             // While another one acts where a release does not, nothing is weakened.
             let release = if *awaited { Mode::Enforce } else { *release };
             let weakened = self.config.weakened(manifest, release);
             notices.extend((!weakened.is_empty()).then(|| notices::weakened(manifest, &weakened)));
         }
-        let mut load = |placed: Placed| self.load(placed, &sandbox, &vocabulary, &norms, now, &mut notices);
-        let policies = judging.into_iter().map(&mut load).collect::<Result<Vec<_>, _>>()?;
-        let stand_ins = stand_ins.into_iter().map(Placed::alone).map(&mut load).collect::<Result<Vec<_>, _>>()?;
+        let mut load = |placed: Placed| {
+            let ready = ready.remove(&placed.module.digest)?;
+            Some(self.load(placed, ready, &vocabulary, &mut norms, &mut notices))
+        };
+        let policies: Vec<Loaded> = judging.into_iter().filter_map(&mut load).collect();
+        let stand_ins: Vec<Loaded> = stand_ins.into_iter().map(Placed::stand_in).filter_map(&mut load).collect();
+        notices.extend(norms.refused());
         let mut semantics = sandbox.semantics();
         if let Some(facts) = &facts {
             semantics.push_str(&format!(" provider={}", facts.digest()));
@@ -245,7 +272,7 @@ impl GateBuilder {
         let observed_until = self.config.observed_until()?;
         let held = self.held.iter().map(|digest| format!("sha256:{}", hex(digest))).collect();
         let origin = Origin { semantics, config: self.config.to_toml()?, resolved_ms: now, held };
-        let set = PolicySet::new(policies, stand_ins, observed_until, &vocabulary, origin)?;
+        let set = PolicySet::new(policies, stand_ins, norms.taken(), observed_until, &vocabulary, origin);
         let diff = Arc::new(Diff::new(&set, &vocabulary));
         let health = Health::of(&set, self.config.breaker);
         Ok(Generation {
@@ -258,84 +285,51 @@ impl GateBuilder {
             vocabulary,
             as_of: self.as_of,
             applicability: self.applicability,
-            replaced,
+            left_out,
+            absent,
             breaker: self.config.breaker,
             diff,
             health,
         })
     }
 
+    /// A module with all that follows from its parameters and rights.
     fn load(
         &self,
-        Placed { module, release, awaited, successors }: Placed,
-        sandbox: &Sandbox,
+        Placed { module, release, awaited, stands_in, successors }: Placed,
+        Ready { granted, parameters, compiled }: Ready,
         vocabulary: &Vocabulary,
-        norms: &[(u16, Arc<Manifest>)],
-        now: i64,
+        norms: &mut Norms,
         notices: &mut Vec<Notice>,
-    ) -> Result<Loaded, BuildError> {
+    ) -> Loaded {
         let manifest = Arc::clone(&module.manifest);
-        let granted = self.config.granted_to(&module, self.trusting)?;
-        let compiled = sandbox.compile(&module, self.artifacts.as_ref(), self.compiler.as_deref(), self.trusting)?;
-        let (base, ignored) = self.config.parameters_of(&manifest, now)?;
-        notices.extend(ignored.into_iter().map(|(regulator, looser)| notices::ignored_overlay(&regulator, &looser)));
-        // What each sector norm says of this module's parameters: tighter values, by parameter, and looser ones.
-        let mut tighter: Vec<(u16, Vec<(usize, i64)>)> = Vec::new();
-        let mut looser = Vec::new();
-        for (norm, source) in norms {
-            let mut values = Vec::new();
-            for (index, parameter) in manifest.parameters.iter().enumerate() {
-                let Some(value) = source.overlays.get(&parameter.name) else { continue };
-                // A value that is not even legal is not taken either, and no reason to fail: the norm's other rules stand.
-                match parameter.encode(value) {
-                    Ok(offered) if parameter.strictness(offered) >= parameter.strictness(base[index]) => {
-                        values.push((index, offered));
-                    }
-                    _ => {
-                        let (parameter, owner) = (parameter.name.clone(), parameter.owner);
-                        looser.push((*norm, Looser { parameter, offered: value.clone(), owner }));
-                    }
-                }
-            }
-            if !values.is_empty() {
-                tighter.push((*norm, values));
-            }
+        let Parameters { values, looser, refused } = parameters;
+        notices.extend(looser.into_iter().map(|(regulator, looser)| notices::ignored_overlay(&regulator, &looser)));
+        notices.extend(refused.into_iter().map(|why| notices::ignored_config(Some(&manifest), why)));
+        let owns_pack = vocabulary.owns_pack_of(&manifest);
+        notices.extend((!owns_pack).then(|| notices::foreign_pack(&manifest)));
+        let Tightened { by, combinations, looser } = norms.tighten(&manifest, &values, !stands_in);
+        if let Some(longest) = granted.retain_d {
+            let asked = combinations.iter().map(|values| longest_retention(&manifest, values)).max().unwrap_or(0);
+            notices.extend((asked > i64::from(longest)).then(|| notices::retention_cut(&manifest, asked, longest)));
         }
-        if tighter.len() > MAX_TIGHTENING_NORMS {
-            return Err(BuildError::Config {
-                place: manifest.reference(),
-                message: format!(
-                    "{} sector norms tighten its parameters; at most {MAX_TIGHTENING_NORMS} may",
-                    tighter.len()
-                ),
-            });
-        }
-        let resolved = (0..1usize << tighter.len()).map(|adopted| {
-            let mut parameters = base.clone();
-            for (_, values) in tighter.iter().enumerate().filter(|(bit, _)| adopted >> bit & 1 == 1).map(|(_, t)| t) {
-                for (index, offered) in values {
-                    let parameter = &manifest.parameters[*index];
-                    if parameter.strictness(*offered) > parameter.strictness(parameters[*index]) {
-                        parameters[*index] = *offered;
-                    }
-                }
-            }
-            in_order(&manifest, &parameters)?;
-            Ok(Resolved { plan: Plan::new(&manifest, &granted, &parameters, vocabulary), parameters })
-        });
-        Ok(Loaded {
+        let resolved = combinations
+            .into_iter()
+            .map(|parameters| Resolved { plan: Plan::new(&manifest, &granted, &parameters, vocabulary), parameters });
+        Loaded {
             compiled,
-            resolved: resolved.collect::<Result<_, BuildError>>()?,
-            tightened_by: tighter.iter().map(|(norm, _)| *norm).collect(),
+            resolved: resolved.collect(),
+            tightened_by: by,
             looser,
             on_failure: self.config.on_failure_of(&manifest),
             modes: self.config.modes_of(&manifest),
+            owns_pack,
             release,
             awaited,
             successors,
             granted,
             rank: Vec::new(),
             module,
-        })
+        }
     }
 }

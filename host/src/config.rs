@@ -21,6 +21,8 @@ pub enum Mode {
     Preview,
     /// Its effects are applied for this percentage of users, always the same ones, and reported for the others.
     Canary(#[serde(deserialize_with = "percentage")] u8),
+    /// It is not asked at all.
+    Off,
 }
 
 impl Mode {
@@ -28,7 +30,7 @@ impl Mode {
     pub(crate) fn acts(self, draw: impl FnOnce() -> u8) -> bool {
         match self {
             Self::Enforce | Self::Preview => true,
-            Self::Shadow => false,
+            Self::Shadow | Self::Off => false,
             Self::Canary(percent) => draw() < percent,
         }
     }
@@ -37,7 +39,7 @@ impl Mode {
     pub(crate) fn weakens(self) -> bool {
         match self {
             Self::Enforce | Self::Preview => false,
-            Self::Shadow => true,
+            Self::Shadow | Self::Off => true,
             Self::Canary(percent) => percent < 100,
         }
     }
@@ -50,6 +52,7 @@ impl std::fmt::Display for Mode {
             Self::Shadow => f.write_str("shadow"),
             Self::Preview => f.write_str("preview"),
             Self::Canary(percent) => write!(f, "canary {percent} %"),
+            Self::Off => f.write_str("off"),
         }
     }
 }
@@ -145,8 +148,16 @@ pub(crate) struct Looser {
     pub(crate) owner: Owner,
 }
 
-/// Encoded values in manifest order, and what regulators offered that was not taken.
-type ResolvedValues = (Vec<i64>, Vec<(String, Looser)>);
+/// A module's parameters, as the configuration has them.
+#[derive(Default)]
+pub(crate) struct Parameters {
+    /// Encoded values in manifest order.
+    pub(crate) values: Vec<i64>,
+    /// What regulators offered that was looser, by regulator.
+    pub(crate) looser: Vec<(String, Looser)>,
+    /// What the configuration says that was left out, a sentence each.
+    pub(crate) refused: Vec<String>,
+}
 
 fn wrong<T>(place: String, message: String) -> Result<T, BuildError> {
     Err(BuildError::Config { place, message })
@@ -186,53 +197,121 @@ impl Config {
 
     /// The encoded parameter values of one module, in manifest order, in force on the day that begins at or before `at_ms`:
     /// the operator's or the default, then the strictest of it and every regulator's.
-    pub(crate) fn parameters_of(&self, manifest: &Manifest, at_ms: i64) -> Result<ResolvedValues, BuildError> {
-        let mut values = Vec::with_capacity(manifest.parameters.len());
-        let mut ignored = Vec::new();
+    ///
+    /// A value that is not legal is an error or, where `tolerant`, left out and told; so are all of the operator's where they
+    /// put the module's parameters out of order. What is out of order by itself is an error either way.
+    pub(crate) fn parameters_of(
+        &self,
+        manifest: &Manifest,
+        at_ms: i64,
+        tolerant: bool,
+    ) -> Result<Parameters, BuildError> {
+        let parameters = self.resolved(manifest, at_ms, tolerant, true)?;
+        match in_order(manifest, &parameters.values) {
+            Ok(()) => Ok(parameters),
+            Err(error) if tolerant => {
+                let mut own = self.resolved(manifest, at_ms, tolerant, false)?;
+                in_order(manifest, &own.values)?;
+                own.refused.push(error.to_string());
+                Ok(own)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`Config::parameters_of`], in whatever order; without what the configuration says unless `configured`.
+    fn resolved(
+        &self,
+        manifest: &Manifest,
+        at_ms: i64,
+        tolerant: bool,
+        configured: bool,
+    ) -> Result<Parameters, BuildError> {
+        let mut resolved = Parameters::default();
+        let mut refuse = |error: BuildError| {
+            if !tolerant {
+                return Err(error);
+            }
+            resolved.refused.push(error.to_string());
+            Ok(())
+        };
         for parameter in &manifest.parameters {
             let default = default_of(parameter, at_ms);
-            let mut number = match self.parameters.get(&parameter.name) {
-                Some(value) => operators(parameter, default, value)?,
-                None => encoded(format!("parameters.\"{}\"", parameter.name), parameter, default)?,
-            };
-            for (regulator, overlay) in &self.overlays {
+            let mut number = encoded(format!("parameters.\"{}\"", parameter.name), parameter, default)?;
+            if let Some(value) = self.parameters.get(&parameter.name).filter(|_| configured) {
+                match operators(parameter, default, value) {
+                    Ok(value) => number = value,
+                    Err(error) => refuse(error)?,
+                }
+            }
+            for (regulator, overlay) in self.overlays.iter().filter(|_| configured) {
                 let Some(value) = overlay.get(&parameter.name) else { continue };
                 let place = format!("overlays.{regulator}.\"{}\"", parameter.name);
-                let offered = encoded(place.clone(), parameter, value)?;
+                let offered = match encoded(place.clone(), parameter, value) {
+                    Ok(offered) => offered,
+                    Err(error) => {
+                        refuse(error)?;
+                        continue;
+                    }
+                };
                 if parameter.strictness(offered) >= parameter.strictness(number) {
                     number = offered;
                 } else if matches!(parameter.owner, Owner::Law | Owner::Reg) {
-                    return wrong(
-                        place,
-                        format!("{value} is looser than the value in force; an overlay only tightens"),
-                    );
+                    let message = format!("{value} is looser than the value in force; an overlay only tightens");
+                    refuse(BuildError::Config { place, message })?;
                 } else {
                     let (parameter, owner) = (parameter.name.clone(), parameter.owner);
-                    ignored.push((regulator.clone(), Looser { parameter, offered: value.clone(), owner }));
+                    resolved.looser.push((regulator.clone(), Looser { parameter, offered: value.clone(), owner }));
                 }
             }
-            values.push(number);
+            resolved.values.push(number);
         }
-        in_order(manifest, &values)?;
-        Ok((values, ignored))
+        Ok(resolved)
     }
 
-    /// The rights of one module: by its authority's grant, or everything for what this program carries, unless the platform says
+    /// What a module's authority may do: by its grant, or everything for what this program carries, unless the platform says
     /// less. `trusting` grants what a manifest asks where no authorities are configured at all.
+    pub(crate) fn grant_of(&self, module: &Module, trusting: bool) -> Option<&Grant> {
+        let listed = self.authorities.as_ref().and_then(|known| known.get(module.manifest.authority()));
+        listed.or((module.embedded || (trusting && self.authorities.is_none())).then(Grant::full))
+    }
+
+    /// The rights of one module under its authority's grant.
     pub(crate) fn granted_to(&self, module: &Module, trusting: bool) -> Result<Granted, LoadError> {
-        let authority = module.manifest.authority();
+        let (authority, prefix) = (module.manifest.authority(), &module.manifest.module);
         let refuse = |refused: String| LoadError::Grant {
             place: module.place.clone(),
             authority: authority.to_owned(),
             refused,
         };
-        let full = Grant::full();
-        let grant = match self.authorities.as_ref().and_then(|known| known.get(authority)) {
-            Some(grant) => grant,
-            None if module.embedded || (trusting && self.authorities.is_none()) => &full,
-            None => return Err(refuse("nothing is granted to this authority".into())),
+        let Some(grant) = self.grant_of(module, trusting) else {
+            return Err(refuse("nothing is granted to this authority".into()));
         };
-        grant.hold(&module.manifest).map_err(|refused| refuse(refused.join("; ")))
+        let mut held = grant.hold(&module.manifest, module.embedded);
+        if !module.embedded && !self.may_use_prefix(authority, grant, prefix) {
+            let why = format!("its rules begin with `{prefix}`, which is not among its `prefixes`");
+            let mut refused = held.err().unwrap_or_default();
+            refused.push(why);
+            held = Err(refused);
+        }
+        held.map_err(|refused| refuse(refused.join("; ")))
+    }
+
+    /// Whether a prefix is an authority's to use. What another authority lists is that one's, unless this one may do
+    /// everything: then both may, and who ranks higher is loaded.
+    fn may_use_prefix(&self, authority: &str, grant: &Grant, prefix: &str) -> bool {
+        let mut others = self.authorities.iter().flatten().filter(|(name, _)| *name != authority);
+        let is_others = others.any(|(_, other)| other.lists_prefix(prefix));
+        grant.may_use_prefix(prefix) && (grant.lists_prefix(prefix) || grant.is_full() || !is_others)
+    }
+
+    /// Who goes first where two modules clash, the lowest: what the program carries, then authorities that may do everything,
+    /// then the others; among these who lists the prefix, then by name.
+    pub(crate) fn rank<'m>(&self, module: &'m Module) -> (u8, bool, &'m str) {
+        let listed = self.authorities.as_ref().and_then(|known| known.get(module.manifest.authority()));
+        let tier = if module.embedded { 0 } else { 2 - u8::from(listed.is_some_and(Grant::is_full)) };
+        let lists = listed.is_some_and(|grant| grant.lists_prefix(&module.manifest.module));
+        (tier, !lists, &module.manifest.id)
     }
 
     /// What is done with the candidates when a module fails.
@@ -252,6 +331,11 @@ impl Config {
         self.modes.get(&manifest.reference()).copied().unwrap_or(Mode::Enforce)
     }
 
+    /// Whether a module is not to be loaded at all: its release is off, or every rule.
+    pub(crate) fn is_off(&self, manifest: &Manifest) -> bool {
+        self.release_of(manifest) == Mode::Off || self.modes_of(manifest).iter().all(|mode| *mode == Mode::Off)
+    }
+
     /// The rules of a module that the law requires and that the configuration keeps from acting, each with its mode; `release` is
     /// the release's, where nobody acts in its place. A sector norm requires nothing until it is adopted, and may be tried first.
     pub(crate) fn weakened<'m>(&self, manifest: &'m Manifest, release: Mode) -> Vec<(&'m str, Mode)> {
@@ -268,14 +352,15 @@ impl Config {
         granted.is_some_and(|grant| grant.replaces.iter().any(|name| name == policy))
     }
 
-    /// Refuses names that no loaded module has. A name of a module that is not loaded is left for the day it is.
-    pub(crate) fn check_names(&self, manifests: &[&Manifest], vocabulary: &Vocabulary) -> Result<(), BuildError> {
+    /// Names that no loaded module has, an error each. A name of a module that is not loaded is left for the day it is.
+    pub(crate) fn unknown_names(&self, manifests: &[&Manifest], vocabulary: &Vocabulary) -> Vec<BuildError> {
         // Two versions of one policy may have one prefix.
         let owners = |name: &str| -> Vec<&&Manifest> {
             let owns =
                 |m: &&&Manifest| name.strip_prefix(&m.module).is_some_and(|r| r.is_empty() || r.starts_with('.'));
             manifests.iter().filter(owns).collect()
         };
+        let mut unknown = Vec::new();
         let overlaid = self.overlays.values().flat_map(BTreeMap::keys);
         for name in self.parameters.keys().chain(overlaid) {
             let known = match &owners(name)[..] {
@@ -283,24 +368,19 @@ impl Config {
                 owners => owners.iter().any(|m| m.parameters.iter().any(|p| p.name == *name)),
             };
             if !known {
-                return wrong(
-                    format!("parameters.\"{name}\""),
-                    "there is no such parameter; `normgate inspect` lists them".into(),
-                );
+                let message = "there is no such parameter; `normgate inspect` lists them".into();
+                unknown.push(BuildError::Config { place: format!("parameters.\"{name}\""), message });
             }
         }
         for name in self.modes.keys() {
             let owners = owners(name);
-            if !owners.is_empty()
-                && !owners.iter().any(|m| *name == m.module || m.rules.iter().any(|rule| rule.id == *name))
-            {
-                return wrong(
-                    format!("modes.\"{name}\""),
-                    "there is no such rule; `normgate inspect` lists them".into(),
-                );
+            let named = |m: &&&Manifest| *name == m.module || m.rules.iter().any(|rule| rule.id == *name);
+            if !owners.is_empty() && !owners.iter().any(named) {
+                let message = "there is no such rule; `normgate inspect` lists them".into();
+                unknown.push(BuildError::Config { place: format!("modes.\"{name}\""), message });
             }
         }
-        Ok(())
+        unknown
     }
 }
 

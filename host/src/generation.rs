@@ -1,6 +1,7 @@
 //! A generation: a policy set behind a sandbox, and all that judging one request needs. Built once, never changed; the gate
 //! that holds it may be given another.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use normgate_contract::{Day, Vocabulary, now_ms};
@@ -9,6 +10,7 @@ use tracing::{info, warn};
 use crate::batch::Reader;
 use crate::config::{BreakerConfig, is_required};
 use crate::diff::{Diff, ShadowDiff};
+use crate::fitting::LeftOut;
 use crate::notice::Notice;
 use crate::notices;
 use crate::policy_set::PolicySet;
@@ -29,8 +31,10 @@ pub struct Generation {
     pub(crate) vocabulary: Arc<Vocabulary>,
     pub(crate) as_of: Option<Day>,
     pub(crate) applicability: bool,
-    /// Ids of policies that were left out because another one replaces them.
-    pub(crate) replaced: Vec<String>,
+    /// Modules that were left out because they did not fit.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// Ids of policies of which nothing judges, for a reason that a notice gives.
+    pub(crate) absent: BTreeSet<String>,
     pub(crate) breaker: BreakerConfig,
     /// What its rules in shadow would change.
     pub(crate) diff: Arc<Diff>,
@@ -65,6 +69,11 @@ impl Generation {
         &self.notices
     }
 
+    /// The modules that were given and left out, because they did not fit ([`crate::GateBuilder::tolerant`]).
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
     /// The instant by which it decides what is in force: the clock's, or the day that it was built for.
     pub(crate) fn now_ms(&self) -> i64 {
         self.as_of.map_or_else(now_ms, Day::start_ms)
@@ -97,7 +106,7 @@ impl Generation {
     pub(crate) fn follow(&mut self, before: &Generation) {
         for gone in before.set.manifests() {
             let required = gone.rules.iter().any(|rule| is_required(gone, rule));
-            let there = self.set.manifests().any(|m| m.id == gone.id) || self.replaced.contains(&gone.id);
+            let there = self.set.manifests().any(|m| m.id == gone.id) || self.absent.contains(&gone.id);
             if required && !there {
                 self.notices.push(notices::missing(gone));
             }

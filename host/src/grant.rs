@@ -3,6 +3,9 @@
 //! Rights are decided once, from the manifest: what a module may see and cause is written down before it runs, so judging
 //! never has to ask.
 
+use std::fmt;
+use std::sync::LazyLock;
+
 use normgate_contract::{Effect, Manifest, TagAction};
 use serde::{Deserialize, Serialize};
 
@@ -25,11 +28,26 @@ const WITHHELD: [&str; 9] = [
 /// Features of Art 15, which an association may not veto unless the platform says so.
 const WITHHELD_VETOES: [&str; 3] = ["competitor_throttle", "exclusive_penalty", "price_parity"];
 
+/// Whether a prefix is kept for readings of the law: `art06`, `art05.delivery`. (`host` and `common` are the host's alone, and
+/// no manifest may have them.)
+fn is_reserved(prefix: &str) -> bool {
+    prefix.strip_prefix("art").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// Whether a list names something, itself or by what stands before a `*`.
+fn lists(patterns: &[String], name: &str) -> bool {
+    patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => pattern == name,
+    })
+}
+
 /// From what a grant starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Base {
-    /// At most demote; no columns about competitors, authors or affiliates; no veto on Art 15 features.
+    /// At most demote; no columns about competitors, authors or affiliates; no veto on Art 15 features; no say over other
+    /// modules, over how long records are kept, or over trials.
     #[default]
     Association,
     /// Everything that the contract knows: for a regulator's own modules.
@@ -64,6 +82,15 @@ pub struct Grant {
     /// Policies in whose place its modules may judge, by id: those that say so in `replaces`.
     #[serde(default)]
     pub replaces: Vec<String>,
+    /// Parameters of other modules that its sector norms may tighten for a provider that adopted them; `art06.*` names a
+    /// whole module's.
+    pub tightens: Option<Vec<String>>,
+    /// Prefixes that its modules may use; `club.*` names all that begin so.
+    pub prefixes: Option<Vec<String>>,
+    /// The longest retention that its obligations may ask for, in days.
+    pub retain_d: Option<u32>,
+    /// Whether a trial does not hold back its releases that are marked urgent.
+    pub urgent: Option<bool>,
     /// Units of work a call; at most the host's own limit.
     pub fuel: Option<u64>,
     /// Bytes of memory; at most the host's own limit.
@@ -77,14 +104,51 @@ pub(crate) struct Granted {
     pub(crate) withheld: Vec<String>,
     /// Optional effects that are dropped, by index.
     pub(crate) dropped: Vec<usize>,
+    /// The longest retention in days that its obligations ask for; none = whatever they say, 0 = none at all.
+    pub(crate) retain_d: Option<u32>,
     pub(crate) fuel: Option<u64>,
     pub(crate) memory: Option<usize>,
 }
 
+/// As a set's digest has it: what is not restricted is not said, so that a right that comes to be later changes no digest.
+impl fmt::Display for Granted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { withheld, dropped, retain_d, fuel, memory } = self;
+        write!(f, "Granted {{ withheld: {withheld:?}, dropped: {dropped:?}, fuel: {fuel:?}, memory: {memory:?} }}")?;
+        retain_d.map_or(Ok(()), |days| write!(f, " retain_d: {days}"))
+    }
+}
+
 impl Grant {
     /// Everything.
-    pub(crate) fn full() -> Self {
-        Self { base: Base::Full, ..Self::default() }
+    pub(crate) fn full() -> &'static Self {
+        static FULL: LazyLock<Grant> = LazyLock::new(|| Grant { base: Base::Full, ..Grant::default() });
+        &FULL
+    }
+
+    /// Whether the grant starts from everything.
+    pub(crate) fn is_full(&self) -> bool {
+        self.base == Base::Full
+    }
+
+    /// Whether a sector norm may tighten a parameter of another module.
+    pub(crate) fn may_tighten(&self, parameter: &str) -> bool {
+        self.tightens.as_ref().map_or(self.is_full(), |listed| lists(listed, parameter))
+    }
+
+    /// Whether a trial does not hold back releases that are marked urgent.
+    pub(crate) fn may_be_urgent(&self) -> bool {
+        self.urgent.unwrap_or(self.is_full())
+    }
+
+    /// Whether the grant names a prefix.
+    pub(crate) fn lists_prefix(&self, prefix: &str) -> bool {
+        self.prefixes.as_ref().is_some_and(|listed| lists(listed, prefix))
+    }
+
+    /// Whether modules may use a prefix that no other authority lists.
+    pub(crate) fn may_use_prefix(&self, prefix: &str) -> bool {
+        self.lists_prefix(prefix) || (self.prefixes.is_none() && (self.is_full() || !is_reserved(prefix)))
     }
 
     fn allows_column(&self, name: &str, authority: &str) -> bool {
@@ -96,17 +160,14 @@ impl Grant {
             return true;
         }
         match &self.columns {
-            Some(granted) => granted.iter().any(|granted| match granted.strip_suffix('*') {
-                Some(prefix) => name.starts_with(prefix),
-                None => granted == name,
-            }),
-            None => self.base == Base::Full || !WITHHELD.contains(&name),
+            Some(granted) => lists(granted, name),
+            None => self.is_full() || !WITHHELD.contains(&name),
         }
     }
 
     /// Why an effect is beyond the grant, in a few words; none when it is within.
     fn refuses(&self, effect: &Effect) -> Option<String> {
-        let full = self.base == Base::Full;
+        let full = self.is_full();
         let strongest = self.effect.unwrap_or(if full { Action::Block } else { Action::Demote });
         let listed = |list: &Option<Vec<String>>, name: &str, default: bool| {
             list.as_ref().map_or(default, |names| names.iter().any(|known| known == name))
@@ -135,9 +196,13 @@ impl Grant {
         (!allowed).then_some(what)
     }
 
-    /// Holds a manifest against the grant. What is optional is taken away; anything else refuses the module, named.
-    pub(crate) fn hold(&self, manifest: &Manifest) -> Result<Granted, Vec<String>> {
-        let mut granted = Granted { fuel: self.fuel, memory: self.memory, ..Granted::default() };
+    /// Holds a manifest against the grant. What is optional is taken away, and retention is cut; anything else refuses the
+    /// module, named. What the program carries (`embedded`) binds emergency rows as it was reviewed.
+    pub(crate) fn hold(&self, manifest: &Manifest, embedded: bool) -> Result<Granted, Vec<String>> {
+        let asks_retention = |(_, effect): (usize, &Effect)| matches!(effect, Effect::Obligation(obligation) if obligation.retain_d.is_some());
+        let retain_d = self.retain_d.or((!self.is_full()).then_some(0));
+        let retain_d = retain_d.filter(|_| manifest.effects().any(asks_retention));
+        let mut granted = Granted { retain_d, fuel: self.fuel, memory: self.memory, ..Granted::default() };
         let mut refused = Vec::new();
         for (name, input) in manifest.columns() {
             match (self.allows_column(&name, manifest.authority()), input.optional) {
@@ -148,6 +213,9 @@ impl Grant {
         }
         let mut index = 0;
         for rule in &manifest.rules {
+            if rule.binds_emergency && !(embedded || self.is_full()) {
+                refused.push(format!("rule {} binds emergency rows, which takes base = \"full\"", rule.id));
+            }
             for (place, effect) in rule.effects.iter().enumerate() {
                 match (self.refuses(effect), rule.optional_effects.contains(&place)) {
                     (None, _) => {}
@@ -182,6 +250,36 @@ impl Grant {
         }
         if !self.replaces.is_empty() {
             wider.push(says(format!("may replace {}", self.replaces.join(", "))));
+        }
+        match &self.tightens {
+            Some(listed) if listed.is_empty() => {}
+            Some(listed) => wider.push(says(format!("may tighten {}, once adopted", listed.join(", ")))),
+            None if self.is_full() => wider.push(says("may tighten any parameter of others, once adopted".into())),
+            None => {}
+        }
+        match &self.prefixes {
+            Some(listed) => {
+                let covers = |beginning: &str| "art".starts_with(beginning);
+                let of_articles = |prefix: &&str| is_reserved(prefix) || prefix.strip_suffix('*').is_some_and(covers);
+                let reserved: Vec<&str> = listed.iter().map(String::as_str).filter(of_articles).collect();
+                if !reserved.is_empty() {
+                    wider.push(says(format!("may use the prefixes {}", reserved.join(", "))));
+                }
+            }
+            None if self.is_full() => wider.push(says("may use any prefix, the articles' included".into())),
+            None => {}
+        }
+        match self.retain_d {
+            Some(0) => {}
+            Some(days) => wider.push(says(format!("may have records kept for {days} days"))),
+            None if self.is_full() => wider.push(says("may have records kept for as long as it asks".into())),
+            None => {}
+        }
+        if self.may_be_urgent() {
+            wider.push(says("may mark releases urgent, which no trial then holds back".into()));
+        }
+        if self.is_full() {
+            wider.push(says("may bind emergency rows".into()));
         }
         wider
     }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use normgate_contract::{Law, Manifest, Owner, Rule, Stage, now_ms};
+use normgate_contract::{Law, Owner, Rule, Stage, now_ms};
 use tracing::warn;
 
 use crate::batch::Batch;
@@ -126,6 +126,7 @@ impl Generation {
             promote: merged.promote,
             violations: merged.violations,
             shadow: merged.shadow,
+            exempted: merged.exempted,
             failures: merged.failures,
             draws: turn.draws,
             notices,
@@ -344,9 +345,12 @@ impl<'t> Turn<'t> {
                 && policy.is_released(&drawing)
                 && !set.is_succeeded(policy, &drawing, at_ms)
                 && in_force(manifest.effective_from, manifest.effective_until, at_ms)
-                && adopted(manifest, batch)
+                && adopted(policy, batch)
         });
-        let (budget, adopted) = (Cell::new(generation.sandbox.limits().budget), adopted.collect());
+        let adopted: Vec<bool> = adopted.collect();
+        let tightening = set.tightening.iter().filter(|(norm, _)| adopted[usize::from(*norm)]);
+        notices.extend(tightening.map(|(_, notice)| notice.clone()));
+        let budget = Cell::new(generation.sandbox.limits().budget);
         circumstances.draws = drawing.into_known();
         Self { health, parts, draws, adopted, budget, circumstances: RefCell::new(circumstances) }
     }
@@ -474,9 +478,10 @@ fn scope(batch: &Batch) -> Scope {
     if elsewhere || none { Scope::Out } else { Scope::In }
 }
 
-/// Whether a provider adopted a sector norm (Art 5). What is none needs no adoption.
-fn adopted(manifest: &Manifest, batch: &Batch) -> bool {
-    manifest.pack.as_ref().is_none_or(|pack| batch.request_has("request.provider.norms_adopted", pack))
+/// Whether a provider adopted a sector norm (Art 5). What is none needs no adoption, and adopting somebody else's adopts nothing.
+pub(crate) fn adopted(policy: &Loaded, batch: &Batch) -> bool {
+    let named = |pack: &String| policy.owns_pack && batch.request_has("request.provider.norms_adopted", pack);
+    policy.module.manifest.pack.as_ref().is_none_or(named)
 }
 
 /// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode. And the hundredth of users
@@ -484,11 +489,14 @@ fn adopted(manifest: &Manifest, batch: &Batch) -> bool {
 fn parts_of(policy: &Loaded, batch: &Batch, draws: &Draws<'_>, at_ms: i64) -> (Vec<Part>, Option<u8>) {
     let manifest = &policy.module.manifest;
     let module_in_force = in_force(manifest.effective_from, manifest.effective_until, at_ms);
-    let adopted = adopted(manifest, batch);
+    let adopted = adopted(policy, batch);
     let mut drawn = None;
     let mut acts = |mode: Mode| mode.acts(|| *drawn.get_or_insert_with(|| draws.of(&manifest.id)));
     let released = acts(policy.release);
     let part = |(rule, mode): (&Rule, &Mode)| {
+        if *mode == Mode::Off {
+            return Part::Silent;
+        }
         let observed_early = policy.awaited || *mode == Mode::Preview;
         if observed_early && !(begun(rule.effective_from, at_ms) && begun(manifest.effective_from, at_ms)) {
             return Part::Shadow;

@@ -8,7 +8,7 @@ use normgate_contract::Manifest;
 
 use crate::config::{Config, Mode};
 use crate::error::BuildError;
-use crate::module::{LoadError, Module};
+use crate::module::Module;
 use crate::notice::Notice;
 use crate::notices;
 use crate::policy_set::begun;
@@ -31,27 +31,40 @@ pub(crate) struct Placed {
     pub(crate) release: Mode,
     /// Whether it comes after another one that still judges, so that it is observed where it does not act.
     pub(crate) awaited: bool,
+    /// Whether it only stands in for a failing one.
+    pub(crate) stands_in: bool,
     /// Who comes after it, by index: from their first day in force on, it is not asked where they act.
     pub(crate) successors: Vec<u16>,
 }
 
 impl Placed {
-    /// A module without others before or after it.
-    pub(crate) fn alone(module: Module) -> Self {
-        Self { module, release: Mode::Enforce, awaited: false, successors: Vec::new() }
+    /// A module that stands in for a failing one.
+    pub(crate) fn stand_in(module: Module) -> Self {
+        Self { module, release: Mode::Enforce, awaited: false, stands_in: true, successors: Vec::new() }
     }
 }
 
 impl Lineup {
+    /// All of its modules: those that judge, with what is awaited after what acts, and then those that stand in.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = &Module> {
+        let acting = self.judging.iter().filter(|placed| !placed.awaited);
+        let awaited = self.judging.iter().filter(|placed| placed.awaited);
+        acting.chain(awaited).map(|placed| &placed.module).chain(&self.stand_ins)
+    }
+
     /// Places modules as at an instant. Those whose digest is among `held` stay in shadow, and whom they would follow goes on.
+    ///
+    /// # Errors
+    /// Where modules replace each other in a circle; where `tolerant`, they all judge instead.
     pub(crate) fn of(
         modules: &[Module],
         last_good: &[Module],
         config: &Config,
         held: &[[u8; 32]],
         at_ms: i64,
+        tolerant: bool,
     ) -> Result<Self, BuildError> {
-        let modules = in_order(modules)?;
+        let modules = in_order(modules);
         let is_held = |module: &Module| held.contains(&module.digest);
         let release =
             |module: &Module| if is_held(module) { Mode::Shadow } else { config.release_of(&module.manifest) };
@@ -70,7 +83,7 @@ impl Lineup {
         }
 
         // 2. Whoever is replaced by one that takes over is left out.
-        let replaces = replacements(&kept, config, &mut notices)?;
+        let replaces = replacements(&kept, config, tolerant, &mut notices)?;
         let mut replaced = Vec::new();
         let mut stays = Vec::new();
         for (index, module) in kept.iter().enumerate() {
@@ -91,7 +104,7 @@ impl Lineup {
             let after = stays.iter().enumerate().filter(|(_, next)| comes_after(index, **next));
             let successors = after.map(|(place, _)| place as u16).collect();
             let awaited = stays.iter().any(|before| comes_after(*before, index));
-            Placed { release: release(&module), awaited, successors, module }
+            Placed { release: release(&module), awaited, stands_in: false, successors, module }
         };
         let judging: Vec<Placed> = stays.iter().map(place).collect();
         for Placed { module, release, awaited, .. } in &judging {
@@ -117,22 +130,18 @@ impl Lineup {
 }
 
 /// Modules by id and version, each once.
-fn in_order(modules: &[Module]) -> Result<Vec<Module>, LoadError> {
+fn in_order(modules: &[Module]) -> Vec<Module> {
     let mut modules = modules.to_vec();
     modules.sort_by(|a, b| (&a.manifest.id, version(&a.manifest)).cmp(&(&b.manifest.id, version(&b.manifest))));
     modules.dedup_by(|later, first| later.digest == first.digest);
-    let twice = modules.windows(2).find(|pair| pair[0].manifest.reference() == pair[1].manifest.reference());
-    if let Some([first, second]) = twice {
-        let (policy, first, second) = (first.manifest.reference(), first.place.clone(), second.place.clone());
-        return Err(LoadError::Twice { policy, first, second });
-    }
-    Ok(modules)
+    modules
 }
 
 /// Who is replaced by whom, by index, where the platform lets it.
 fn replacements(
     modules: &[Module],
     config: &Config,
+    tolerant: bool,
     notices: &mut Vec<Notice>,
 ) -> Result<Vec<(usize, usize)>, BuildError> {
     let mut replaces = Vec::new();
@@ -148,16 +157,19 @@ fn replacements(
             }
         }
     }
-    match circle(&replaces) {
-        None => Ok(replaces),
-        Some(index) => {
-            let manifest = &modules[index].manifest;
-            Err(BuildError::Config {
+    while let Some(index) = circle(&replaces) {
+        let manifest = &modules[index].manifest;
+        if !tolerant {
+            return Err(BuildError::Config {
                 place: format!("authorities.{}.replaces", manifest.authority()),
                 message: format!("{} would in the end replace itself; let one side replace the other", manifest.id),
-            })
+            });
         }
+        // Whoever judges beside another only tightens, so that nothing is lost.
+        replaces.retain(|(_, next)| *next != index);
+        notices.push(notices::replaces_in_a_circle(manifest));
     }
+    Ok(replaces)
 }
 
 /// An index from which the steps lead back to it, if there is one.

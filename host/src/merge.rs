@@ -33,6 +33,8 @@ pub(crate) struct Merge<'m> {
     observed: bool,
     /// Blocks and demotions that an emergency row was spared.
     spared: Vec<(u32, RuleRef)>,
+    /// Rules that an emergency row keeps from acting, whether or not something else does too.
+    exempted: Vec<RuleRef>,
     pub(crate) judgements: Vec<Judgement>,
     raw_reasons: Vec<(u32, u32, Reason)>,
     tags: Vec<TagVerdict>,
@@ -60,6 +62,7 @@ pub(crate) struct Merged {
     pub(crate) shadow: Vec<ShadowItem>,
     pub(crate) failures: Vec<Failure>,
     pub(crate) spared: Vec<(u32, RuleRef)>,
+    pub(crate) exempted: Vec<RuleRef>,
 }
 
 impl<'m> Merge<'m> {
@@ -70,6 +73,7 @@ impl<'m> Merge<'m> {
             emergency,
             observed,
             spared: Vec::new(),
+            exempted: Vec::new(),
             judgements: vec![Judgement::ALLOW; batch.candidates()],
             raw_reasons: Vec::new(),
             tags: vec![TagVerdict { action: TagAction::Keep, reasons: Vec::new() }; batch.tags()],
@@ -239,6 +243,7 @@ impl<'m> Merge<'m> {
         let effect = judgement.action();
         if effect >= Action::Demote && self.exempt(loaded, rule.rule, row) {
             self.spared.push((row, rule));
+            self.exempted.push(rule);
             return;
         }
         let known = &mut self.judgements[row as usize];
@@ -270,6 +275,7 @@ impl<'m> Merge<'m> {
             EffectPlan::Dropped => return,
         };
         if matches!(kind, "demote" | "block") && self.exempt(loaded, rule.rule, row) {
+            self.exempted.push(rule);
             return;
         }
         self.shadow.push(ShadowItem { rule, target, effect: kind, value, judgement });
@@ -375,6 +381,8 @@ impl<'m> Merge<'m> {
         self.shadow.dedup();
         self.spared.sort_by_key(|(row, rule)| (*row, id(*rule), rule.policy));
         self.spared.dedup();
+        self.exempted.sort_unstable();
+        self.exempted.dedup();
         Merged {
             reasons,
             spans,
@@ -388,6 +396,7 @@ impl<'m> Merge<'m> {
             shadow: self.shadow,
             failures: self.failures,
             spared: self.spared,
+            exempted: self.exempted,
         }
     }
 

@@ -1,10 +1,13 @@
 //! Notices: what somebody should look at, though it changes no verdict.
 
-use normgate_contract::{Day, Manifest};
+use std::collections::BTreeMap;
+
+use normgate_contract::{Day, Manifest, Value};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::batch::{Batch, Column};
 use crate::config::{Looser, Mode};
+use crate::error::BuildError;
 use crate::notice::Notice;
 use crate::policy_set::{PolicySet, RuleRef};
 
@@ -16,15 +19,19 @@ const CLOCK_TOLERANCE_MS: i64 = 24 * 60 * 60 * 1_000;
 const DECIDING_KINDS: [&str; 6] = ["work_order", "penalty", "incentive", "product_offer", "service_offer", "coupon"];
 
 /// What notices of a generation are called: those that a record says again.
-const OF_GENERATIONS: [&str; 10] = [
+const OF_GENERATIONS: [&str; 14] = [
     "awaited",
     "beside",
+    "config-ignored",
     "held",
+    "left-out",
     "must-missing",
     "must-weakened",
     "overlay-ignored",
+    "pack-ignored",
     "replaced",
     "replaces-ignored",
+    "retention-cut",
     "stale",
     "superseded",
 ];
@@ -136,6 +143,33 @@ pub(crate) fn replaces_ignored(manifest: &Manifest, name: &str) -> Notice {
     about("replaces-ignored", manifest, message)
 }
 
+/// A module that would in the end replace itself.
+pub(crate) fn replaces_in_a_circle(manifest: &Manifest) -> Notice {
+    let message = "it would in the end replace itself, so it replaces nobody, and all of the circle judge; let one side in \
+                   [authorities] replace the other";
+    about("replaces-ignored", manifest, message.to_owned())
+}
+
+/// A module that does not fit, and is not there.
+pub(crate) fn left_out(manifest: &Manifest, why: &BuildError) -> Notice {
+    about("left-out", manifest, why.to_string())
+}
+
+/// A module with rules that the law requires, which was left out.
+pub(crate) fn missing_left_out(manifest: &Manifest) -> Notice {
+    about(
+        "must-missing",
+        manifest,
+        "it is left out and no version before it is there, so what the law requires there is judged by nobody"
+            .to_owned(),
+    )
+}
+
+/// Something of the configuration that fits no module, and was not taken.
+pub(crate) fn ignored_config(manifest: Option<&Manifest>, why: String) -> Notice {
+    Notice { code: "config-ignored", policy: manifest.map(Manifest::reference), message: why }
+}
+
 /// A module that takes another one's place on its effective date.
 pub(crate) fn awaited(manifest: &Manifest) -> Notice {
     let day = manifest.effective_from.map_or("its day".to_owned(), |day| day.to_string());
@@ -174,6 +208,40 @@ pub(crate) fn missing(manifest: &Manifest) -> Notice {
         "the generation before had it and this one does not, so what the law requires there is judged by nobody"
             .to_owned(),
     )
+}
+
+/// What a sector norm says of other modules' parameters and was not taken, though it may be stricter.
+pub(crate) fn untaken_overlay(norm: &Manifest, why: &str) -> Notice {
+    about("overlay-ignored", norm, format!("of its values for other modules' parameters these are not taken: {why}"))
+}
+
+/// What a sector norm tightens in a request, being adopted.
+pub(crate) fn tightened(norm: &Manifest, values: &BTreeMap<String, Value>) -> Notice {
+    let values: Vec<String> = values.iter().map(|(parameter, value)| format!("{parameter} to {value}")).collect();
+    about("tightened", norm, format!("being adopted, it tightens {}", values.join(", ")))
+}
+
+/// A sector norm whose pack is somebody else's.
+pub(crate) fn foreign_pack(norm: &Manifest) -> Notice {
+    let (pack, authority) = (norm.pack.as_deref().unwrap_or_default(), norm.authority());
+    let message = format!(
+        "its pack `{pack}` is not one of `{authority}`, so nobody adopts it and it is only observed; its packs are called \
+         {authority}/<name>"
+    );
+    about("pack-ignored", norm, message)
+}
+
+/// Records that a module would have kept for longer than its authority may.
+pub(crate) fn retention_cut(manifest: &Manifest, asked: i64, longest: u32) -> Notice {
+    let authority = manifest.authority();
+    let kept = match longest {
+        0 => "so its records are kept as all others are".to_owned(),
+        longest => format!("so they are kept for {longest}"),
+    };
+    let message = format!(
+        "it asks for records to be kept for {asked} days, which [authorities.{authority}] does not let it (`retain_d`), {kept}"
+    );
+    about("retention-cut", manifest, message)
 }
 
 /// A sector norm's value that was not taken, because norms never loosen (Art 5).

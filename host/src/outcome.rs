@@ -7,9 +7,11 @@ use normgate_contract::{Block, TagAction};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
+use crate::config::Mode;
+use crate::judge::adopted;
 use crate::notice::Notice;
 use crate::plan::Arguments;
-use crate::policy_set::{PolicySet, RuleRef};
+use crate::policy_set::{PolicySet, RuleRef, in_force};
 use crate::record::Circumstances;
 use crate::sandbox::FailureKind;
 use crate::verdict::{Action, Judgement};
@@ -185,6 +187,8 @@ pub struct Outcome {
     pub violations: Vec<(Target, RuleRef, Cause)>,
     /// What rules in shadow would have done.
     pub shadow: Vec<ShadowItem>,
+    /// Rules that an emergency row keeps from acting.
+    pub(crate) exempted: Vec<RuleRef>,
     /// Modules that failed.
     pub failures: Vec<Failure>,
     /// The canaries' draws, for modules that have rules in canary.
@@ -236,6 +240,35 @@ impl Outcome {
     /// Why a row is as it is; sorted by rule id.
     pub fn reasons(&self, verdict: &Verdict) -> &[Reason] {
         self.reasons.get(verdict.reasons.clone()).unwrap_or_default()
+    }
+
+    /// The rules that had something to say, are in force, and did not act: for their mode, an override, a trial, a draw, the
+    /// set being observed, or an emergency.
+    pub fn unapplied(&self) -> impl Iterator<Item = RuleRef> {
+        let spoke = self.shadow.iter().map(|item| item.rule).chain(self.exempted.iter().copied());
+        spoke.filter(|rule| self.is_due(*rule))
+    }
+
+    /// The rules that are in force and off, so that nobody knows what they would have said.
+    pub fn unasked(&self) -> impl Iterator<Item = RuleRef> {
+        let rules = (0..).zip(&self.set.policies[..self.set.judging]).flat_map(|(policy, loaded)| {
+            (0..)
+                .zip(&loaded.modes)
+                .filter(|(_, mode)| **mode == Mode::Off)
+                .map(move |(rule, _)| RuleRef { policy, rule })
+        });
+        rules.filter(|rule| self.is_due(*rule))
+    }
+
+    /// Whether a rule acts at this instant unless the platform keeps it from it. A sector norm that nobody adopted does not.
+    fn is_due(&self, rule: RuleRef) -> bool {
+        let Some(declared) = self.set.rule(rule) else { return false };
+        let policy = &self.set.policies[usize::from(rule.policy)];
+        let manifest = &policy.module.manifest;
+        let at_ms = self.circumstances.at_ms();
+        in_force(declared.effective_from, declared.effective_until, at_ms)
+            && in_force(manifest.effective_from, manifest.effective_until, at_ms)
+            && adopted(policy, &self.batch)
     }
 
     /// The id of a candidate.

@@ -184,7 +184,7 @@ impl Plan {
             .enumerate()
             .map(|(index, (rule, effect))| match granted.dropped.contains(&index) {
                 true => (rule as u16, EffectPlan::Dropped),
-                false => (rule as u16, effect_plan(effect, manifest, parameters, vocabulary)),
+                false => (rule as u16, effect_plan(effect, manifest, granted, parameters, vocabulary)),
             })
             .collect();
         Self { request, frames, effects, applies: AppliesPlan::new(&manifest.applies, vocabulary) }
@@ -249,19 +249,42 @@ impl AppliesPlan {
     }
 }
 
-fn effect_plan(effect: &Effect, manifest: &Manifest, parameters: &[i64], vocabulary: &Vocabulary) -> EffectPlan {
-    let parameter = |name: &str| {
-        manifest
-            .parameters
-            .iter()
-            .position(|p| p.name == name)
-            .and_then(|index| parameters.get(index))
-            .copied()
-            .unwrap_or(0)
-    };
-    let quantity = |q: &Quantity| match q {
+/// The value of a parameter, encoded.
+fn value_of(name: &str, manifest: &Manifest, parameters: &[i64]) -> i64 {
+    let index = manifest.parameters.iter().position(|parameter| parameter.name == name);
+    index.and_then(|index| parameters.get(index)).copied().unwrap_or(0)
+}
+
+fn number_of(quantity: &Quantity, manifest: &Manifest, parameters: &[i64]) -> i64 {
+    match quantity {
         Quantity::Constant(number) => *number,
-        Quantity::Parameter(name) => parameter(name),
+        Quantity::Parameter(name) => value_of(name, manifest, parameters),
+    }
+}
+
+/// The longest retention in days that a module's obligations ask for; 0 when they ask for none.
+pub(crate) fn longest_retention(manifest: &Manifest, parameters: &[i64]) -> i64 {
+    let asked = manifest.effects().filter_map(|(_, effect)| match effect {
+        Effect::Obligation(obligation) => obligation.retain_d.as_ref(),
+        _ => None,
+    });
+    asked.map(|days| number_of(days, manifest, parameters)).max().unwrap_or(0)
+}
+
+fn effect_plan(
+    effect: &Effect,
+    manifest: &Manifest,
+    granted: &Granted,
+    parameters: &[i64],
+    vocabulary: &Vocabulary,
+) -> EffectPlan {
+    let parameter = |name: &str| value_of(name, manifest, parameters);
+    let quantity = |q: &Quantity| number_of(q, manifest, parameters);
+    // A retention beyond the grant is cut to it; without any, records are kept as the platform has it.
+    let retention = |q: &Quantity| match granted.retain_d {
+        None => Some(quantity(q)),
+        Some(0) => None,
+        Some(longest) => Some(quantity(q).min(i64::from(longest))),
     };
     match effect {
         Effect::Label(label) => EffectPlan::Label(vocabulary.labels.iter().position(|l| l == label).unwrap_or(0) as u8),
@@ -274,7 +297,7 @@ fn effect_plan(effect: &Effect, manifest: &Manifest, parameters: &[i64], vocabul
             code: vocabulary.obligation(code).unwrap_or(0),
             about_request: vocabulary.about_request.contains(code),
             deadline_s: deadline_s.as_ref().map(quantity),
-            retain_d: retain_d.as_ref().map(quantity),
+            retain_d: retain_d.as_ref().and_then(retention),
             computed: args.values().position(is_computed),
             args: (!args.is_empty()).then(|| {
                 let value = |argument: &Argument| match argument {

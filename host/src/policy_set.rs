@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use crate::canary::Draws;
 use crate::config::{Looser, Mode};
 use crate::description::{Origin, PolicyDescription, SetDescription};
-use crate::error::BuildError;
 use crate::grant::Granted;
-use crate::module::{LoadError, Module};
+use crate::module::Module;
+use crate::notice::Notice;
 use crate::plan::{EffectPlan, Plan};
 use crate::provider;
 use crate::sandbox::Compiled;
@@ -62,6 +62,8 @@ pub(crate) struct Loaded {
     pub(crate) tightened_by: Vec<u16>,
     /// Values of sector norms that were not taken, because they would loosen; by norm.
     pub(crate) looser: Vec<(u16, Looser)>,
+    /// Whether a sector norm's pack is its authority's to use: that of somebody else nobody adopts with it.
+    pub(crate) owns_pack: bool,
     /// Modes by configuration, rule by rule.
     pub(crate) modes: Vec<Mode>,
     /// The mode of this release as a whole.
@@ -86,6 +88,8 @@ pub struct PolicySet {
     pub(crate) policies: Vec<Loaded>,
     /// How many of `policies` judge.
     pub(crate) judging: usize,
+    /// What each sector norm tightens once it is adopted, by its index.
+    pub(crate) tightening: Vec<(u16, Notice)>,
     /// Place of each of the vocabulary's obligations among all by name, for sorting.
     pub(crate) obligation_rank: Vec<u16>,
     /// Whether some module that judges the slate reads a column, by its index in the vocabulary.
@@ -110,25 +114,11 @@ impl PolicySet {
     pub(crate) fn new(
         mut policies: Vec<Loaded>,
         stand_ins: Vec<Loaded>,
+        tightening: Vec<(u16, Notice)>,
         observed_until: Option<Day>,
         vocabulary: &Vocabulary,
         origin: Origin,
-    ) -> Result<Self, BuildError> {
-        for (index, policy) in policies.iter().enumerate() {
-            let manifest = &policy.module.manifest;
-            let follows = |other: usize| policies[other].successors.contains(&(index as u16));
-            let followed_by = |other: usize| policy.successors.contains(&(other as u16));
-            let clashes = |other: &usize| {
-                policies[*other].module.manifest.module == manifest.module && !follows(*other) && !followed_by(*other)
-            };
-            if let Some(first) = (0..index).find(clashes).map(|other| &policies[other]) {
-                return Err(BuildError::Load(LoadError::Prefix {
-                    prefix: manifest.module.clone(),
-                    first: first.module.manifest.reference(),
-                    second: manifest.reference(),
-                }));
-            }
-        }
+    ) -> Self {
         let judging = policies.len();
         policies.extend(stand_ins);
         let rules = |p: &Loaded| p.module.manifest.rules.iter().map(|rule| rule.id.clone()).collect::<Vec<_>>();
@@ -156,7 +146,17 @@ impl PolicySet {
         columns_read.extend(HOST_COLUMNS.iter().chain(&provider::columns()).map(|name| (*name).to_owned()));
         columns_read.sort_unstable();
         columns_read.dedup();
-        Ok(Self { policies, judging, obligation_rank, slate_columns, observed_until, columns_read, origin, digest })
+        Self {
+            policies,
+            judging,
+            tightening,
+            obligation_rank,
+            slate_columns,
+            observed_until,
+            columns_read,
+            origin,
+            digest,
+        }
     }
 
     /// Frame-qualified names of the columns that judging looks at, sorted: those that modules are handed, and those that the
@@ -275,11 +275,15 @@ fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> 
     for policy in policies {
         let manifest = &policy.module.manifest;
         line(&["policy", &manifest.id, &policy.module.digest_text(), &format!("{:?}", policy.on_failure)]);
-        line(&["granted", &format!("{:?}", policy.granted)]);
+        line(&["granted", &policy.granted.to_string()]);
+        if !policy.owns_pack {
+            line(&["foreign-pack"]);
+        }
         for (rule, mode) in manifest.rules.iter().zip(&policy.modes) {
             match mode {
                 Mode::Enforce => {}
                 Mode::Shadow => line(&["shadow", &rule.id]),
+                Mode::Off => line(&["off", &rule.id]),
                 Mode::Preview => line(&["preview", &rule.id]),
                 Mode::Canary(percent) => line(&["canary", &rule.id, &percent.to_string()]),
             }

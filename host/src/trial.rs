@@ -150,7 +150,7 @@ impl Gate {
         }
 
         let (urgent, held): (Vec<Module>, Vec<Module>) =
-            changed(&current, &generation).partition(|module| proposal.is_urgent(&module.manifest.id));
+            changed(&current, &generation).partition(|module| proposal.is_urgent(module));
         let generation = if held.is_empty() {
             generation
         } else {

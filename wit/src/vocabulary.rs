@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::manifest::{Manifest, Owner, Provenance, Stricter, Text};
 
+/// The authority of the shipped modules that read the law.
+const REFERENCE: &str = "reference";
+
 /// The type of a column; FIELDS of the reference documentation gives each column's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -176,6 +179,8 @@ pub struct Vocabulary {
     pub about_service: Vec<String>,
     /// Obligations that, raised without a target, are about that one list. All others are owed to the user.
     pub about_list: Vec<String>,
+    /// Whose the packs of sector norms are that have a short name; every other is `<authority>/<name>`.
+    pub packs: BTreeMap<String, String>,
     /// The `common.*` parameters.
     pub common: BTreeMap<String, CommonParameter>,
     /// Names of the instruments that a rule's basis cites, by handle.
@@ -200,6 +205,7 @@ struct File {
     reads_as: BTreeMap<String, String>,
     signals: FileSignals,
     answers: Answers,
+    packs: BTreeMap<String, String>,
     #[serde(default)]
     instruments: BTreeMap<String, Text>,
     parameters: BTreeMap<String, CommonParameter>,
@@ -339,6 +345,7 @@ impl Vocabulary {
             about_request: file.answers.about_request,
             about_service: file.answers.about_service,
             about_list: file.answers.about_list,
+            packs: file.packs,
             common: file.parameters.into_iter().map(|(name, p)| (format!("common.{name}"), p)).collect(),
             instruments: file.instruments,
             ordered: file.order.pairs,
@@ -400,6 +407,17 @@ impl Vocabulary {
             extended.columns.push(column);
         }
         Ok(Arc::new(extended))
+    }
+
+    /// Whether a manifest's pack is its authority's: one of the vocabulary is that of the authority named there, and the
+    /// reference reading may carry it too; any other begins with the authority. What has no pack uses nobody's.
+    pub fn owns_pack_of(&self, manifest: &Manifest) -> bool {
+        let Some(pack) = &manifest.pack else { return true };
+        let authority = manifest.authority();
+        match self.packs.get(pack) {
+            Some(owner) => owner == authority || authority == REFERENCE,
+            None => pack.split_once('/').is_some_and(|(owner, name)| owner == authority && !name.is_empty()),
+        }
     }
 
     /// Position of an obligation.

@@ -98,6 +98,74 @@ fn from_recording_to_purging() {
 }
 
 #[test]
+fn a_days_personal_columns_are_erased_with_a_reason() {
+    let dir = folder("ledger/erased");
+    let ledger = dir.join("ledger");
+    let ledger = ledger.to_str().unwrap();
+    said(&["eval", "-i", &requests(&dir, 1), "--only", "art09", "--ledger", ledger]);
+    let refused = |args: &[&str], why: &str| {
+        let output = normgate(&[&["ledger", "purge", ledger][..], args].concat());
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains(why), "{args:?}: {}", text(&output.stderr));
+    };
+    refused(&["--personal", "--day", "2026-01-01"], "--reason");
+    refused(&["--day", "2026-01-01", "--reason", "asked"], "--personal");
+    refused(&["--personal", "--day", "2999-01-01", "--reason", "asked"], "is not over");
+    refused(&["--personal", "--day", "2020-01-01", "--reason", "asked"], "no personal columns of that day are left");
+    // What an hour of yesterday left, as another day's file of today's key.
+    let key = fs::read_dir(format!("{ledger}/keys")).unwrap().map(|entry| entry.unwrap().path());
+    let key = key.into_iter().find(|file| file.to_string_lossy().contains("personal")).unwrap();
+    let earlier = key.with_file_name("2020-01-01.personal.key");
+    fs::copy(&key, &earlier).unwrap();
+    let erased = ["ledger", "purge", ledger, "--personal", "--day", "2020-01-01", "--reason", "request No 12"];
+    assert!(said(&erased).contains("the personal columns of 2020-01-01 are erased"));
+    assert!(!earlier.exists());
+    assert!(said(&["ledger", "verify", ledger]).contains("of 2020-01-01 before their time: request No 12"));
+}
+
+#[cfg(unix)]
+#[test]
+fn keys_are_wrapped_by_the_command_that_a_file_names() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = folder("ledger/wrapped");
+    let (input, ledger) = (requests(&dir, 2), dir.join("ledger"));
+    // Nobody else may write where the file lies, whatever rights new files are given here.
+    let private = std::env::temp_dir().join(format!("normgate-ledger-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&private);
+    fs::create_dir(&private).unwrap();
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).unwrap();
+    let config = private.join("ledger.toml");
+    let turned = r"LC_ALL=C exec tr '\000-\377' '\200-\377\000-\177'";
+    fs::write(&config, format!("[keys]\nwrap_command = [\"/bin/sh\", \"-c\", {turned:?}]\n")).unwrap();
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).unwrap();
+    let with = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_normgate"));
+        command.args(args).env("NORMGATE_LEDGER_CONFIG", &config).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let ledger = ledger.to_str().unwrap();
+    let (code, answers, errors) = with(&["eval", "-i", &input, "--only", "art09,art17", "--ledger", ledger]);
+    assert_eq!(code, Some(0), "{errors}");
+    for key in fs::read_dir(format!("{ledger}/keys")).unwrap() {
+        assert!(fs::read_to_string(key.unwrap().path()).unwrap().starts_with("wrapped "));
+    }
+    let id: Value = serde_json::from_str(answers.lines().next().unwrap()).unwrap();
+    let id = id["decision_id"].as_str().unwrap();
+    let (code, shown, errors) = with(&["ledger", "show", ledger, id, "--personal"]);
+    assert!(code == Some(0) && shown.contains("request.user.personalization"), "{errors}");
+    let (_, replayed, errors) = with(&["replay", "--ledger", ledger]);
+    assert!(replayed.starts_with("2 lists judged again, 0 different"), "{replayed} {errors}");
+    let without = normgate(&["ledger", "show", ledger, id]);
+    assert_eq!(without.status.code(), Some(2));
+    assert!(text(&without.stderr).contains("the key is wrapped"), "{}", text(&without.stderr));
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o666)).unwrap();
+    let (code, _, errors) = with(&["ledger", "show", ledger, id]);
+    assert!(code == Some(2) && errors.contains("others may write to"), "{errors}");
+    fs::remove_dir_all(&private).unwrap();
+}
+
+#[test]
 fn what_was_answered_outlives_kill_9() {
     let ledger = folder("ledger/killed").join("ledger");
     let mut answered: Vec<String> = Vec::new();

@@ -50,6 +50,16 @@ fn one_decision_leaves_a_ledger_for_an_inspector() {
         assert!(replayed.contains("rule     art09.") && replayed.contains("is among the"), "{replayed}");
         assert!(replayed.contains("judged again: the same bytes"), "{replayed}");
     }
+    // Where the signing key is elsewhere, nobody answers for what is not proven; that is said, and is for the recipient to accept.
+    let signing = format!("{ledger}/keys/signing.key");
+    let unsigned = file("unsigned.sealed");
+    fs::rename(&signing, file("signing.key")).unwrap();
+    said(&["ledger", "export", &ledger, "--sealed", id, "--to", &public, "-o", &unsigned]);
+    fs::rename(file("signing.key"), &signing).unwrap();
+    let replayed = ended(1, &["replay", &unsigned, "--key", &private, "--ledger-key", &trusted]);
+    assert!(replayed.contains("UNSIGNED nobody answers for") && replayed.contains("is among the"), "{replayed}");
+    assert!(replayed.contains("judged again: the same bytes"), "{replayed}");
+    said(&["replay", &unsigned, "--key", &private, "--ledger-key", &trusted, "--unsigned"]);
     refused(&["replay", &case, "--key", &wrong], 1, "it is sealed to the key");
     refused(&["replay", &case, "--key", &public], 2, "");
     refused(&["replay", &case], 2, "--ledger");

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use normgate::contract::{Block, Day, Modality, TagAction, hex};
+use normgate::contract::{Block, Day, Modality, TagAction};
 use normgate::{Action, Module, SetDescription};
 
 use crate::answer::Answer;
 use crate::error::LedgerError;
 use crate::frame::{self, Head};
-use crate::keys::{Class, EpochKeys, RETENTION_DAYS};
-use crate::record::{Decision, Entry, Event, Level, Why};
-use crate::recorded::{Confirmed, Recorded};
+use crate::history;
+use crate::keys::{Class, EpochKeys, RETENTION_DAYS, rounded_up};
+use crate::record::{About, Decision, Entry, Event, Level, Record, Why};
+use crate::recorded::Recorded;
 use crate::sample::{Lots, Seed};
 use crate::segment::SegmentHead;
 use crate::writer::CLOCK_SLACK_MS;
@@ -111,73 +112,87 @@ impl Claims {
         self.required.insert(set.policy_set.clone(), required);
     }
 
-    /// What does not agree in the record of a list, between what is said in the open and what the keys that are there open.
-    pub(crate) fn list(&mut self, recorded: &Recorded, kept: &Kept, keys: &EpochKeys) -> Vec<String> {
-        let mut found = self.levels(&recorded.decision, kept);
-        let Decision { policy_set, circumstances, .. } = &recorded.decision;
-        if circumstances.clock_ms != recorded.ms {
-            found
-                .push(format!("it was judged at {} ms, and recorded as of {} ms", circumstances.clock_ms, recorded.ms));
-        }
+    /// What does not agree in the record of a list, between what it says in the open, what it seals, and what its outcome says.
+    pub(crate) fn list(
+        &mut self,
+        recorded: &Recorded,
+        record: &Record,
+        keys: &EpochKeys,
+    ) -> Result<Vec<String>, LedgerError> {
+        let mut found = Vec::new();
+        let Decision { policy_set, level, circumstances, .. } = &recorded.decision;
         if !self.required.contains_key(policy_set) {
             found.push(format!("its policy set {policy_set} is not described before it in its segment"));
         }
-        for disturbance in &circumstances.disturbed {
-            let module = self.modules.get(&disturbance.module).unwrap_or(&disturbance.module).clone();
-            *self.disturbed.entry(module).or_default().entry(disturbance.kind.name().to_owned()).or_default() += 1;
+        if (*level == Level::Full) == record.personal.is_empty() {
+            found.push("what is kept of its input is not what its level says".to_owned());
         }
-        match recorded.answer() {
-            Ok(Some(answer)) => self.answer(recorded, &answer, keys, &mut found),
-            Ok(None) => {}
-            Err(LedgerError::Altered { message, .. }) => found.push(message),
-            Err(error) => found.push(error.to_string()),
+        if let Some((about, _)) = history::about(record, keys)? {
+            if circumstances.clock_ms != recorded.ms {
+                let clock_ms = circumstances.clock_ms;
+                found.push(format!("it was judged at {clock_ms} ms, and recorded as of {} ms", recorded.ms));
+            }
+            for call in &circumstances.disturbed {
+                let module = self.modules.get(&call.module).unwrap_or(&call.module).clone();
+                *self.disturbed.entry(module).or_default().entry(call.kind.name().to_owned()).or_default() += 1;
+            }
+            match recorded.answer() {
+                Ok(Some(answer)) => self.answer(recorded, &about, &answer, keys, &mut found)?,
+                Ok(None) => {}
+                Err(LedgerError::Altered { message, .. }) => found.push(message),
+                Err(error) => return Err(error),
+            }
         }
-        found.into_iter().map(|what| format!("record {}: {what}", recorded.record)).collect()
+        Ok(found.into_iter().map(|what| format!("record {}: {what}", recorded.record)).collect())
     }
 
-    fn levels(&self, decision: &Decision, kept: &Kept) -> Vec<String> {
-        let mut found = Vec::new();
-        let full = decision.level == Level::Full;
-        if full == decision.why.is_empty() {
+    /// Holds what is said of a list against its outcome.
+    fn answer(
+        &mut self,
+        recorded: &Recorded,
+        about: &About,
+        answer: &Answer<'_>,
+        keys: &EpochKeys,
+        found: &mut Vec<String>,
+    ) -> Result<(), LedgerError> {
+        if *answer.policy_set != *recorded.decision.policy_set {
+            found.push(format!("its outcome is of another policy set, {}", answer.policy_set));
+        }
+        if *answer.decision_id != *about.id {
+            found.push(format!("it is found as decision {}, and its outcome is of another", about.id));
+        }
+        let full = recorded.decision.level == Level::Full;
+        if full == about.why.is_empty() {
             let why = if full { "for no reason" } else { "although it has a reason to be kept in full" };
             found.push(format!("its level is {}, {why}", if full { "full" } else { "commit" }));
         }
-        if full != kept.personal || (!full && kept.open) {
+        if !full && !recorded.columns.is_empty() {
             found.push("what is kept of its input is not what its level says".to_owned());
         }
-        found
-    }
-
-    /// Holds what is said in the open of a list against its outcome.
-    fn answer(&mut self, recorded: &Recorded, answer: &Answer<'_>, keys: &EpochKeys, found: &mut Vec<String>) {
-        let decision = &recorded.decision;
-        if *answer.policy_set != *decision.policy_set {
-            found.push(format!("its outcome is of another policy set, {}", answer.policy_set));
+        let asked = answer.obligations.iter().filter_map(|owed| owed.retain_d).max().unwrap_or_default();
+        let asked = rounded_up(u32::try_from(asked.max(0)).unwrap_or(u32::MAX));
+        if about.keep_d != asked || about.personal_d > about.keep_d {
+            found.push(format!("it is kept for {} days, and its obligations ask for {asked}", about.keep_d));
         }
-        if let Some(key) = keys.of(Class::Decision, decision.keep_d) {
-            let tag = |what: &str, text: &str| hex(&key.tag(what, text.as_bytes()));
-            if decision.id != tag("decision", &answer.decision_id) {
-                found.push("its pseudonym is not the one of its decision".to_owned());
-            }
-            let user = recorded.facets.as_ref().and_then(|facets| facets.user.as_deref());
-            if decision.user != user.map(|user| tag("user", user)) {
-                found.push("its user's pseudonym is not the one of its user".to_owned());
-            }
-        }
-        let due = self.due(recorded, answer, keys);
-        for (why, name) in due.iter().filter(|(why, _)| !decision.why.contains(why)) {
-            let _ = why;
+        let due = self.due(recorded, answer, keys)?;
+        for (_, name) in due.iter().filter(|(why, _)| !about.why.contains(why)) {
             found.push(format!("it does not say that it is to be kept in full because of {name}"));
         }
         let sampled = due.iter().any(|(why, _)| *why == Why::Sample);
-        if self.sample_ppm.is_some() && decision.why.contains(&Why::Sample) && !sampled {
+        if self.sample_ppm.is_some() && about.why.contains(&Why::Sample) && !sampled {
             found.push("it is said to be of the sample, and was not drawn".to_owned());
         }
         self.drawn_by_own_key += u64::from(sampled && self.seed.is_none());
+        Ok(())
     }
 
     /// Why a list has to be kept in full, as far as its outcome and the modules at hand tell.
-    fn due(&self, recorded: &Recorded, answer: &Answer<'_>, keys: &EpochKeys) -> Vec<(Why, &'static str)> {
+    fn due(
+        &self,
+        recorded: &Recorded,
+        answer: &Answer<'_>,
+        keys: &EpochKeys,
+    ) -> Result<Vec<(Why, &'static str)>, LedgerError> {
         let required = self.required.get(&recorded.decision.policy_set).and_then(Option::as_ref);
         let must = |policy: &str, rule: &str| {
             required.is_some_and(|rules| rules.contains(&(policy.to_owned(), rule.to_owned())))
@@ -187,28 +202,18 @@ impl Claims {
         let on_tags = (answer.tags.iter().flat_map(|tag| &tag.reasons))
             .any(|reason| reason.effect != TagAction::Keep && must(&reason.policy, &reason.rule));
         let held = (answer.verdicts.iter().skip(answer.shown)).any(|row| row.hold != Block::None);
-        let own = keys.of(Class::Decision, RETENTION_DAYS).map(Lots::Own);
+        let noted = |code: &str| answer.notices.iter().any(|notice| notice.code == code);
+        let own = keys.of(Class::Decision, RETENTION_DAYS)?.map(Lots::Own);
         let lots = self.seed.as_ref().map(Lots::Anchor).or(own);
         let drawn = lots.zip(self.sample_ppm).is_some_and(|(lots, ppm)| lots.draw(&answer.decision_id, ppm));
         let found = [
             (Why::Must, on_rows || on_tags, "a rule that the law requires"),
+            (Why::Unapplied, noted("must-missing"), "rules that the law requires and nobody was asked about"),
+            (Why::ProviderFact, noted("provider-fact"), "a fact about the operator that is said in two ways"),
             (Why::Held, held, "a row that is held"),
             (Why::Failure, !answer.failures.is_empty(), "a module that failed"),
             (Why::Sample, drawn, "the sample"),
         ];
-        found.into_iter().filter(|(_, holds, _)| *holds).map(|(why, _, name)| (why, name)).collect()
+        Ok(found.into_iter().filter(|(_, holds, _)| *holds).map(|(why, _, name)| (why, name)).collect())
     }
-
-    /// What does not agree in the record of a confirmation.
-    pub(crate) fn confirmation(id: &str, confirmed: &Confirmed, keys: &EpochKeys) -> Option<String> {
-        let key = keys.of(Class::Decision, RETENTION_DAYS)?;
-        let own = hex(&key.tag("decision", confirmed.confirmation.decision_id.as_bytes()));
-        (own != id).then(|| format!("record {}: its pseudonym is not the one of its decision", confirmed.record))
-    }
-}
-
-/// Which parts of its input a record carries.
-pub(crate) struct Kept {
-    pub(crate) open: bool,
-    pub(crate) personal: bool,
 }

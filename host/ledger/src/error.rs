@@ -34,6 +34,14 @@ pub enum LedgerError {
         /// The epoch and class.
         place: String,
     },
+    /// A key cannot be wrapped or unwrapped.
+    #[error("{place}: {message}")]
+    Wrap {
+        /// The command, or the key.
+        place: String,
+        /// What is wrong.
+        message: String,
+    },
     /// The queue is full, and the ledger refuses rather than waits.
     #[error("the ledger's queue is full: {queue} lists wait to be written; this one was not recorded")]
     Full {

@@ -5,16 +5,19 @@ use std::path::Path;
 
 use normgate::SetDescription;
 use normgate::contract::{Day, hex};
+use serde::de::DeserializeOwned;
 
 use crate::access::{self, Access};
 use crate::error::LedgerError;
+use crate::facets::Facets;
 use crate::frame::Head;
 use crate::holds::{self, Held};
 use crate::home::{Home, PUBLIC};
-use crate::keys::{Class, EpochKeys, RETENTION_DAYS};
-use crate::record::{Entry, Event, Level, Record};
-use crate::recorded::{Confirmed, Query, Recorded, Told, split};
+use crate::keys::{Class, EpochKeys, KEPT_D, Key, RETENTION_DAYS};
+use crate::record::{About, Body, Decision, Entry, Event, Level, Listed, Part, Record};
+use crate::recorded::{Confirmed, Query, Recorded, Told};
 use crate::segment::{self, Next, SegmentHead, SegmentReader};
+use crate::wrap::WrapCommand;
 
 /// A ledger that is open for reading; a writer may have it open too.
 pub struct History {
@@ -37,7 +40,15 @@ impl History {
     /// # Errors
     /// When there is none.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        Ok(Self { home: Home::open(path)? })
+        Self::wrapped(path, None)
+    }
+
+    /// Opens a ledger for reading whose keys a command wraps.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn wrapped(path: &Path, wrap: Option<WrapCommand>) -> Result<Self, LedgerError> {
+        Ok(Self { home: Home::open(path, wrap)? })
     }
 
     /// The public key of the ledger, for whoever checks its proofs.
@@ -82,7 +93,7 @@ impl History {
         records(&self.home, query, |found, keys| match &found.record.entry.event {
             Event::Set(description) => set((**description).clone()),
             Event::Decision(_) => {
-                let recorded = open(found.segment.epoch, found.record, keys)?;
+                let recorded = open(found.segment.epoch, &found.record, keys)?;
                 let readable = recorded.outcome.is_some() && recorded.personal.is_some();
                 if readable {
                     held.retain(|(_, record)| *record != recorded.record);
@@ -98,8 +109,8 @@ impl History {
         for place in held {
             let Some(key) = holds::key(&self.home, &place.0)? else { continue };
             let opened = Held::read(&self.home, &place)?.0;
-            let opened = opened.open(&key).filter(|(recorded, _)| opened.fits(query, recorded.ms, &key));
-            if let Some((recorded, description)) = opened.filter(|(recorded, _)| fits(query, recorded)) {
+            let opened = opened.open(&key).filter(|held| held.fits(query));
+            if let Some(holds::Opened { recorded, set: description, .. }) = opened {
                 set(description)?;
                 f(recorded)?;
             }
@@ -143,10 +154,10 @@ impl History {
         records(&self.home, query, |found, keys| match &found.record.entry {
             Entry { event: Event::Set(description), .. } => f(Told::Set(description.clone())),
             Entry { event: Event::Decision(_), .. } => {
-                let recorded = open(found.segment.epoch, found.record, keys)?;
+                let recorded = open(found.segment.epoch, &found.record, keys)?;
                 if fits(query, &recorded) { f(Told::List(Box::new(recorded))) } else { Ok(()) }
             }
-            Entry { event: Event::Confirmed { .. }, .. } => match confirmed(&found.record, keys)? {
+            Entry { event: Event::Confirmed, .. } => match confirmed(&found.record, keys)? {
                 Some(confirmed) => f(Told::Confirmed(confirmed)),
                 None => Ok(()),
             },
@@ -168,7 +179,7 @@ impl History {
         mut f: impl FnMut(Confirmed) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
         records(&self.home, query, |found, keys| {
-            if !matches!(found.record.entry.event, Event::Confirmed { .. }) {
+            if !matches!(found.record.entry.event, Event::Confirmed) {
                 return Ok(());
             }
             confirmed(&found.record, keys)?.map_or(Ok(()), &mut f)
@@ -179,14 +190,23 @@ impl History {
 /// What became of a decision, opened; none where its key is gone.
 pub(crate) fn confirmed(found: &Record, keys: &EpochKeys) -> Result<Option<Confirmed>, LedgerError> {
     let Entry { record, ms, .. } = found.entry;
-    let Some(key) = keys.of(Class::Decision, RETENTION_DAYS) else { return Ok(None) };
-    let opened = key.open(record, &found.outcome).and_then(|text| serde_json::from_slice(&text).ok());
-    let altered = || LedgerError::altered(format!("record {record}"), "its sealed part does not open");
-    Ok(Some(Confirmed { record, ms, confirmation: opened.ok_or_else(altered)? }))
+    let Some(key) = keys.of(Class::Decision, RETENTION_DAYS)? else { return Ok(None) };
+    Ok(Some(Confirmed { record, ms, confirmation: read(found, Part::Body, key)? }))
 }
 
-/// Hands every record that fits by what it says in the open to `f`, with the keys of its segment. What is told by keys that
-/// are gone does not fit.
+/// A sealed part that is JSON.
+fn read<T: DeserializeOwned>(record: &Record, part: Part, key: &Key) -> Result<T, LedgerError> {
+    parse(record, &record.open(part, key)?)
+}
+
+fn parse<T: DeserializeOwned>(record: &Record, text: &[u8]) -> Result<T, LedgerError> {
+    let place = || format!("record {}", record.entry.record);
+    serde_json::from_slice(text)
+        .map_err(|error| LedgerError::altered(place(), format!("what it sealed cannot be read: {error}")))
+}
+
+/// Hands every record that fits by its time, its decision id and its user to `f`, with the keys of its segment. What is told by
+/// keys that are gone does not fit.
 pub(crate) fn records(
     home: &Home,
     query: &Query,
@@ -199,7 +219,6 @@ pub(crate) fn records(
         let mut reader = SegmentReader::open(home, number, purged)?;
         let segment = reader.head.clone();
         let keys = segment.keys(home)?;
-        let mut wanted: HashMap<u32, Wanted> = HashMap::new();
         loop {
             // Every frame is read: what a head says of its records' times is the writer's word, and must not hide any of them.
             let place = reader.place();
@@ -213,16 +232,9 @@ pub(crate) fn records(
                 let record = Record::decode(bytes).map_err(|what| {
                     LedgerError::altered(format!("record {}", head.first_record + index as u64), what)
                 })?;
-                let (id, user, keep_d) = match &record.entry.event {
-                    Event::Decision(decision) => (Some(&decision.id), decision.user.as_ref(), decision.keep_d),
-                    Event::Confirmed { id } => (Some(id), None, RETENTION_DAYS),
-                    _ => (None, None, RETENTION_DAYS),
-                };
-                if let Some(id) = id {
-                    let wanted = wanted.entry(keep_d).or_insert_with(|| Wanted::of(query, &keys, keep_d));
-                    if !query.covers(record.entry.ms) || !wanted.fits(id, user) {
-                        continue;
-                    }
+                let of_list = matches!(record.entry.event, Event::Decision(_) | Event::Confirmed);
+                if of_list && !(query.covers(record.entry.ms) && is_of(query, &record, &keys)?) {
+                    continue;
                 }
                 f(Found { segment: &segment, head: &head, frame: &frame, index, record }, &keys)?;
             }
@@ -231,60 +243,89 @@ pub(crate) fn records(
     Ok(())
 }
 
+/// Whether a record is of the decision and of the user that a query names. Which one it is of is told by what it seals alone, so
+/// looking one up opens that much of every list of its time.
+fn is_of(query: &Query, record: &Record, keys: &EpochKeys) -> Result<bool, LedgerError> {
+    let Query { decision, user, .. } = query;
+    if decision.is_none() && user.is_none() {
+        return Ok(true);
+    }
+    let of = |id: &str| decision.as_ref().is_none_or(|wanted| wanted == id);
+    if matches!(record.entry.event, Event::Confirmed) {
+        return Ok(user.is_none() && confirmed(record, keys)?.is_some_and(|said| of(&said.confirmation.decision_id)));
+    }
+    let Some((about, _)) = about(record, keys)?.filter(|(about, _)| of(&about.id)) else { return Ok(false) };
+    match user {
+        Some(_) => Ok(who(record, &about, keys)?.is_some_and(|who| who.user == *user)),
+        None => Ok(true),
+    }
+}
+
+/// What is sealed of a list for those who look it up, and the key that opens it; none where that key is gone. Which of the day's
+/// keys it is, nothing says in the open.
+pub(crate) fn about<'k>(record: &Record, keys: &'k EpochKeys) -> Result<Option<(About, &'k Key)>, LedgerError> {
+    let mut tried = 0;
+    for key in keys.decision() {
+        let key = key?;
+        if let Some(text) = key.open(record.entry.record, Part::About, &record.about) {
+            return Ok(Some((parse(record, &text)?, key)));
+        }
+        tried += 1;
+    }
+    if tried < KEPT_D.len() {
+        return Ok(None);
+    }
+    Err(LedgerError::altered(format!("record {}", record.entry.record), "its sealed part does not open"))
+}
+
+/// What a list is counted by; none where its key is gone.
+fn who(record: &Record, about: &About, keys: &EpochKeys) -> Result<Option<Facets>, LedgerError> {
+    keys.of(Class::Decision, about.personal_d)?.map(|key| read(record, Part::Who, key)).transpose()
+}
+
 /// A record of a list, opened with the keys that are there.
-pub(crate) fn open(epoch: Day, found: Record, keys: &EpochKeys) -> Result<Recorded, LedgerError> {
-    let Entry { record, ms, event } = found.entry;
-    let place = || format!("record {record}");
-    let Event::Decision(mut decision) = event else {
-        return Err(LedgerError::altered(place(), "it is not of a list"));
+pub(crate) fn open(epoch: Day, found: &Record, keys: &EpochKeys) -> Result<Recorded, LedgerError> {
+    let Entry { record, ms, ref event } = found.entry;
+    let Event::Decision(listed) = event else {
+        return Err(LedgerError::altered(format!("record {record}"), "it is not of a list"));
     };
-    let open = |class: Class, sealed: &[u8]| {
-        keys.of(class, decision.keep_d)
-            .map(|key| key.open(record, sealed))
-            .map(|opened| opened.ok_or_else(|| LedgerError::altered(place(), "its sealed part does not open")))
+    let Some((about, key)) = about(found, keys)? else {
+        let decision = Decision::of(listed.clone(), ms, None, None);
+        let columns = Vec::new();
+        return Ok(Recorded { record, ms, epoch, decision, outcome: None, facets: None, columns, personal: None });
     };
-    let personal = match found.personal.as_slice() {
-        [] => Some(Vec::new()),
-        sealed => open(Class::Personal, sealed).transpose()?,
+    let who = who(found, &about, keys)?;
+    let personal = match (listed.level, keys.of(Class::Personal, about.personal_d)?) {
+        (Level::Commit, _) => Some(Vec::new()),
+        (Level::Full, key) => key.map(|key| found.open(Part::Personal, key)).transpose()?,
     };
-    let sealed = open(Class::Decision, &found.outcome).transpose()?;
-    let (outcome, facets) = sealed.map(|sealed| split(record, &sealed)).transpose()?.unzip();
-    decision.drew(facets.as_ref());
-    let key = keys.of(Class::Decision, decision.keep_d);
-    if let (Level::Full, Some(personal), Some(key)) = (decision.level, &personal, key) {
-        let input = hex(&key.tag("input", &[&found.open[..], personal].concat()));
-        if input != decision.input {
-            return Err(LedgerError::altered(place(), "its input is not the one that was judged"));
+    let body = Body::decode(&found.open(Part::Body, key)?);
+    let body = body.ok_or_else(|| LedgerError::altered(format!("record {record}"), "what it sealed is no outcome"))?;
+    let recorded = assemble((record, ms, epoch), listed, about, who, personal, body);
+    if let (Level::Full, Some(personal)) = (listed.level, &recorded.personal) {
+        let input = hex(&key.tag("input", &[&recorded.columns[..], personal].concat()));
+        if recorded.decision.input.as_ref() != Some(&input) {
+            return Err(LedgerError::altered(format!("record {record}"), "its input is not the one that was judged"));
         }
     }
-    Ok(Recorded { record, ms, epoch, decision: *decision, outcome, facets, open: found.open, personal })
+    Ok(recorded)
 }
 
-/// The pseudonyms that a query looks for, under one key: nothing fits where the key is gone.
-struct Wanted {
-    id: Option<Option<String>>,
-    user: Option<Option<String>>,
-}
-
-impl Wanted {
-    fn of(query: &Query, keys: &EpochKeys, keep_d: u32) -> Self {
-        let key = keys.of(Class::Decision, keep_d);
-        let tag = |what: &str, text: &Option<String>| {
-            text.as_ref().map(|text| key.map(|key| hex(&key.tag(what, text.as_bytes()))))
-        };
-        Self { id: tag("decision", &query.decision), user: tag("user", &query.user) }
-    }
-
-    fn fits(&self, id: &String, user: Option<&String>) -> bool {
-        let is = |wanted: &Option<Option<String>>, said: Option<&String>| {
-            wanted.as_ref().is_none_or(|wanted| wanted.is_some() && wanted.as_ref() == said)
-        };
-        is(&self.id, Some(id)) && is(&self.user, user)
-    }
+/// A record of a list out of its parts.
+pub(crate) fn assemble(
+    (record, ms, epoch): (u64, i64, Day),
+    listed: &Listed,
+    about: About,
+    facets: Option<Facets>,
+    personal: Option<Vec<u8>>,
+    Body { columns, outcome }: Body,
+) -> Recorded {
+    let decision = Decision::of(listed.clone(), ms, Some(about), facets.as_ref());
+    Recorded { record, ms, epoch, decision, outcome: Some(outcome), facets, columns, personal }
 }
 
 /// Whether a record fits by what its outcome says.
-fn fits(query: &Query, recorded: &Recorded) -> bool {
+pub(crate) fn fits(query: &Query, recorded: &Recorded) -> bool {
     let Some(item) = &query.item else { return true };
     // What is no answer has no candidates.
     recorded.answer().ok().flatten().is_some_and(|answer| answer.verdicts.iter().any(|row| row.id == *item))

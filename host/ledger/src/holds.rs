@@ -7,15 +7,15 @@ use normgate::SetDescription;
 use normgate::contract::{Day, hex};
 use serde::{Deserialize, Serialize};
 
-use crate::bytes::take;
 use crate::error::LedgerError;
 use crate::facets::Facets;
 use crate::frame::{HEAD_BYTES, Head};
+use crate::history;
 use crate::home::{HOLDS, Home, KEYS};
-use crate::keys::{self, Key, sha256, unhex};
+use crate::keys::{self, EpochKeys, Key, sha256, unhex};
 use crate::merkle::{Hash, inclusion, is_included};
-use crate::record::{Event, Record, leaf_of_record};
-use crate::recorded::{Query, Recorded, split};
+use crate::record::{About, Body, Event, Part, Record, leaf_of_record};
+use crate::recorded::{Query, Recorded};
 
 /// A held record, as its file has it.
 #[derive(Serialize, Deserialize)]
@@ -31,11 +31,39 @@ pub(crate) struct Held {
     frame: String,
     pub(crate) index: u64,
     record_path: Vec<String>,
-    /// Pseudonyms of the decision and of the user, keyed by the case.
-    id: String,
-    user: Option<String>,
-    /// Personal columns and outcome, sealed under the key of the case, base64.
+    /// Everything that the record seals, sealed under the key of the case, base64.
     sealed: String,
+}
+
+/// What a held record seals, under the key of its case.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sealed {
+    about: About,
+    who: Facets,
+    /// In canonical form, which is UTF-8.
+    personal: String,
+    columns: String,
+    outcome: String,
+}
+
+/// A held record, opened.
+pub(crate) struct Opened {
+    id: String,
+    pub(crate) recorded: Recorded,
+    /// The policy set that decided.
+    pub(crate) set: SetDescription,
+}
+
+impl Opened {
+    /// Whether it fits a query.
+    pub(crate) fn fits(&self, query: &Query) -> bool {
+        let user = self.recorded.facets.as_ref().and_then(|facets| facets.user.as_ref());
+        query.covers(self.recorded.ms)
+            && query.decision.as_ref().is_none_or(|id| *id == self.id)
+            && query.user.as_ref().is_none_or(|wanted| user == Some(wanted))
+            && history::fits(query, &self.recorded)
+    }
 }
 
 /// A case and the number of a record that is held for it.
@@ -75,36 +103,37 @@ pub(crate) fn check_name(case: &str) -> Result<(), LedgerError> {
 }
 
 impl Held {
-    /// Seals a record for a case; `frame` are the records of its frame, and it is the one at `index`.
+    /// Seals a record for a case. It is the one at `index` of the frame, of which `records` are all.
     pub(crate) fn seal(
-        recorded: &Recorded,
+        epoch: Day,
         set: SetDescription,
-        (head, frame, index): (&Head, &[Vec<u8>], usize),
-        decision_id: &str,
+        (head, records, index): (&Head, &[Vec<u8>], usize),
+        keys: &EpochKeys,
         key: &Key,
     ) -> Result<Self, LedgerError> {
-        let gone = || LedgerError::KeyGone { place: format!("record {} of {}", recorded.record, recorded.epoch) };
-        let (Some(personal), Some(outcome), Some(facets)) = (&recorded.personal, &recorded.outcome, &recorded.facets)
+        let altered = |what: String| LedgerError::altered(format!("frame {}", head.frame), what);
+        let record = Record::decode(&records[index]).map_err(altered)?;
+        let number = record.entry.record;
+        let recorded = history::open(epoch, &record, keys)?;
+        let about = history::about(&record, keys)?;
+        let (Some((about, _)), Some(who), Some(personal), Some(outcome)) =
+            (about, recorded.facets, recorded.personal, recorded.outcome)
         else {
-            return Err(gone());
+            return Err(LedgerError::KeyGone { place: format!("record {number} of {epoch}") });
         };
-        let mut text = (personal.len() as u32).to_le_bytes().to_vec();
-        text.extend_from_slice(personal);
-        text.extend_from_slice(outcome.as_bytes());
-        text.push(b'\n');
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|error| altered(error.to_string()));
+        let sealed = Sealed { about, who, personal: text(personal)?, columns: text(recorded.columns)?, outcome };
         // Writing to memory cannot fail.
-        text.extend(serde_json::to_vec(facets).unwrap_or_default());
-        let leaves: Vec<Hash> = frame.iter().map(|bytes| leaf_of_record(bytes)).collect();
+        let sealed = serde_json::to_vec(&sealed).unwrap_or_default();
+        let leaves: Vec<Hash> = records.iter().map(|bytes| leaf_of_record(bytes)).collect();
         Ok(Self {
-            epoch: recorded.epoch,
+            epoch,
             set,
-            record: STANDARD.encode(&frame[index]),
+            record: STANDARD.encode(&records[index]),
             frame: STANDARD.encode(head.encode()),
             index: index as u64,
             record_path: inclusion(index, &leaves).iter().map(|node| hex(node)).collect(),
-            id: hex(&key.tag("decision", decision_id.as_bytes())),
-            user: facets.user.as_ref().map(|user| hex(&key.tag("user", user.as_bytes()))),
-            sealed: STANDARD.encode(key.seal(recorded.record, &text)?),
+            sealed: STANDARD.encode(key.seal(number, Part::Held, &sealed)?),
         })
     }
 
@@ -132,38 +161,17 @@ impl Held {
             .then_some((head, record, path))
     }
 
-    /// Whether it fits a query; by user and decision only where the key of the case is there.
-    pub(crate) fn fits(&self, query: &Query, ms: i64, key: &Key) -> bool {
-        let is = |what: &str, wanted: &Option<String>, said: Option<&String>| {
-            wanted.as_ref().is_none_or(|text| Some(&hex(&key.tag(what, text.as_bytes()))) == said)
-        };
-        query.covers(ms)
-            && is("decision", &query.decision, Some(&self.id))
-            && is("user", &query.user, self.user.as_ref())
-    }
-
-    /// The record, opened with the key of its case, and the policy set that decided.
-    pub(crate) fn open(&self, key: &Key) -> Option<(Recorded, SetDescription)> {
+    /// The record, opened with the key of its case.
+    pub(crate) fn open(&self, key: &Key) -> Option<Opened> {
         let record = Record::decode(&self.proof()?.1).ok()?;
-        let Event::Decision(mut decision) = record.entry.event else { return None };
-        let number = record.entry.record;
-        let text = key.open(number, &STANDARD.decode(&self.sealed).ok()?)?;
-        let mut rest = text.as_slice();
-        let length = u32::from_le_bytes(take(&mut rest)?) as usize;
-        let (personal, outcome) = rest.split_at_checked(length)?;
-        let (outcome, facets): (String, Facets) = split(number, outcome).ok()?;
-        decision.drew(Some(&facets));
-        let recorded = Recorded {
-            record: number,
-            ms: record.entry.ms,
-            epoch: self.epoch,
-            decision: *decision,
-            outcome: Some(outcome),
-            facets: Some(facets),
-            open: record.open,
-            personal: Some(personal.to_vec()),
-        };
-        Some((recorded, self.set.clone()))
+        let Event::Decision(listed) = &record.entry.event else { return None };
+        let (number, ms) = (record.entry.record, record.entry.ms);
+        let text = key.open(number, Part::Held, &STANDARD.decode(&self.sealed).ok()?)?;
+        let Sealed { about, who, personal, columns, outcome } = serde_json::from_slice(&text).ok()?;
+        let (id, body) = (about.id.clone(), Body { columns: columns.into_bytes(), outcome });
+        let recorded =
+            history::assemble((number, ms, self.epoch), listed, about, Some(who), Some(personal.into_bytes()), body);
+        Some(Opened { id, recorded, set: self.set.clone() })
     }
 }
 

@@ -3,11 +3,13 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 
 use crate::error::LedgerError;
+use crate::wrap::{WrapCommand, Wrapping};
 
 const LOCK: &str = "lock";
 /// The file of the public key.
@@ -23,11 +25,13 @@ pub(crate) const HOLDS: &str = "holds";
 pub(crate) struct Home {
     dir: Dir,
     place: String,
+    /// By which its keys are wrapped, if they are.
+    pub(crate) wrapping: Option<Arc<Wrapping>>,
 }
 
 impl Home {
     /// Opens the folder of a ledger that is there.
-    pub(crate) fn open(path: &Path) -> Result<Self, LedgerError> {
+    pub(crate) fn open(path: &Path, wrap: Option<WrapCommand>) -> Result<Self, LedgerError> {
         let place = path.display().to_string();
         let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(LedgerError::io(&place))?;
         if !dir.is_dir(SEGMENTS) || !dir.is_dir(KEYS) {
@@ -35,11 +39,11 @@ impl Home {
                 "{place}: this is no ledger; `normgate eval --ledger` starts one"
             )));
         }
-        Ok(Self { dir, place })
+        Ok(Self { dir, place, wrapping: Wrapping::by(wrap) })
     }
 
     /// Opens the folder, and makes it, for its owner alone, when it is missing.
-    pub(crate) fn create(path: &Path) -> Result<Self, LedgerError> {
+    pub(crate) fn create(path: &Path, wrap: Option<WrapCommand>) -> Result<Self, LedgerError> {
         let place = path.display().to_string();
         let made = |source| LedgerError::Io { place: place.clone(), source };
         if let Some(parent) = path.parent() {
@@ -66,7 +70,7 @@ impl Home {
             use cap_std::fs::{Permissions, PermissionsExt};
             dir.set_permissions(KEYS, Permissions::from_mode(0o700)).map_err(made)?;
         }
-        Ok(Self { dir, place })
+        Ok(Self { dir, place, wrapping: Wrapping::by(wrap) })
     }
 
     /// The folder, for messages.
@@ -109,6 +113,11 @@ impl Home {
         }
     }
 
+    /// Whether a file is there.
+    pub(crate) fn exists(&self, name: &str) -> bool {
+        self.dir.exists(name)
+    }
+
     /// Writes a file whole or not at all, and has it on the disk.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), LedgerError> {
         let part = format!("{name}.part");
@@ -118,8 +127,10 @@ impl Home {
         self.sync(name)
     }
 
-    /// Removes a file, after writing over what it holds.
+    /// Removes the file of a key, after writing over what it holds. Whether that reaches the medium is the file system's and the
+    /// disk's affair.
     pub(crate) fn destroy(&self, name: &str) -> Result<(), LedgerError> {
+        self.wrapping.iter().for_each(|wrapping| wrapping.forget());
         let mut file = self.options(name, OpenOptions::new().write(true))?;
         let length = file.metadata().map_err(self.io(name))?.len();
         let zeros = vec![0; usize::try_from(length.min(4_096)).unwrap_or(0)];

@@ -11,13 +11,14 @@ use normgate::{Batch, Confirmation, Gate, embedded};
 use serde_json::json;
 
 use crate::frame::{self, Head};
+use crate::history;
 use crate::home::{CHECKPOINTS, Home};
-use crate::keys::{Class, Signer, Slot};
+use crate::keys::{Signer, Slot};
 use crate::merkle::{Edge, leaf};
 use crate::note::{Checkpoint, Verifier};
-use crate::record::{Decision, Entry, Event, Level, Record, Why};
+use crate::record::{About, Body, Event, Level, Listed, Part, Record, Why};
 use crate::segment::{self, Next, SegmentHead, SegmentReader};
-use crate::{Against, Durability, History, Ledger, Query, RETENTION_DAYS, Recorded, Settings};
+use crate::{Against, Durability, History, Ledger, Query, Recorded, Settings};
 
 /// A segment as the writer left it: its head, and its frames with their records.
 struct Written {
@@ -51,9 +52,19 @@ impl Written {
         &mut self.frames[frame].1[index]
     }
 
-    fn decision(&mut self, place: (usize, usize)) -> &mut Decision {
+    /// Alters what is sealed of a list for those who look it up, and seals it again.
+    fn about(&mut self, home: &Home, place: (usize, usize), alter: impl FnOnce(&mut About)) {
+        let keys = self.head.keys(home).unwrap();
+        let record = self.record(place);
+        let (mut about, key) = history::about(record, &keys).unwrap().unwrap();
+        alter(&mut about);
+        record.about = key.seal(record.entry.record, Part::About, &serde_json::to_vec(&about).unwrap()).unwrap();
+    }
+
+    /// What the record of a list says in the open.
+    fn listed(&mut self, place: (usize, usize)) -> &mut Listed {
         match &mut self.record(place).entry.event {
-            Event::Decision(decision) => decision,
+            Event::Decision(listed) => listed,
             _ => unreachable!("the place of a list"),
         }
     }
@@ -152,7 +163,7 @@ fn found(folder: &Path, query: &Query) -> Vec<Recorded> {
 fn altered(name: &str, alter: impl FnOnce(&mut Written, &Home)) -> (PathBuf, Vec<String>) {
     let folder = folder(name);
     copy(&HONEST, &folder);
-    let home = Home::open(&folder).unwrap();
+    let home = Home::open(&folder, None).unwrap();
     let mut written = Written::read(&home);
     alter(&mut written, &home);
     written.write(&home);
@@ -212,22 +223,23 @@ fn records_are_numbered_one_after_another() {
 
 #[test]
 fn times_go_on_from_each_other_and_agree_with_what_was_judged() {
-    let earlier = |written: &mut Written, by: i64, judged: bool| {
+    let earlier = |written: &mut Written, home: &Home, by: i64, judged: bool| {
         let place = written.list(2);
         written.record(place).entry.ms -= by;
         if judged {
-            written.decision(place).circumstances.clock_ms -= by;
+            written.about(home, place, |about| about.circumstances.clock_ms -= by);
         }
         written.retime();
     };
-    gives_away("ms", "and recorded as of", |written, _| earlier(written, 1, false));
-    gives_away("ms-back", "of what was recorded before it", |written, _| earlier(written, 60_000, true));
+    gives_away("ms", "and recorded as of", |written, home| earlier(written, home, 1, false));
+    gives_away("ms-back", "of what was recorded before it", |written, home| earlier(written, home, 60_000, true));
     gives_away("epoch", "in a segment of", |written, home| {
         // Keys of the day that is claimed, so that everything opens.
         let other = Day::containing(written.head.epoch.start_ms() - 1);
-        for class in Class::ALL {
-            let of = |epoch| Slot { epoch, class, keep_d: RETENTION_DAYS }.file();
-            home.write(&of(other), &home.read(&of(written.head.epoch)).unwrap().unwrap()).unwrap();
+        for (slot, other) in Slot::all(written.head.epoch).zip(Slot::all(other)) {
+            if let Some(key) = home.read(&slot.file()).unwrap() {
+                home.write(&other.file(), &key).unwrap();
+            }
         }
         written.head.epoch = other;
         let digest = written.head.digest();
@@ -238,59 +250,67 @@ fn times_go_on_from_each_other_and_agree_with_what_was_judged() {
 }
 
 #[test]
-fn pseudonyms_and_hashes_are_those_of_what_is_sealed() {
-    let of_list = |name: &str, what: &str, alter: fn(&mut Decision)| {
-        gives_away(name, what, |written, _| {
+fn what_a_list_is_found_and_counted_by_is_that_of_its_outcome() {
+    let of_list = |name: &str, what: &str, alter: fn(&mut About)| {
+        gives_away(name, what, |written, home| {
             let place = written.list(0);
-            alter(written.decision(place));
+            written.about(home, place, alter);
         });
     };
-    let other = "00112233445566778899aabbccddeeff";
-    assert_eq!(other.len(), 32);
-    of_list("id", "pseudonym is not the one of its decision", |decision| {
-        decision.id = "00112233445566778899aabbccddeeff".into();
+    of_list("id", "and its outcome is of another", |about| about.id = "0".repeat(32));
+    of_list("input", "its input is not the one that was judged", |about| about.input = "0".repeat(32));
+    of_list("kept-less", "its obligations ask for", |about| about.keep_d = 3_650);
+    of_list("personal-kept-more", "its obligations ask for", |about| about.personal_d = 365);
+    gives_away("set", "is not described before it", |written, _| {
+        let place = written.list(0);
+        written.listed(place).policy_set = format!("sha256:{}", "0".repeat(64));
     });
-    of_list("user", "pseudonym is not the one of its user", |decision| {
-        decision.user = Some("00112233445566778899aabbccddeeff".into());
+    // What is sealed for another record, or in another part, opens nowhere else.
+    gives_away("who-of-another", "its sealed part does not open", |written, _| {
+        let (one, two) = (written.list(0), written.list(1));
+        let who = written.record(two).who.clone();
+        written.record(one).who = who;
     });
-    of_list("user-none", "pseudonym is not the one of its user", |decision| decision.user = None);
-    of_list("input", "its input is not the one that was judged", |decision| {
-        decision.input = "00112233445566778899aabbccddeeff".into();
+    gives_away("part-of-another", "its sealed part does not open", |written, _| {
+        let place = written.list(0);
+        let record = written.record(place);
+        record.body.clone_from(&record.about);
     });
-    of_list("set", "is not described before it", |decision| decision.policy_set = format!("sha256:{}", "0".repeat(64)));
-    gives_away("confirmed", "pseudonym is not the one of its decision", |written, _| {
+    gives_away("confirmed", "its sealed part does not open", |written, _| {
         let records = written.frames.iter_mut().flat_map(|(_, records)| records);
-        let mut confirmed = records.filter_map(|record| match &mut record.entry {
-            Entry { event: Event::Confirmed { id }, .. } => Some(id),
-            _ => None,
-        });
-        *confirmed.next().unwrap() = other.to_owned();
+        let mut confirmed = records.filter(|record| matches!(record.entry.event, Event::Confirmed));
+        *confirmed.next().unwrap().body.last_mut().unwrap() ^= 1;
     });
 }
 
 #[test]
 fn a_list_keeps_its_level_and_its_reasons() {
-    gives_away("why", "because of a rule that the law requires", |written, _| {
-        let place = written.list(0);
-        written.decision(place).why = vec![Why::Failure];
-    });
-    gives_away("why-none", "its level is full, for no reason", |written, _| {
-        let place = written.list(0);
-        written.decision(place).why.clear();
-    });
+    let of_list = |name: &str, what: &str, number: usize, alter: fn(&mut Vec<Why>)| {
+        gives_away(name, what, |written, home| {
+            let place = written.list(number);
+            written.about(home, place, |about| alter(&mut about.why));
+        });
+    };
+    of_list("why", "because of a rule that the law requires", 0, |why| *why = vec![Why::Failure]);
+    of_list("why-none", "its level is full, for no reason", 0, Vec::clear);
+    of_list("sample-said", "was not drawn", 3, |why| why.push(Why::Sample));
     gives_away("level", "although it has a reason", |written, _| {
         let place = written.list(0);
-        written.decision(place).level = Level::Commit;
+        written.listed(place).level = Level::Commit;
     });
     // The input of a list that the law acted on, thrown away as if nobody had to account for it.
-    gives_away("commit", "because of a rule that the law requires", |written, _| {
+    gives_away("commit", "because of a rule that the law requires", |written, home| {
         let place = written.list(0);
-        let decision = written.decision(place);
-        (decision.level, decision.why) = (Level::Commit, Vec::new());
+        written.about(home, place, |about| about.why.clear());
+        written.listed(place).level = Level::Commit;
+        let keys = written.head.keys(home).unwrap();
         let record = written.record(place);
-        (record.open, record.personal) = (Vec::new(), Vec::new());
+        record.personal.clear();
+        let key = history::about(record, &keys).unwrap().unwrap().1;
+        let outcome = Body::decode(&record.open(Part::Body, key).unwrap()).unwrap().outcome;
+        record.body = key.seal(record.entry.record, Part::Body, &Body::encode(&[], &outcome)).unwrap();
     });
-    gives_away("input-gone", "what is kept of its input", |written, _| {
+    gives_away("input-gone", "its sealed part does not open", |written, _| {
         let place = written.list(0);
         written.record(place).personal.clear();
     });
@@ -298,10 +318,5 @@ fn a_list_keeps_its_level_and_its_reasons() {
         if let Event::Opened { sample_ppm, .. } = &mut written.record((0, 0)).entry.event {
             *sample_ppm = Some(1_000_000);
         }
-    });
-    gives_away("sample-said", "was not drawn", |written, _| {
-        let place = written.list(3);
-        let decision = written.decision(place);
-        decision.why.push(Why::Sample);
     });
 }

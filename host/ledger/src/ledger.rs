@@ -31,7 +31,7 @@ impl Ledger {
     /// When another process has it open, a file cannot be read or made, or the end of the ledger is not what was written.
     pub fn open(path: &Path, settings: Settings) -> Result<Self, LedgerError> {
         let tally = Arc::new(Tally::default());
-        let writer = Writer::open(path, settings, Arc::clone(&tally))?;
+        let writer = Writer::open(path, settings.clone(), Arc::clone(&tally))?;
         let (queue, commands) = sync_channel(settings.queue.max(1));
         let place = path.display().to_string();
         let worker = thread::Builder::new().name("normgate-ledger".into()).spawn(move || writer.run(&commands));
@@ -94,6 +94,16 @@ impl Ledger {
     pub fn purge_after_idling(&self, until: Day, what: Purge, by: &str) -> Result<(), LedgerError> {
         let by = by.to_owned();
         self.ask(move |writer| writer.purge(until, what, by, true))
+    }
+
+    /// Destroys the personal columns of a day before their time, as when persons ask for it: the decisions stay readable, and can no
+    /// longer be judged again. The erasure is on the record, with its reason, before anything is gone.
+    ///
+    /// # Errors
+    /// When the day is not over, no personal columns of it are left, no reason is given, or a file cannot be written or removed.
+    pub fn erase(&self, day: Day, reason: &str, by: &str) -> Result<(), LedgerError> {
+        let (reason, by) = (reason.to_owned(), by.to_owned());
+        self.ask(move |writer| writer.erase(day, reason, by))
     }
 
     /// Holds a decision for a case: its record is sealed again under the case's key, and stays readable and provable when its

@@ -16,8 +16,9 @@
 //!
 //! # Layout
 //! Writing: [`Ledger`] → `writer`, a thread → `prepared` on several → which lists are kept in full (`level`) → `record` → `frame` → `segment`, with `keys` for what
-//! is sealed, `merkle` and `note` for what is signed. Reading: [`History`] → records, opened; `verify`, `proof` and `replay`
-//! stand on it. Leaving: [`Case`] (`sealed`), under other `names`, by `sealing` to whoever judges it elsewhere; and what a witness
+//! is sealed (wrapped by `wrap`), `merkle` and `note` for what is signed. Reading: [`History`] → records, opened; `verify`, `proof` and `replay`
+//! stand on it, `verify` with `claims`, which records make of each other, and with the cosigned heads of `anchor`, by which the `sample` is
+//! drawn. Leaving: [`Case`] (`sealed`), under other `names`, by `sealing` to whoever judges it elsewhere; and what a witness
 //! signs (`cosign`). Everything lies in one folder (`home`); who looked something up stands in `access`.
 
 mod access;
@@ -53,6 +54,7 @@ mod segment;
 mod settings;
 mod stats;
 mod verify;
+mod wrap;
 mod writer;
 
 pub use access::Access;
@@ -63,14 +65,15 @@ pub use error::LedgerError;
 pub use facets::{Facets, Group};
 pub use fulfilment::{Breach, Counts as DutyCounts, Deed, Duty, Fulfilment, Subject};
 pub use history::History;
-pub use keys::{Class, RETENTION_DAYS, expired};
+pub use keys::{Class, KEPT_D, RETENTION_DAYS, expired};
 pub use ledger::Ledger;
 pub use note::{Checkpoint, Verifier};
 pub use proof::{Checked, check};
-pub use record::{AccessHead, Decision, Entry, Event, Gap, Level, Purge, Why};
+pub use record::{AccessHead, Decision, Entry, Event, Gap, Level, Listed, Purge, Why};
 pub use recorded::{Confirmed, Query, Recorded, Redaction, Told};
 pub use replay::{Difference, Parts, Replay, Replayed};
 pub use sealed::{Case, CaseReplayed, Fired, Proven};
 pub use sealing::{Recipient, SealingKey};
-pub use settings::{Counts, Durability, Settings, WhenFull};
+pub use settings::{Counts, Durability, KeySettings, Settings, WhenFull};
 pub use verify::{Against, Verification};
+pub use wrap::WrapCommand;

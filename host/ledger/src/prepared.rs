@@ -35,8 +35,10 @@ pub(crate) struct Prepared {
     pub(crate) public: Vec<u8>,
     /// Those about a person.
     pub(crate) personal: Vec<u8>,
-    /// What is sealed of the outcome: the answer, and what it is counted by.
-    pub(crate) outcome: Vec<u8>,
+    /// The answer.
+    pub(crate) outcome: String,
+    /// What it is counted by, as JSON.
+    pub(crate) facets: Vec<u8>,
     pub(crate) keep_d: u32,
 }
 
@@ -45,14 +47,12 @@ impl Prepared {
         let columns = outcome.policy_set().columns_read();
         let read = |spec: &ColumnSpec| columns.binary_search(&spec.name).is_ok();
         let decision_id = outcome.decision_id();
-        let mut text = outcome.to_json_of(&decision_id, Detail::default()).into_bytes();
-        text.push(b'\n');
-        // Writing to memory cannot fail.
-        text.extend(serde_json::to_vec(&Facets::of(request, &outcome.circumstances.draws)).unwrap_or_default());
         Self {
             public: request.canonical_part(|spec| read(spec) && !spec.personal),
             personal: request.canonical_part(|spec| read(spec) && spec.personal),
-            outcome: text,
+            outcome: outcome.to_json_of(&decision_id, Detail::default()),
+            // Writing to memory cannot fail.
+            facets: serde_json::to_vec(&Facets::of(request, &outcome.circumstances.draws)).unwrap_or_default(),
             keep_d: level::keep_d(outcome),
             decision_id,
         }

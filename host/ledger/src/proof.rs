@@ -198,7 +198,7 @@ impl History {
         for place in holds::list(&self.home)? {
             let Some(key) = holds::key(&self.home, &place.0)? else { continue };
             let (held, _) = Held::read(&self.home, &place)?;
-            let fits = held.open(&key).is_some_and(|(recorded, _)| held.fits(query, recorded.ms, &key));
+            let fits = held.open(&key).is_some_and(|opened| opened.fits(query));
             if let Some((head, record, path)) = held.proof().filter(|_| fits) {
                 return Ok(Some((head, held.index, record, path)));
             }

@@ -1,13 +1,14 @@
-//! A record: what is said of it in the open, the columns that are about nobody, and two sealed parts. It is hashed as it
-//! stands, so that what was destroyed with its key cannot be guessed from the hash.
+//! A record: what is said of it in the open, and its sealed parts. It is hashed as it stands, so that what was destroyed with
+//! its key cannot be guessed from the hash.
 
 use normgate::contract::Day;
 use normgate::{Circumstances, SetDescription};
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::take;
+use crate::error::LedgerError;
 use crate::facets::Facets;
-use crate::keys::{RETENTION_DAYS, sha256};
+use crate::keys::{Key, sha256};
 use crate::merkle::{Hash, leaf};
 
 /// How much of a list is kept.
@@ -26,6 +27,10 @@ pub enum Level {
 pub enum Why {
     /// A rule that the law requires did something to a row or a tag.
     Must,
+    /// A rule that the law requires would have acted and was kept from it, or a module with such rules was not asked at all.
+    Unapplied,
+    /// The request and the configuration differ on a fact about the operator.
+    ProviderFact,
     /// A row is held for a person or for its label.
     Held,
     /// A row is of major impact on somebody's rights.
@@ -53,12 +58,9 @@ pub struct Entry {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// One ranked list was judged.
-    Decision(Box<Decision>),
+    Decision(Listed),
     /// What became of a decision: sealed, as the outcome is.
-    Confirmed {
-        /// Pseudonym of the decision id, keyed by the epoch.
-        id: String,
-    },
+    Confirmed,
     /// A policy set that decided what follows in this segment.
     Set(Box<SetDescription>),
     /// A writer began a segment.
@@ -114,6 +116,15 @@ pub enum Event {
         /// Who asked, as the system knows the caller.
         by: String,
     },
+    /// The keys of the personal columns of a day are destroyed before their time.
+    Erased {
+        /// The day.
+        day: Day,
+        /// Why.
+        reason: String,
+        /// Who asked, as the system knows the caller.
+        by: String,
+    },
     /// Keys were destroyed.
     Purged {
         /// Everything up to this day, and it too.
@@ -157,70 +168,136 @@ pub enum Purge {
 
 /// What the record of a list says in the open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// How much is kept.
+    pub level: Level,
+    /// Digest of the policy set.
+    pub policy_set: String,
+}
+
+/// What is known of a list besides its outcome. Where its key is gone, that is its level, its policy set and its time, and nothing
+/// else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Decision {
-    /// Pseudonym of the decision id, keyed by the epoch.
-    pub id: String,
     /// How much is kept.
     pub level: Level,
     /// Why it is kept in full.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub why: Vec<Why>,
     /// Digest of the policy set.
     pub policy_set: String,
     /// Label of the generation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<String>,
-    /// For how many days it is kept, counted from the end of its day: the longest that an obligation in it asks for, and
-    /// [`RETENTION_DAYS`] at the least.
-    #[serde(default = "at_least", skip_serializing_if = "is_least")]
-    pub keep_d: u32,
-    /// Pseudonym of the user, keyed by the epoch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
+    /// For how many days it is kept, counted from the end of its day: the longest that an obligation in it asks for, rounded up
+    /// to one of [`crate::KEPT_D`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_d: Option<u32>,
     /// Keyed hash of the input as far as judging read it.
-    pub input: String,
-    /// What the outcome rests on besides. As it is written it has no draws; they come with what is opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// What the outcome rests on besides.
     pub circumstances: Circumstances,
 }
 
 impl Decision {
-    /// Adds what canaries drew, once it is opened.
-    pub(crate) fn drew(&mut self, opened: Option<&Facets>) {
-        self.circumstances.draws = opened.map_or(Vec::new(), |facets| facets.draws.clone());
+    /// A decision as it was recorded at a time; `about` and `who` where their keys are there.
+    pub(crate) fn of(listed: Listed, ms: i64, about: Option<About>, who: Option<&Facets>) -> Self {
+        let Listed { level, policy_set } = listed;
+        let Some(about) = about else {
+            let circumstances = Circumstances { clock_ms: ms, ..Circumstances::default() };
+            return Self {
+                level,
+                why: Vec::new(),
+                policy_set,
+                generation: None,
+                keep_d: None,
+                input: None,
+                circumstances,
+            };
+        };
+        let About { why, generation, keep_d, input, mut circumstances, .. } = about;
+        circumstances.draws = who.map_or(Vec::new(), |who| who.draws.clone());
+        Self { level, why, policy_set, generation, keep_d: Some(keep_d), input: Some(input), circumstances }
     }
 }
 
-fn at_least() -> u32 {
-    RETENTION_DAYS
+/// What is sealed of a list for those who look it up: by it a record is found, and its other parts are opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct About {
+    /// The decision id.
+    pub(crate) id: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) why: Vec<Why>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) generation: Option<String>,
+    /// For how many days it is kept, and for how many what is personal of it.
+    pub(crate) keep_d: u32,
+    pub(crate) personal_d: u32,
+    pub(crate) input: String,
+    /// Without draws: these follow from who the user is.
+    pub(crate) circumstances: Circumstances,
 }
 
-fn is_least(days: &u32) -> bool {
-    *days == RETENTION_DAYS
+/// The sealed parts of a record, each of which opens in its own place only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// [`About`], as JSON.
+    About = 1,
+    /// [`Facets`], as JSON: what the list is counted by, and whose it is.
+    Who,
+    /// The personal columns in canonical form; empty unless the level is full.
+    Personal,
+    /// Of a list a [`Body`]; of a confirmation its JSON.
+    Body,
+    /// All of these together, for a case.
+    Held,
+}
+
+/// What was decided: the columns that are about nobody, in canonical form (none unless the level is full), and the answer.
+pub(crate) struct Body {
+    pub(crate) columns: Vec<u8>,
+    pub(crate) outcome: String,
+}
+
+impl Body {
+    pub(crate) fn encode(columns: &[u8], outcome: &str) -> Vec<u8> {
+        [&(columns.len() as u32).to_le_bytes()[..], columns, outcome.as_bytes()].concat()
+    }
+
+    pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
+        let length = take(&mut bytes).map(u32::from_le_bytes)?;
+        let (columns, outcome) = bytes.split_at_checked(length as usize)?;
+        Some(Self { columns: columns.to_vec(), outcome: std::str::from_utf8(outcome).ok()?.to_owned() })
+    }
 }
 
 /// A record as it is written: hashed, framed, and proven by these bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) entry: Entry,
-    /// Columns that are about nobody, in canonical form; empty unless the level is full.
-    pub(crate) open: Vec<u8>,
-    /// Personal columns, sealed; empty unless the level is full.
+    /// Sealed, for the decision keys: [`Part::About`] by that of the list, [`Part::Who`] by that of what is personal of it.
+    pub(crate) about: Vec<u8>,
+    pub(crate) who: Vec<u8>,
+    /// Sealed for the personal key.
     pub(crate) personal: Vec<u8>,
-    /// Sealed: of a decision the outcome's JSON and, on a line of its own, what it is counted by; of a confirmation its JSON.
-    pub(crate) outcome: Vec<u8>,
+    /// Sealed for the decision key of the list.
+    pub(crate) body: Vec<u8>,
 }
 
 impl Record {
     /// A record of something other than a list.
     pub(crate) fn of(entry: Entry) -> Self {
-        Self { entry, open: Vec::new(), personal: Vec::new(), outcome: Vec::new() }
+        Self { entry, about: Vec::new(), who: Vec::new(), personal: Vec::new(), body: Vec::new() }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         // Writing to memory cannot fail.
         let entry = serde_json::to_vec(&self.entry).unwrap_or_default();
-        let mut out = Vec::with_capacity(16 + entry.len() + self.open.len() + self.personal.len() + self.outcome.len());
-        for part in [&entry, &self.open, &self.personal, &self.outcome] {
+        let parts = [&entry, &self.about, &self.who, &self.personal, &self.body];
+        let mut out = Vec::with_capacity(parts.iter().map(|part| part.len() + 4).sum());
+        for part in parts {
             out.extend_from_slice(&(part.len() as u32).to_le_bytes());
             out.extend_from_slice(part);
         }
@@ -235,15 +312,28 @@ impl Record {
             bytes = rest;
             Some(part.to_vec())
         };
-        let parts = (part(), part(), part(), part());
-        let (Some(entry), Some(open), Some(personal), Some(outcome)) = parts else {
+        let parts = (part(), part(), part(), part(), part());
+        let (Some(entry), Some(about), Some(who), Some(personal), Some(body)) = parts else {
             return Err("it is cut off".into());
         };
         if !bytes.is_empty() {
             return Err("something follows its last part".into());
         }
         let entry = serde_json::from_slice(&entry).map_err(|error| error.to_string())?;
-        Ok(Self { entry, open, personal, outcome })
+        Ok(Self { entry, about, who, personal, body })
+    }
+
+    /// A sealed part, opened with a key; an error when it was altered, or sealed under another key.
+    pub(crate) fn open(&self, part: Part, key: &Key) -> Result<Vec<u8>, LedgerError> {
+        let sealed = match part {
+            Part::About => &self.about,
+            Part::Who => &self.who,
+            Part::Personal => &self.personal,
+            Part::Body | Part::Held => &self.body,
+        };
+        let number = self.entry.record;
+        let altered = || LedgerError::altered(format!("record {number}"), "its sealed part does not open");
+        key.open(number, part, sealed).ok_or_else(altered)
     }
 }
 
@@ -255,7 +345,7 @@ pub(crate) fn parted(bytes: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// The leaf of a record: over what it says in the open and the digest of the rest, so that a proof can show the one and keep
-/// the other back. The rest of a list has sealed parts, each with a nonce, so its digest tells nobody what it is of.
+/// the other back. The rest of a list is sealed, each part with a nonce, so its digest tells nobody what it is of.
 pub(crate) fn leaf_of(open: &[u8], rest: &str) -> Hash {
     leaf(&[open, b"\n", rest.as_bytes()].concat())
 }

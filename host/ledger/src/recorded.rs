@@ -5,7 +5,6 @@ use normgate::{Confirmation, SetDescription};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::error::LedgerError;
 use crate::facets::Facets;
 use crate::record::{Decision, Event, Level};
 
@@ -39,14 +38,14 @@ pub struct Recorded {
     pub ms: i64,
     /// Whose keys sealed it.
     pub epoch: Day,
-    /// What is said in the open.
+    /// What is known of it besides its outcome.
     pub decision: Decision,
     /// The answer, byte for byte; none where its key is gone.
     pub outcome: Option<String>,
-    /// What it is counted by; none where the outcome's key is gone.
+    /// What it is counted by; none where its key is gone: that of the outcome, or of what is personal where that is kept shorter.
     pub facets: Option<Facets>,
-    /// Columns that are about nobody, in canonical form; empty for a commitment.
-    pub open: Vec<u8>,
+    /// Columns that are about nobody, in canonical form; empty for a commitment, and where the outcome's key is gone.
+    pub columns: Vec<u8>,
     /// Personal columns, in canonical form; none where their key is gone, empty for a commitment.
     pub personal: Option<Vec<u8>>,
 }
@@ -97,7 +96,7 @@ struct Shown<'r> {
 /// How much of a record is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redaction {
-    /// No personal columns, no pseudonym of the user, no draws, and tags of the user by number only.
+    /// No personal columns, no draws, and tags of the user by number only.
     Personal,
     /// Everything.
     Nothing,
@@ -108,7 +107,7 @@ impl Recorded {
     /// is gone.
     pub fn request(&self) -> Option<Vec<u8>> {
         match (self.decision.level, &self.personal) {
-            (Level::Full, Some(personal)) => Some([&self.open[..], personal].concat()),
+            (Level::Full, Some(personal)) if self.outcome.is_some() => Some([&self.columns[..], personal].concat()),
             _ => None,
         }
     }
@@ -117,11 +116,10 @@ impl Recorded {
     pub fn to_json(&self, redaction: Redaction) -> String {
         let mut decision = self.decision.clone();
         let mut outcome = self.outcome.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let mut columns = self.open.clone();
+        let mut columns = self.columns.clone();
         match redaction {
             Redaction::Nothing => columns.extend(self.personal.iter().flatten()),
             Redaction::Personal => {
-                decision.user = None;
                 decision.circumstances.draws.clear();
                 outcome.iter_mut().for_each(without_tags);
             }
@@ -156,11 +154,4 @@ fn without_tags(outcome: &mut Value) {
     for place in ["tags", "vetoes", "obligations", "promote", "violations", "shadow"] {
         replace(&mut outcome[place], &names);
     }
-}
-
-/// The answer, and what the list is counted by: two lines of what is sealed.
-pub(crate) fn split(record: u64, sealed: &[u8]) -> Result<(String, Facets), LedgerError> {
-    let text = std::str::from_utf8(sealed).ok().and_then(|text| text.split_once('\n'));
-    let read = text.and_then(|(outcome, facets)| Some((outcome.to_owned(), serde_json::from_str(facets).ok()?)));
-    read.ok_or_else(|| LedgerError::altered(format!("record {record}"), "what it sealed is no outcome"))
 }

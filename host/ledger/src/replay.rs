@@ -342,7 +342,8 @@ impl Parts {
     /// The builder of a set of these parts.
     pub fn builder(self, builder: GateBuilder, label: Option<&str>) -> GateBuilder {
         let Self { judging, stand_ins, config, held, day } = self;
-        let builder = builder.policies(judging).held(&held).last_good(stand_ins).config(config).as_of(day);
+        // What did not fit was left out then, too.
+        let builder = builder.policies(judging).held(&held).last_good(stand_ins).config(config).as_of(day).tolerant();
         match label {
             Some(label) => builder.label(label),
             None => builder,

@@ -73,16 +73,17 @@ pub struct Fired {
 /// What is proven of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proven {
-    /// What the proof shows of the record: that it is in the log, with this policy set and these circumstances.
+    /// What the proof shows of the record: that it is in the log, with this number, time and policy set. What a record says in the
+    /// open is no more than that.
     pub record: Checked,
-    /// Whether the ledger's key signed the case, so that its holder answers for the request and the outcome being the record's.
+    /// Whether the ledger's key signed the case, so that its holder answers for request, outcome and circumstances being the record's.
     pub signed: bool,
 }
 
 impl fmt::Display for Proven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let signed = if self.signed { "the ledger's key signed" } else { "no key of the ledger signed" };
-        write!(f, "{}; {signed} that this is its request and its outcome", self.record)
+        write!(f, "{}; {signed} that these are its request, its circumstances and its outcome", self.record)
     }
 }
 
@@ -258,14 +259,10 @@ impl Case {
         let wrong = |message: &str| LedgerError::altered("sealed case", message);
         let (record, entry, verifier) = check_with_entry(&self.said.proof, key)?;
         let said = &self.said;
-        // What canaries drew is sealed, and was said in the open by the first builds that knew it.
-        let without_draws = |all: &Circumstances| Circumstances { draws: Vec::new(), ..all.clone() };
         let of_it = entry.is_some_and(|entry| {
             (entry.record, entry.ms) == (said.record, said.ms)
-                && matches!(&entry.event, Event::Decision(decision)
-                    if decision.policy_set == said.set.policy_set
-                        && decision.generation == said.generation
-                        && without_draws(&decision.circumstances) == without_draws(&said.circumstances))
+                && matches!(&entry.event, Event::Decision(listed)
+                    if listed.policy_set == said.set.policy_set && listed.level == Level::Full)
         });
         if !of_it {
             return Err(wrong("its proof is of another record"));

@@ -3,6 +3,7 @@
 //! A segment is written by one writer, from its opening to its end, and never again: what a crash tore stays where it is, and
 //! the next segment says how much of its predecessor counts.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
@@ -14,11 +15,13 @@ use crate::bytes::fill;
 use crate::error::LedgerError;
 use crate::frame::{self, HEAD_BYTES, Head};
 use crate::home::{Home, SEGMENTS};
-use crate::keys::{Class, EpochKeys, RETENTION_DAYS, unhex};
+use crate::keys::{EpochKeys, Key, Slot, unhex};
 use crate::merkle::Edge;
-use crate::record::{Event, Record};
+use crate::record::{Event, Part, Record};
 
-const MAGIC: &[u8; 8] = b"NGSEG-1\n";
+const MAGIC: &[u8; 8] = b"NGSEG-2\n";
+/// What segments of earlier builds begin with, in which much of a list stood in the open.
+const EARLIER: &[u8; 8] = b"NGSEG-1\n";
 /// Longest head of a segment, in bytes.
 const MAX_HEAD_BYTES: usize = 64 << 10;
 
@@ -30,9 +33,8 @@ pub(crate) struct SegmentHead {
     pub(crate) segment: u64,
     /// The day that its records are of, whose keys sealed them.
     pub(crate) epoch: Day,
-    /// Names of these keys.
-    pub(crate) personal_key: String,
-    pub(crate) decision_key: String,
+    /// Names of these keys, by name of their slot: all that the day may need, used or not.
+    pub(crate) keys: BTreeMap<String, String>,
     /// Whether lists are answered before they are on the disk.
     pub(crate) behind: bool,
     /// Frames and records before it.
@@ -62,19 +64,15 @@ impl SegmentHead {
         Some(Edge { size: self.frames, nodes })
     }
 
-    pub(crate) fn key(&self, class: Class) -> &str {
-        match class {
-            Class::Personal => &self.personal_key,
-            Class::Decision => &self.decision_key,
-        }
+    /// The slots of these keys, with their names.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (Slot, &String)> {
+        Slot::all(self.epoch).filter_map(|slot| Some((slot, self.keys.get(&slot.name())?)))
     }
 
-    /// The keys that are there, for reading what was sealed.
+    /// The keys that are there, for reading what was sealed. A key of the same day that is not the one that sealed this segment
+    /// opens nothing in it.
     pub(crate) fn keys(&self, home: &Home) -> Result<EpochKeys, LedgerError> {
-        let mut keys = EpochKeys::read(home, self.epoch)?;
-        // A key of the same day that is not the one that sealed this segment opens nothing in it.
-        Class::ALL.into_iter().for_each(|class| keys.only(class, self.key(class)));
-        Ok(keys)
+        Ok(EpochKeys::read(home, self.epoch)?.only(&self.keys))
     }
 
     fn text(&self) -> Vec<u8> {
@@ -102,6 +100,11 @@ impl SegmentHead {
         let mut start = [0; 12];
         let got = fill(input, &mut start)?;
         let length = u32::from_le_bytes([start[8], start[9], start[10], start[11]]) as usize;
+        if start.starts_with(EARLIER) {
+            return Ok(Err(
+                "an earlier build wrote it, and this one cannot read it; look into it with that build".into()
+            ));
+        }
         if got < start.len() || !start.starts_with(MAGIC) || length > MAX_HEAD_BYTES {
             return Ok(Err("it does not begin as a segment does".into()));
         }
@@ -241,22 +244,24 @@ impl SegmentReader {
     }
 }
 
-/// For how many days the longest-kept list of a segment is kept.
-pub(crate) fn longest(home: &Home, segment: u64) -> Result<u32, LedgerError> {
+/// Whether a list of a segment is still readable: the key of what it was kept for is there.
+pub(crate) fn is_readable(home: &Home, segment: u64) -> Result<bool, LedgerError> {
     let mut reader = SegmentReader::open(home, segment, false)?;
-    let mut longest = RETENTION_DAYS;
+    let keys = reader.head.keys(home)?;
+    let keys: Vec<_> = keys.decision().collect::<Result<_, _>>()?;
     loop {
         let place = reader.place();
-        match reader.next(|_| true)? {
+        match reader.next(|_| !keys.is_empty())? {
             Next::Frame(_, records) => {
                 for bytes in records.into_iter().flatten() {
                     let record = Record::decode(&bytes).map_err(|what| LedgerError::altered(&place, what))?;
-                    if let Event::Decision(decision) = record.entry.event {
-                        longest = longest.max(decision.keep_d);
+                    let opens = |key: &&Key| record.open(Part::About, key).is_ok();
+                    if matches!(record.entry.event, Event::Decision(_)) && keys.iter().any(opens) {
+                        return Ok(true);
                     }
                 }
             }
-            Next::End | Next::Broken { torn: true, .. } => return Ok(longest),
+            Next::End | Next::Broken { torn: true, .. } => return Ok(false),
             Next::Broken { what, .. } => return Err(LedgerError::altered(place, what)),
         }
     }

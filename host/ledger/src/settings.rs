@@ -1,8 +1,15 @@
 //! How a ledger is written, and what its writer and those who record tell each other.
 
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::error::LedgerError;
+use crate::keys::RETENTION_DAYS;
+use crate::wrap::{self, WrapCommand};
 
 /// When a list counts as recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +33,7 @@ pub enum WhenFull {
 }
 
 /// How a ledger is written. All defaults are engineering choices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// When a list counts as recorded.
     pub durability: Durability,
@@ -42,6 +49,10 @@ pub struct Settings {
     pub checkpoint_every: Duration,
     /// How long ago the newest cosigned head may be before the ledger is said to be poorly anchored.
     pub anchor_age: Duration,
+    /// For how many days personal columns are kept at most, whatever an obligation asks: taken down to one of [`crate::KEPT_D`].
+    pub personal_max_d: u32,
+    /// What wraps the ledger's keys; none leaves them on the disk as they are.
+    pub wrap: Option<WrapCommand>,
 }
 
 impl Default for Settings {
@@ -54,7 +65,60 @@ impl Default for Settings {
             segment_bytes: 64 << 20,
             checkpoint_every: Duration::from_secs(15 * 60),
             anchor_age: Duration::from_secs(24 * 3_600),
+            personal_max_d: RETENTION_DAYS,
+            wrap: None,
         }
+    }
+}
+
+/// How a platform keeps its ledgers' keys: `[keys]` of a file in TOML.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeySettings {
+    /// The command that wraps keys, the program first.
+    #[serde(default)]
+    pub wrap_command: Option<Vec<String>>,
+    /// For how many days personal columns are kept at most.
+    #[serde(default)]
+    pub personal_max_d: Option<u32>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    keys: KeySettings,
+}
+
+impl KeySettings {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not of this form, or somebody else could write it: as it names a program, what is asked of the
+    /// program is asked of it.
+    pub fn read(path: &Path) -> Result<Self, LedgerError> {
+        let place = path.display().to_string();
+        wrap::check_ours(path).map_err(|message| LedgerError::Wrap { place: place.clone(), message })?;
+        let text = std::fs::read_to_string(path).map_err(LedgerError::io(&place))?;
+        let file: File = toml::from_str(&text).map_err(|error| LedgerError::altered(&place, error.to_string()))?;
+        Ok(file.keys)
+    }
+
+    /// How a ledger is written with these.
+    ///
+    /// # Errors
+    /// As [`WrapCommand::new`].
+    pub fn settings(&self) -> Result<Settings, LedgerError> {
+        let default = Settings::default();
+        let personal_max_d = self.personal_max_d.unwrap_or(default.personal_max_d);
+        Ok(Settings { wrap: self.wrap()?, personal_max_d, ..default })
+    }
+
+    /// The wrap command, if there is one.
+    ///
+    /// # Errors
+    /// As [`WrapCommand::new`].
+    pub fn wrap(&self) -> Result<Option<WrapCommand>, LedgerError> {
+        self.wrap_command.as_deref().map(WrapCommand::new).transpose()
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use normgate::contract::Day;
-
 use normgate::Module;
+use normgate::contract::Day;
 
 use crate::access;
 use crate::anchor::{self, Anchor, WITNESSES};
-use crate::claims::{Claims, Kept};
+use crate::claims::Claims;
 use crate::cosign::Cosigner;
 use crate::error::LedgerError;
 use crate::frame::Head;
@@ -72,13 +71,15 @@ struct Walk<'a> {
     purges: Vec<Purged>,
     /// The latest time of a record so far, but for those of purges and of what begins a segment.
     newest_ms: Option<i64>,
+    /// Days whose personal columns were erased before their time.
+    erased: BTreeSet<Day>,
     /// What the record says is held, with the hash of its file; and the cases that are over.
     held: BTreeMap<Place, String>,
     released: BTreeSet<String>,
     /// Heads of frames that held records say they are of, by frame.
     frames: BTreeMap<u64, Vec<(Place, Head)>>,
     /// Keys that some segment was sealed with.
-    sealed: BTreeSet<(Slot, Option<String>)>,
+    sealed: BTreeSet<(Slot, String)>,
     claims: Claims,
     modules: &'a [Module],
     /// Cosigned heads in the ledger's folder or given, whether or not they agree.
@@ -98,7 +99,7 @@ struct Purged {
     by: String,
     /// The latest time of what was recorded before it.
     before_ms: Option<i64>,
-    /// The earliest time of what was recorded after it.
+    /// The earliest time of what was recorded after it, up to the next purge.
     after_ms: Option<i64>,
 }
 
@@ -389,8 +390,10 @@ impl History {
         for (slot, id) in &walk.sealed {
             let (name, Slot { epoch, class, .. }) = (slot.file(), *slot);
             names.remove(name.trim_start_matches(&format!("{KEYS}/")));
-            let purged = (walk.purges.iter())
-                .any(|purge| slot.ends_by(purge.until) && (purge.what == Purge::All || class == Class::Personal));
+            let erased = class == Class::Personal && walk.erased.contains(&epoch);
+            let purged = erased
+                || (walk.purges.iter())
+                    .any(|purge| slot.ends_by(purge.until) && (purge.what == Purge::All || class == Class::Personal));
             let keys = match keys::EpochKeys::read(&self.home, epoch) {
                 Ok(keys) => keys,
                 Err(error) => {
@@ -399,15 +402,22 @@ impl History {
                 }
             };
             let place = self.home.of(&name);
-            let is_it = |key: &Key| id.as_ref().is_none_or(|id| key.id == *id);
-            match keys.of(class, slot.keep_d).map(is_it) {
+            let key = match keys.of(class, slot.keep_d) {
+                Ok(key) => key,
+                Err(error) => {
+                    walk.out.findings.push(error.to_string());
+                    continue;
+                }
+            };
+            match key.map(|key: &Key| key.id == *id) {
                 Some(true) if purged => {
                     walk.out.notes.push(format!("{place}: a purge was interrupted; purge again to finish it"));
                 }
                 Some(true) => {}
                 Some(false) if purged => {}
                 None if purged => {
-                    walk.out.notes.push(format!("{epoch} ({}): purged; provable, and not readable", class.name()));
+                    let ended = if erased { "erased before its time" } else { "purged" };
+                    walk.out.notes.push(format!("{epoch} ({}): {ended}; provable, and not readable", slot.name()));
                 }
                 Some(false) => walk.out.findings.push(format!(
                     "{place}: it is not the key that sealed records of that day: these cannot be read with it"
@@ -446,8 +456,7 @@ impl Walk<'_> {
             self.out.findings.push(format!("segment {number}: it does not follow from the segments before it"));
         }
         if !purged {
-            let slot = |class| Slot { epoch: head.epoch, class, keep_d: RETENTION_DAYS };
-            self.sealed.extend(Class::ALL.map(|class| (slot(class), Some(head.key(class).to_owned()))));
+            self.sealed.extend(head.slots().map(|(slot, id)| (slot, id.clone())));
         }
         let Some((length, tail, place)) = before else { return };
         match &head.before {
@@ -494,17 +503,18 @@ impl Walk<'_> {
             self.out.findings.push(format!("segment {}: its first record does not name its head", segment.segment));
         }
         if !matches!(record.entry.event, Event::Opened { .. } | Event::Closed { .. } | Event::Purged { .. }) {
-            let later = |purge: &mut Purged| purge.after_ms = Some(purge.after_ms.map_or(ms, |known| known.min(ms)));
-            self.purges.iter_mut().for_each(later);
+            if let Some(purge) = self.purges.last_mut() {
+                purge.after_ms = Some(purge.after_ms.map_or(ms, |known| known.min(ms)));
+            }
             self.newest_ms = self.newest_ms.max(Some(ms));
         }
         match &record.entry.event {
-            Event::Decision(_) => self.check_list(record, segment, keys),
-            Event::Confirmed { id } => match history::confirmed(&record, keys) {
-                Ok(Some(confirmed)) => self.out.findings.extend(Claims::confirmation(id, &confirmed, keys)),
-                Ok(None) => {}
-                Err(error) => self.out.findings.push(error.to_string()),
-            },
+            Event::Decision(_) => self.check_list(&record, segment, keys),
+            Event::Confirmed => {
+                if let Err(error) = history::confirmed(&record, keys) {
+                    self.out.findings.push(error.to_string());
+                }
+            }
             Event::Opened { gap, access, sample_ppm, .. } => {
                 self.access.push(access.clone());
                 sample_ppm.iter().for_each(|ppm| self.claims.sample(*ppm));
@@ -536,6 +546,11 @@ impl Walk<'_> {
                 let (until, what, by, before_ms) = (*until, *what, by.clone(), self.newest_ms);
                 self.purges.push(Purged { record: number, frame, ms, until, what, by, before_ms, after_ms: None });
             }
+            Event::Erased { day, reason, by } => {
+                self.erased.insert(*day);
+                let what = format!("{by} erased the personal columns of {day} before their time: {reason}");
+                self.out.notes.push(format!("record {number}: {what}"));
+            }
             Event::Held { case, held, file, .. } => {
                 self.held.insert((case.clone(), *held), file.clone());
                 self.released.remove(case);
@@ -549,23 +564,23 @@ impl Walk<'_> {
         }
     }
 
-    fn check_list(&mut self, record: Record, segment: &SegmentHead, keys: &keys::EpochKeys) {
-        let Event::Decision(decision) = &record.entry.event else { return };
-        *(if decision.level == Level::Full { &mut self.out.full } else { &mut self.out.commit }) += 1;
-        // The head of a segment names the keys of what is kept as long as everything.
-        if decision.keep_d > RETENTION_DAYS {
-            let slot = |class| Slot { epoch: segment.epoch, class, keep_d: decision.keep_d };
-            self.sealed.extend(Class::ALL.map(|class| (slot(class), None)));
-        }
-        let kept = Kept { open: !record.open.is_empty(), personal: !record.personal.is_empty() };
-        match history::open(segment.epoch, record, keys) {
-            Ok(recorded) => self.out.findings.extend(self.claims.list(&recorded, &kept, keys)),
+    fn check_list(&mut self, record: &Record, segment: &SegmentHead, keys: &keys::EpochKeys) {
+        let Event::Decision(listed) = &record.entry.event else { return };
+        *(if listed.level == Level::Full { &mut self.out.full } else { &mut self.out.commit }) += 1;
+        let recorded = history::open(segment.epoch, record, keys);
+        match recorded.and_then(|recorded| self.claims.list(&recorded, record, keys)) {
+            Ok(found) => self.out.findings.extend(found),
             Err(error) => self.out.findings.push(error.to_string()),
         }
     }
 
     /// Purges of what had to be kept still, and purges at a time that nothing else bears out.
     fn check_purges(&mut self) {
+        let mut after_ms = None;
+        for purge in self.purges.iter_mut().rev() {
+            after_ms = [after_ms, purge.after_ms].into_iter().flatten().min();
+            purge.after_ms = after_ms;
+        }
         for purge in &self.purges {
             let Purged { record, ms, until, what, by, .. } = purge;
             let (words, day) =

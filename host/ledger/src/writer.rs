@@ -1,6 +1,6 @@
 //! The writer: a thread that seals, frames and commits what waits in the queue, off the judging path.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -21,12 +21,12 @@ use crate::frame;
 use crate::history;
 use crate::holds::{self, Held};
 use crate::home::{CHECKPOINTS, Home, KEYS, PUBLIC};
-use crate::keys::{self, Class, Key, RETENTION_DAYS, Signer, Slot, sha256};
+use crate::keys::{self, Class, RETENTION_DAYS, Signer, Slot, WriterKeys, rounded_down, sha256};
 use crate::level;
 use crate::merkle::{Edge, leaf};
 use crate::note::{Checkpoint, Verifier};
 use crate::prepared::{self, Prepared, Waiting, What};
-use crate::record::{AccessHead, Decision, Entry, Event, Gap, Level, Purge, Record};
+use crate::record::{About, AccessHead, Body, Entry, Event, Gap, Level, Listed, Part, Purge, Record};
 use crate::recorded::Query;
 use crate::sample::{Lots, Seed};
 use crate::segment::{self, Before, Next, SegmentHead, SegmentReader};
@@ -70,28 +70,12 @@ fn check_purge(now_ms: i64, latest_ms: i64, until: Day, what: Purge, idle: bool)
     Ok(())
 }
 
-/// The keys of both classes.
-struct Keys {
-    personal: Key,
-    decision: Key,
-}
-
-impl Keys {
-    fn provide(home: &Home, epoch: Day, keep_d: u32) -> Result<Self, LedgerError> {
-        let key = |class| keys::provide(home, &Slot { epoch, class, keep_d }.file());
-        Ok(Self { personal: key(Class::Personal)?, decision: key(Class::Decision)? })
-    }
-}
-
 /// The segment that is being written.
 struct Open {
     file: File,
     name: String,
     number: u64,
-    epoch: Day,
-    keys: Keys,
-    /// Of what is kept longer than most, by the number of days.
-    longer: HashMap<u32, Keys>,
+    keys: WriterKeys,
     length: u64,
     /// Policy sets that are described in it.
     described: HashSet<String>,
@@ -155,7 +139,13 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn open(path: &Path, settings: Settings, tally: Arc<Tally>) -> Result<Self, LedgerError> {
-        let home = Home::create(path)?;
+        if settings.personal_max_d < RETENTION_DAYS {
+            return Err(LedgerError::Absent(format!(
+                "invalid personal_max_d `{}`: expected {RETENTION_DAYS} at least; `purge --personal` ends personal columns sooner",
+                settings.personal_max_d
+            )));
+        }
+        let home = Home::create(path, settings.wrap.clone())?;
         let lock = home.lock()?;
         let segments = segment::list(&home)?;
         let signer = match Signer::read(&home)? {
@@ -374,12 +364,12 @@ impl Writer {
         while !lists.is_empty() {
             let later = lists.split_off(self.at_a_time.min(lists.len()));
             let ready = prepared::all(&lists);
-            for (waiting, prepared) in std::mem::replace(&mut lists, later).into_iter().zip(ready) {
+            let mut ready = std::mem::replace(&mut lists, later).into_iter().zip(ready);
+            while let Some((waiting, prepared)) = ready.next() {
                 let room = self.make_room(waiting.ms, &mut draft);
                 let encoded = room.and_then(|()| match (&waiting.what, prepared) {
                     (What::List { request, outcome }, Some(prepared)) => {
-                        let provided = self.provide_keys(prepared.keep_d);
-                        provided.and_then(|()| self.encode(request, outcome, prepared, &mut draft))
+                        self.encode(request, outcome, prepared, &mut draft)
                     }
                     (What::Confirmation(confirmation), _) => {
                         self.encode_confirmation(confirmation, waiting.ms, &mut draft)
@@ -391,6 +381,12 @@ impl Writer {
                 match encoded {
                     Ok(()) => draft.acknowledge.push(waiting.done),
                     Err(error) if self.broken => return Err(error),
+                    // The command that wraps keys is not asked again for every list that came with this one.
+                    Err(error @ LedgerError::Wrap { .. }) => {
+                        let with_it = ready.by_ref().map(|(waiting, _)| waiting).chain(std::mem::take(&mut lists));
+                        let lost = [waiting.done].into_iter().chain(with_it.map(|waiting| waiting.done)).collect();
+                        self.lose(lost, &error);
+                    }
                     Err(error) => self.lose(vec![waiting.done], &error),
                 }
             }
@@ -403,14 +399,22 @@ impl Writer {
         let day = Day::containing(ms);
         let late = ms < self.latest_ms && self.latest_ms - ms <= CLOCK_SLACK_MS;
         let fits = self.open.as_ref().is_some_and(|open| {
-            (open.epoch == day || late) && open.length + (draft.bytes as u64) < self.settings.segment_bytes
+            (open.keys.epoch == day || late) && open.length + (draft.bytes as u64) < self.settings.segment_bytes
         });
         if !fits {
             self.write(std::mem::take(draft))?;
-            if self.open.take().is_some() {
+            let ended = self.open.take();
+            if ended.is_some() {
                 self.checkpoint()?;
             }
-            self.begin(day)?;
+            // A day has its keys once: those of the segment that ended are the same.
+            match ended.map(|open| open.keys).filter(|keys| keys.epoch == day) {
+                Some(keys) => self.begin(keys)?,
+                None => {
+                    self.home.wrapping.iter().for_each(|wrapping| wrapping.forget());
+                    self.begin(WriterKeys::provide(&self.home, day, self.personal_d())?)?;
+                }
+            }
         } else if draft.bytes > FRAME_BYTES {
             self.write(std::mem::take(draft))?;
         }
@@ -434,13 +438,11 @@ impl Writer {
     }
 
     /// Begins a segment: its head, and a record that names it.
-    fn begin(&mut self, epoch: Day) -> Result<(), LedgerError> {
-        let keys = Keys::provide(&self.home, epoch, RETENTION_DAYS)?;
+    fn begin(&mut self, keys: WriterKeys) -> Result<(), LedgerError> {
         let head = SegmentHead {
             segment: self.next_segment,
-            epoch,
-            personal_key: keys.personal.id.clone(),
-            decision_key: keys.decision.id.clone(),
+            epoch: keys.epoch,
+            keys: keys.named(),
             behind: matches!(self.settings.durability, Durability::Behind { .. }),
             frames: self.log.size,
             records: self.records,
@@ -453,8 +455,7 @@ impl Writer {
         let mut begun = file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(self.home.io(&name));
         if begun.is_ok() {
             let (number, length, described) = (head.segment, bytes.len() as u64, HashSet::new());
-            let longer = HashMap::new();
-            self.open = Some(Open { file, name: name.clone(), number, epoch, keys, longer, length, described });
+            self.open = Some(Open { file, name: name.clone(), number, keys, length, described });
             let mut draft = Draft::default();
             let (segment, gap, sample_ppm) = (head.digest(), self.gap.clone(), Some(self.settings.sample_ppm));
             let opened = Event::Opened { segment, gap, access: self.access()?, sample_ppm };
@@ -500,25 +501,18 @@ impl Writer {
         self.open.as_ref().ok_or_else(closed)
     }
 
-    fn encode_confirmation(&self, confirmation: &Confirmation, ms: i64, draft: &mut Draft) -> Result<(), LedgerError> {
-        let open = self.open_segment()?;
-        let record = self.records + draft.records.len() as u64;
-        let id = hex(&open.keys.decision.tag("decision", confirmation.decision_id.as_bytes()));
-        // Writing to memory cannot fail.
-        let text = serde_json::to_vec(confirmation).unwrap_or_default();
-        let entry = Entry { record, ms, event: Event::Confirmed { id } };
-        draft.push(&Record { outcome: open.keys.decision.seal(record, &text)?, ..Record::of(entry) });
-        Ok(())
+    /// For how many days personal columns are kept at most.
+    fn personal_d(&self) -> u32 {
+        rounded_down(self.settings.personal_max_d)
     }
 
-    /// Sees to it that the open segment has keys for what is kept so many days.
-    fn provide_keys(&mut self, keep_d: u32) -> Result<(), LedgerError> {
-        if let Some(open) = &mut self.open
-            && keep_d > RETENTION_DAYS
-            && !open.longer.contains_key(&keep_d)
-        {
-            open.longer.insert(keep_d, Keys::provide(&self.home, open.epoch, keep_d)?);
-        }
+    fn encode_confirmation(&self, confirmation: &Confirmation, ms: i64, draft: &mut Draft) -> Result<(), LedgerError> {
+        let key = self.open_segment()?.keys.of(Class::Decision, RETENTION_DAYS)?;
+        let record = self.records + draft.records.len() as u64;
+        // Writing to memory cannot fail.
+        let text = serde_json::to_vec(confirmation).unwrap_or_default();
+        let entry = Entry { record, ms, event: Event::Confirmed };
+        draft.push(&Record { body: key.seal(record, Part::Body, &text)?, ..Record::of(entry) });
         Ok(())
     }
 
@@ -529,37 +523,45 @@ impl Writer {
         prepared: Prepared,
         draft: &mut Draft,
     ) -> Result<(), LedgerError> {
-        let open = self.open_segment()?;
-        let Prepared { decision_id, public, personal, outcome: text, keep_d } = prepared;
-        let Keys { personal: personal_key, decision: key } = open.longer.get(&keep_d).unwrap_or(&open.keys);
+        let keys = &self.open_segment()?.keys;
+        let Prepared { decision_id, public, personal, outcome: text, facets, keep_d } = prepared;
+        let personal_d = keep_d.min(self.personal_d());
+        let key = keys.of(Class::Decision, keep_d)?;
         let (ms, set) = (outcome.circumstances.clock_ms, outcome.policy_set());
-        if !open.described.contains(set.digest()) && !draft.described.iter().any(|known| known == set.digest()) {
+        let described = &self.open_segment()?.described;
+        if !described.contains(set.digest()) && !draft.described.iter().any(|known| known == set.digest()) {
             self.note(Event::Set(Box::new(set.describe())), ms, draft);
             draft.described.push(set.digest().to_owned());
         }
         let record = self.records + draft.records.len() as u64;
-        let lots = self.seed.as_ref().map_or(Lots::Own(&open.keys.decision), Lots::Anchor);
+        let own = keys.of(Class::Decision, RETENTION_DAYS)?;
+        let lots = self.seed.as_ref().map_or(Lots::Own(own), Lots::Anchor);
         let why = level::reasons(request, outcome, lots.draw(&decision_id, self.settings.sample_ppm));
         let level = if why.is_empty() { Level::Commit } else { Level::Full };
-        let entry = Entry {
-            record,
-            ms,
-            event: Event::Decision(Box::new(Decision {
-                id: hex(&key.tag("decision", decision_id.as_bytes())),
-                level,
-                why,
-                policy_set: set.digest().to_owned(),
-                generation: outcome.generation().map(str::to_owned),
-                user: request.request_text("request.user.ref").map(|user| hex(&key.tag("user", user.as_bytes()))),
-                keep_d,
-                input: hex(&key.tag("input", &[&public[..], &personal].concat())),
-                circumstances: Circumstances { draws: Vec::new(), ..outcome.circumstances.clone() },
-            })),
+        let about = About {
+            id: decision_id,
+            why,
+            generation: outcome.generation().map(str::to_owned),
+            keep_d,
+            personal_d,
+            input: hex(&key.tag("input", &[&public[..], &personal].concat())),
+            circumstances: Circumstances { draws: Vec::new(), ..outcome.circumstances.clone() },
         };
-        let outcome = key.seal(record, &text)?;
-        draft.push(&match level {
-            Level::Full => Record { entry, open: public, personal: personal_key.seal(record, &personal)?, outcome },
-            Level::Commit => Record { entry, open: Vec::new(), personal: Vec::new(), outcome },
+        // Writing to memory cannot fail.
+        let about = serde_json::to_vec(&about).unwrap_or_default();
+        let (columns, personal) = match level {
+            Level::Full => {
+                (&public[..], keys.of(Class::Personal, personal_d)?.seal(record, Part::Personal, &personal)?)
+            }
+            Level::Commit => (&[][..], Vec::new()),
+        };
+        let listed = Listed { level, policy_set: set.digest().to_owned() };
+        draft.push(&Record {
+            entry: Entry { record, ms, event: Event::Decision(listed) },
+            about: key.seal(record, Part::About, &about)?,
+            who: keys.of(Class::Decision, personal_d)?.seal(record, Part::Who, &facets)?,
+            personal,
+            body: key.seal(record, Part::Body, &Body::encode(columns, &text))?,
         });
         draft.levels.push(level);
         Ok(())
@@ -647,24 +649,59 @@ impl Writer {
         self.write_all(draft)?;
         self.checkpoint()?;
         let current = self.open.as_ref().map(|open| open.number);
-        for slot in self.home.names(KEYS)?.iter().filter_map(|name| Slot::of_file(name)) {
-            if slot.ends_by(until) && (what == Purge::All || slot.class == Class::Personal) {
+        let slots = || -> Result<Vec<Slot>, LedgerError> {
+            Ok(self.home.names(KEYS)?.iter().filter_map(|name| Slot::of_file(name)).collect())
+        };
+        for slot in slots()?.into_iter().filter(|slot| slot.ends_by(until)) {
+            if what == Purge::All || slot.class == Class::Personal {
                 self.home.destroy(&slot.file())?;
             }
         }
         if what == Purge::All {
+            let mut whole = BTreeSet::new();
             for (number, _) in segment::list(&self.home)?.into_iter().filter(|(number, _)| Some(*number) != current) {
-                let whole = self.home.read(&segment::file(number, false))?.is_some();
-                // A segment stays for the longest-kept of its lists; the others in it have lost their key.
-                if whole
-                    && SegmentReader::open(&self.home, number, false)?.head.epoch
-                        <= keys::earlier(until, segment::longest(&self.home, number)?)
-                {
-                    segment::strip(&self.home, number)?;
+                if self.home.read(&segment::file(number, false))?.is_none() {
+                    continue;
                 }
+                let epoch = SegmentReader::open(&self.home, number, false)?.head.epoch;
+                // A segment stays for the longest-kept of its lists; the others in it have lost their key.
+                if epoch <= until && !segment::is_readable(&self.home, number)? {
+                    segment::strip(&self.home, number)?;
+                } else {
+                    whole.insert(epoch);
+                }
+            }
+            // Keys of a day of which nothing is left seal nothing.
+            for slot in slots()?.into_iter().filter(|slot| slot.epoch <= until && !whole.contains(&slot.epoch)) {
+                self.home.destroy(&slot.file())?;
             }
         }
         Ok(())
+    }
+
+    /// Puts the erasure of a day's personal columns on the record, then does it.
+    pub(crate) fn erase(&mut self, day: Day, reason: String, by: String) -> Result<(), LedgerError> {
+        if reason.trim().is_empty() {
+            return Err(LedgerError::Absent("an erasure before its time needs a reason".into()));
+        }
+        if day >= Day::containing(now_ms()) {
+            return Err(LedgerError::Absent(format!(
+                "{day} is not over; yesterday's personal columns can be erased at the latest"
+            )));
+        }
+        let mut personal = Vec::new();
+        for slot in Slot::all(day).filter(|slot| slot.class == Class::Personal) {
+            if self.home.exists(&slot.file()) {
+                personal.push(slot);
+            }
+        }
+        if personal.is_empty() {
+            return Err(LedgerError::Absent(format!(
+                "{day}: no personal columns of that day are left, or there never were any"
+            )));
+        }
+        self.say(Event::Erased { day, reason, by })?;
+        personal.into_iter().try_for_each(|slot| self.home.destroy(&slot.file()))
     }
 
     /// Seals a record again for a case, and puts that on the record.
@@ -677,14 +714,13 @@ impl Writer {
         history::records(&self.home, &query, |found, keys| {
             match &found.record.entry.event {
                 Event::Set(set) => drop(sets.insert(set.policy_set.clone(), (**set).clone())),
-                Event::Decision(_) if held.is_none() => {
-                    let (frame, index, head) = (found.frame, found.index, found.head);
-                    let recorded = history::open(found.segment.epoch, found.record, keys)?;
-                    let set = sets.get(&recorded.decision.policy_set).cloned().ok_or_else(|| {
-                        LedgerError::altered(format!("record {}", recorded.record), "its policy set is not described")
+                Event::Decision(listed) if held.is_none() => {
+                    let record = found.record.entry.record;
+                    let set = sets.get(&listed.policy_set).cloned().ok_or_else(|| {
+                        LedgerError::altered(format!("record {record}"), "its policy set is not described")
                     })?;
-                    held =
-                        Some((recorded.record, Held::seal(&recorded, set, (head, frame, index), decision_id, &key)?));
+                    let place = (found.head, found.frame, found.index);
+                    held = Some((record, Held::seal(found.segment.epoch, set, place, keys, &key)?));
                 }
                 _ => {}
             }

@@ -12,8 +12,8 @@ use normgate::contract::Day;
 use normgate::{Batch, Confirmation, Discharge, Gate, Outcome, RenderedLabel, embedded};
 use normgate_ledger::{
     Access, Against, Answered, Checked, Confirmed, Cosigner, Deed, Durability, DutyCounts, Group, History, Ledger,
-    LedgerError, Level, Purge, Query, Recorded, Redaction, Replay, Settings, Subject, Verifier, WhenFull, Why, Witness,
-    check,
+    LedgerError, Level, Purge, Query, RETENTION_DAYS, Recorded, Redaction, Replay, Settings, Subject, Verifier,
+    WhenFull, Why, Witness, check,
 };
 use serde_json::{Value, json};
 use support::folder;
@@ -28,6 +28,8 @@ const BEFORE_ANSWER: Settings = Settings {
     segment_bytes: 64 << 20,
     checkpoint_every: Duration::from_secs(3_600),
     anchor_age: Duration::from_secs(3_600),
+    personal_max_d: RETENTION_DAYS,
+    wrap: None,
 };
 
 /// A list of which nobody has to give account, of one user.
@@ -326,7 +328,7 @@ fn what_somebody_may_have_to_account_for_is_kept_in_full() {
     assert!(why[2].contains(&Why::Held), "{why:?}");
     assert!(why[3].contains(&Why::MajorImpact), "{why:?}");
     assert_eq!(why[4], [Why::Sample]);
-    assert_eq!((all[0].decision.level, all[0].open.len()), (Level::Commit, 0));
+    assert_eq!((all[0].decision.level, all[0].columns.len()), (Level::Commit, 0));
     assert_eq!(all[0].decision.input, all[4].decision.input, "a commitment is to the same input");
     let verified = History::open(&folder).unwrap().verify(&Against::default()).unwrap();
     assert_eq!((verified.full, verified.commit, verified.findings.len()), (4, 1, 0));
@@ -586,29 +588,126 @@ fn expired() -> Day {
 fn what_an_obligation_asks_to_keep_longer_outlives_the_rest() {
     let folder = folder("longer");
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-    let (batch, outcome) = judged_before(&labelled(0), 500 * DAY_MS);
+    let (batch, outcome) = judged_before(&labelled(0), 400 * DAY_MS);
     ledger.record(&batch, &outcome).unwrap();
-    let (batch, outcome) = judged_before(&labelled(2), 500 * DAY_MS);
+    let (batch, outcome) = judged_before(&labelled(2), 400 * DAY_MS);
     let mut outcome = Arc::unwrap_or_clone(outcome);
-    outcome.obligations[0].retain_d = Some(400);
+    outcome.obligations[0].retain_d = Some(300);
     let id = outcome.decision_id();
     ledger.record(&batch, &Arc::new(outcome)).unwrap();
     record(&ledger, 4..5);
-    // What is kept as long as everything ends 184 days after its day, the other 400.
+    // What is kept as long as everything ends 184 days after its day, the other 365: 300 are asked.
     let days_ago = |days: i64| Day::containing(normgate::contract::now_ms() - days * DAY_MS);
     ledger.purge(days_ago(300), Purge::All, "test").unwrap();
     ledger.close().unwrap();
     assert!(notes(&folder).iter().any(|note| note.contains("purged; provable, and not readable")));
     let all = found(&folder, &Query::default());
     assert_eq!(all.iter().map(|list| list.outcome.is_some()).collect::<Vec<_>>(), [false, true, true]);
-    assert_eq!(all[1].decision.keep_d, 400);
+    assert_eq!(all[1].decision.keep_d, Some(365));
     assert_eq!(found(&folder, &Query { decision: Some(id), ..Query::default() }).len(), 1);
+    // What says whose it is ends with what is personal.
+    assert!(all[1].outcome.is_some() && all[1].facets.is_none() && all[1].personal.is_none());
+    assert_eq!(found(&folder, &Query { user: Some("user-2".into()), ..Query::default() }), []);
 
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
     ledger.purge(expired(), Purge::All, "test").unwrap();
     ledger.close().unwrap();
     assert_eq!(found(&folder, &Query::default()).iter().filter(|list| list.outcome.is_some()).count(), 1);
     assert_eq!(notes(&folder).iter().filter(|note| note.contains("interrupted")).count(), 0);
+    let keys = files(&folder.join("keys"));
+    assert!(keys.iter().all(|key| !key.to_string_lossy().contains(&days_ago(400).to_string())), "{keys:?}");
+}
+
+/// Names of the key files of a ledger, without the day.
+fn key_names(folder: &Path) -> Vec<String> {
+    let names =
+        files(&folder.join("keys")).into_iter().map(|file| file.file_name().unwrap().to_str().unwrap().to_owned());
+    names.filter_map(|name| name.split_once('.').map(|(_, slot)| slot.to_owned())).collect()
+}
+
+#[test]
+fn a_day_has_few_keys_however_many_retentions_are_asked_for() {
+    let folder = folder("retentions");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let (batch, outcome) = judge(&labelled(0));
+    for retain_d in [1, 200, 366, 1_000, 1_096, 1_440, 9_999, 36_525, i64::MAX, -5] {
+        let mut outcome = Arc::unwrap_or_clone(Arc::clone(&outcome));
+        outcome.obligations[0].retain_d = Some(retain_d);
+        ledger.record(&batch, &Arc::new(outcome)).unwrap();
+    }
+    ledger.close().unwrap();
+    let kept: Vec<Option<u32>> = found(&folder, &Query::default()).iter().map(|list| list.decision.keep_d).collect();
+    let expected = [184, 365, 1_095, 1_095, 3_650, 3_650, 3_650, 3_650, 3_650, 184].map(Some);
+    assert_eq!(kept, expected);
+    // Whatever is asked, what is personal is kept as long as the platform keeps it at most.
+    let expected =
+        ["decision-1095.key", "decision-365.key", "decision-3650.key", "decision.key", "personal.key", "key"];
+    assert_eq!(key_names(&folder), expected);
+    assert_eq!(notes(&folder), Vec::<String>::new());
+}
+
+#[test]
+fn personal_columns_are_kept_as_long_as_the_platform_says_at_most() {
+    let folder = folder("personal-days");
+    let refused = Ledger::open(&folder, Settings { personal_max_d: 30, ..BEFORE_ANSWER }).err().unwrap().to_string();
+    assert!(refused.contains("invalid personal_max_d `30`: expected 184 at least"), "{refused}");
+    let ledger = Ledger::open(&folder, Settings { personal_max_d: 1_000, ..BEFORE_ANSWER }).unwrap();
+    let (batch, outcome) = judged_before(&labelled(0), 400 * DAY_MS);
+    let mut outcome = Arc::unwrap_or_clone(outcome);
+    outcome.obligations[0].retain_d = Some(36_525);
+    ledger.record(&batch, &Arc::new(outcome)).unwrap();
+    let personal: Vec<String> = key_names(&folder).into_iter().filter(|name| name.starts_with("personal")).collect();
+    assert_eq!(personal, ["personal-365.key", "personal.key"]);
+    assert!(found(&folder, &Query::default())[0].request().is_some());
+    record(&ledger, 2..3);
+    ledger.purge(expired(), Purge::All, "test").unwrap();
+    ledger.close().unwrap();
+    let left = found(&folder, &Query::default());
+    assert!(left[0].outcome.is_some() && left[0].personal.is_none() && left[0].facets.is_none(), "{left:?}");
+    notes(&folder);
+}
+
+#[test]
+fn an_erasure_before_its_time_is_on_the_record_and_no_alteration() {
+    let folder = folder("erased");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    for days in [3, 2] {
+        let (batch, outcome) = judged_before(&labelled(days), days as i64 * DAY_MS);
+        ledger.record(&batch, &outcome).unwrap();
+    }
+    let days_ago = |days: i64| Day::containing(normgate::contract::now_ms() - days * DAY_MS);
+    assert!(ledger.erase(days_ago(3), " ", "me").unwrap_err().to_string().contains("needs a reason"));
+    assert!(ledger.erase(days_ago(0), "asked", "me").unwrap_err().to_string().contains("is not over"));
+    assert!(ledger.erase(days_ago(9), "asked", "me").unwrap_err().to_string().contains("no personal columns"));
+    ledger.erase(days_ago(3), "a person asked, No 12", "me").unwrap();
+    ledger.close().unwrap();
+    let all = found(&folder, &Query::default());
+    assert!(all[0].outcome.is_some() && all[0].personal.is_none() && all[0].request().is_none());
+    assert!(all[1].request().is_some());
+    let notes = notes(&folder);
+    let day = days_ago(3);
+    let said = format!("me erased the personal columns of {day} before their time: a person asked, No 12");
+    assert!(notes.iter().any(|note| note.contains(&said)), "{notes:?}");
+    let gone = format!("{day} (personal): erased before its time; provable, and not readable");
+    assert!(notes.contains(&gone), "{notes:?}");
+    // Of another day the same is a finding.
+    fs::remove_file(folder.join(format!("keys/{}.personal.key", days_ago(2)))).unwrap();
+    assert!(findings(&folder).iter().any(|finding| finding.contains("the key is lost")));
+}
+
+#[test]
+fn a_ledger_of_an_earlier_build_says_that_it_is_one() {
+    let folder = folder("earlier");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    record(&ledger, 0..1);
+    ledger.close().unwrap();
+    let segment = folder.join("segments/000000000000.seg");
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[..8].copy_from_slice(b"NGSEG-1\n");
+    fs::write(&segment, bytes).unwrap();
+    let said = "an earlier build wrote it, and this one cannot read it";
+    assert!(findings(&folder).iter().any(|finding| finding.contains(said)));
+    assert!(Ledger::open(&folder, BEFORE_ANSWER).err().unwrap().to_string().contains(said));
 }
 
 #[test]

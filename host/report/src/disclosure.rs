@@ -232,7 +232,8 @@ impl Disclosure<'_> {
         }
         page.facts(facts);
         if let Some(pack) = &manifest.pack {
-            page.note(match self.adopted.contains(pack) {
+            let adopted = self.adopted.contains(pack) && Vocabulary::shipped().owns_pack_of(manifest);
+            page.note(match adopted {
                 true => self.language.pick(
                     format!("行业规范“{pack}”:平台已采纳(第五条)。"),
                     format!("The sector norm “{pack}”: the platform has adopted it (Art. 5)."),
@@ -293,6 +294,7 @@ impl Disclosure<'_> {
             Mode::Enforce => {}
             Mode::Shadow => remarks.push(self.say("仅记录,不生效", "reported only, not applied").into()),
             Mode::Preview => remarks.push(self.say("施行前预演", "tried before it is in force").into()),
+            Mode::Off => remarks.push(self.say("已停用", "off").into()),
             Mode::Canary(percent) => {
                 remarks.push(self.language.pick(
                     format!("对 {percent} % 的用户生效").into(),

@@ -197,7 +197,7 @@ mod tests {
 
     use normgate::contract::Block;
     use normgate::{Action, Cause, Circumstances};
-    use normgate_ledger::{Because, Decision, Facets, Level, RETENTION_DAYS};
+    use normgate_ledger::{Because, Decision, Facets, Level};
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::Field;
 
@@ -224,19 +224,17 @@ mod tests {
             ms: 1_767_225_600_000,
             epoch: "2026-01-01".parse().unwrap(),
             decision: Decision {
-                id: "0".into(),
                 level: Level::Commit,
                 why: Vec::new(),
                 policy_set: "sha256:0".into(),
                 generation: None,
-                keep_d: RETENTION_DAYS,
-                user: None,
-                input: "0".into(),
+                keep_d: None,
+                input: None,
                 circumstances: Circumstances::default(),
             },
             outcome: None,
             facets: Some(facets),
-            open: Vec::new(),
+            columns: Vec::new(),
             personal: None,
         };
         let answer = Answer {

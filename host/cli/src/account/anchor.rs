@@ -11,11 +11,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use normgate::contract::now_ms;
-use normgate_ledger::{Anchor, Cosigner, History, Ledger, LedgerError, MAX_ANSWER_BYTES, Settings, Submission};
+use normgate_ledger::{Anchor, Cosigner, History, Ledger, LedgerError, MAX_ANSWER_BYTES, Submission};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 
 use crate::account::cosign;
+use crate::account::opened::{history, settings};
 use crate::judge::r#override::duration;
 
 /// How long a witness may take to answer. Engineering default.
@@ -55,7 +56,7 @@ enum Place {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let cosigner = cosign::cosigner(&args.cosigner)?;
     let place = Place::of(&args.witness)?;
-    History::open(&args.ledger)?;
+    history(&args.ledger)?;
     loop {
         match ask(&args.ledger, &place, &cosigner) {
             Ok(said) => println!("{}: {said}", args.ledger.display()),
@@ -96,7 +97,7 @@ impl Place {
 /// Asks once; a sentence on what came of it.
 fn ask(ledger: &Path, place: &Place, by: &Cosigner) -> Result<String> {
     sign(ledger)?;
-    let history = History::open(ledger)?;
+    let history = history(ledger)?;
     match place {
         Place::Url(url) => {
             let Anchor { size, at_s, by } = ask_url(&history, url, by)?;
@@ -108,7 +109,7 @@ fn ask(ledger: &Path, place: &Place, by: &Cosigner) -> Result<String> {
 
 /// Signs the head of the log, unless a writer is at work, who does.
 fn sign(ledger: &Path) -> Result<()> {
-    match Ledger::open(ledger, Settings::default()) {
+    match Ledger::open(ledger, settings()?) {
         Ok(ledger) => Ok(ledger.checkpoint().map(drop)?),
         Err(LedgerError::Held { .. }) => Ok(()),
         Err(error) => Err(error.into()),

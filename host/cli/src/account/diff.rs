@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
 use normgate::contract::{Day, now_ms};
 use normgate::{Backend, Circumstances, Config, Module, SetDescription, embedded};
-use normgate_ledger::{Facets, History, LedgerError, Parts};
+use normgate_ledger::{Facets, LedgerError, Parts};
 use normgate_report::{Comparison, Difference, List, Request, Side, SideName};
 
 use crate::account::lookup::{Range, note_access};
+use crate::account::opened::history;
 use crate::account::private;
 use crate::judge::eval::Lang;
 use crate::judge::requests::{Requests, complain};
@@ -142,7 +143,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// Compares over what a ledger kept in full, after putting that on the record.
 fn over_ledger(args: &Args, ledger: &std::path::Path, other: &Source, threads: usize) -> Result<Difference> {
-    let history = History::open(ledger)?;
+    let history = history(ledger)?;
     note_access(&history, "diff", &args.range.words(), 0, args.personal)?;
     let sides = match is_recorded(&args.base) {
         true => ((Side::Recorded, None), (recorded_but_for(&args.other, other)?, args.other.to_as_of)),

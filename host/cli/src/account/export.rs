@@ -14,6 +14,7 @@ use normgate_ledger::{Case, History, LedgerError, Query, Recipient, Recorded, Re
 use normgate_report::{Parquet, statements};
 
 use crate::account::lookup::{Range, View, note_access, show};
+use crate::account::opened::history;
 use crate::account::private;
 use crate::judge::source::{at_hand, judging_again};
 
@@ -74,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 fn seal(args: &Args, id: &str, recipient: &Path, output: &Path) -> Result<ExitCode> {
     let recipient = Recipient::read(recipient)?;
-    let history = History::open(&args.ledger)?;
+    let history = history(&args.ledger)?;
     note_access(&history, "export", &format!("{id}, sealed to {}", recipient.id()), 1, true)?;
     let sealed =
         Case::export(&history, id, &at_hand(&args.policies)?, judging_again(Backend::Native))?.seal(&recipient)?;
@@ -98,7 +99,7 @@ fn announce(history: &History, query: &Query, asked: &str, personal: bool) -> Re
 }
 
 fn parquet(args: &Args, query: &Query, asked: &str, file: &Path) -> Result<ExitCode> {
-    let history = History::open(&args.ledger)?;
+    let history = history(&args.ledger)?;
     announce(&history, query, asked, args.view.personal)?;
     let redaction = if args.view.personal { Redaction::Nothing } else { Redaction::Personal };
     let output = BufWriter::new(private::create(file)?);
@@ -135,7 +136,7 @@ fn dsa(args: &Args, query: &Query, asked: &str) -> Result<ExitCode> {
     {
         bail!("`{strange}` is no country code; write two capital letters, for example DE");
     }
-    let history = History::open(&args.ledger)?;
+    let history = history(&args.ledger)?;
     announce(&history, query, asked, false)?;
     let modules = at_hand(&args.policies)?;
     let mut replay = Replay::new(&modules, || judging_again(Backend::Native), 1);

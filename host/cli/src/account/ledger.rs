@@ -10,11 +10,12 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use normgate::Confirmation;
 use normgate::contract::{Day, now_ms};
 use normgate_ledger::{
-    Against, Anchorage, Breach, Durability, DutyCounts, History, Ledger, LedgerError, Purge, Query, Settings, Subject,
-    WhenFull, check, expired,
+    Against, Anchorage, Breach, Durability, DutyCounts, Ledger, LedgerError, Purge, Query, Settings, Subject, WhenFull,
+    check, expired,
 };
 
 use crate::account::lookup::{Range, View, caller, note_access, read, show, verifier};
+use crate::account::opened::{history, settings};
 use crate::account::{anchor, cosign, export};
 use crate::judge::source::at_hand;
 
@@ -155,6 +156,12 @@ pub(crate) enum Command {
         /// The clock is right although nothing was recorded for more than a day
         #[arg(long)]
         after_idling: bool,
+        /// The personal columns of this day alone, before their time, as when persons ask for it
+        #[arg(long, value_name = "YYYY-MM-DD", requires = "personal", requires = "reason", conflicts_with = "until")]
+        day: Option<Day>,
+        /// Why they go before their time; it stands on the record
+        #[arg(long, value_name = "TEXT", requires = "day")]
+        reason: Option<String>,
     },
 }
 
@@ -202,7 +209,7 @@ impl Recording {
                 WhenFullArg::Refuse => WhenFull::Refuse,
             },
             sample_ppm: self.sample_ppm,
-            ..Settings::default()
+            ..settings()?
         };
         Ok(Some(Ledger::open(path, settings)?))
     }
@@ -213,7 +220,7 @@ impl Recording {
         let mut text = ledger.counts().to_prometheus();
         ledger.close()?;
         if let Some(path) = &self.ledger {
-            text += &History::open(path)?.anchorage(now_ms())?.to_prometheus();
+            text += &history(path)?.anchorage(now_ms())?.to_prometheus();
         }
         Ok(text)
     }
@@ -235,7 +242,8 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         Command::Find { ledger, user, item, range, view } => {
             let query = Query { user: user.clone(), item: item.clone(), ..range.query() };
             let whose = if user.is_some() { "a user, " } else { "" };
-            let asked = format!("{whose}item {}, {}", item.as_deref().unwrap_or("any"), range.words());
+            let which = if item.is_some() { "an item, " } else { "" };
+            let asked = format!("{whose}{which}{}", range.words());
             let found = show(ledger, &query, "find", &asked, view)?;
             eprintln!("normgate: {found} decisions");
             Ok(ExitCode::SUCCESS)
@@ -262,8 +270,8 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Checkpoint { ledger } => {
-            let history = History::open(ledger)?;
-            match Ledger::open(ledger, Settings::default()) {
+            let history = history(ledger)?;
+            match Ledger::open(ledger, settings()?) {
                 Ok(ledger) => print!("{}", ledger.checkpoint()?),
                 // A running writer signs at the end of every segment; what it signed last is what there is.
                 Err(LedgerError::Held { .. }) => match history.checkpoint()? {
@@ -277,12 +285,12 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         Command::Cosign(args) => cosign::run(args),
         Command::Anchor(args) => anchor::run(args),
         Command::Stats { ledger } => {
-            print!("{}", History::open(ledger)?.anchorage(now_ms())?.to_prometheus());
+            print!("{}", history(ledger)?.anchorage(now_ms())?.to_prometheus());
             Ok(ExitCode::SUCCESS)
         }
         Command::Hold { ledger, id, case } => {
-            let history = History::open(ledger)?;
-            let writer = Ledger::open(ledger, Settings::default())?;
+            let history = history(ledger)?;
+            let writer = Ledger::open(ledger, settings()?)?;
             note_access(&history, "hold", id, 1, false)?;
             writer.hold(id, case, &caller())?;
             writer.close()?;
@@ -290,18 +298,26 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Release { ledger, case } => {
-            History::open(ledger)?;
-            let writer = Ledger::open(ledger, Settings::default())?;
+            history(ledger)?;
+            let writer = Ledger::open(ledger, settings()?)?;
             writer.release(case, &caller())?;
             writer.close()?;
             println!("{}: case {case} is over; its key is destroyed", ledger.display());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Purge { ledger, until, personal, after_idling } => {
-            History::open(ledger)?;
+        Command::Purge { ledger, day: Some(day), reason, .. } => {
+            history(ledger)?;
+            let writer = Ledger::open(ledger, settings()?)?;
+            writer.erase(*day, reason.as_deref().unwrap_or_default(), &caller())?;
+            writer.close()?;
+            println!("{}: the personal columns of {day} are erased; the erasure is on the record", ledger.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Purge { ledger, until, personal, after_idling, .. } => {
+            history(ledger)?;
             let until = until.unwrap_or_else(|| expired(now_ms()));
             let what = if *personal { Purge::Personal } else { Purge::All };
-            let writer = Ledger::open(ledger, Settings::default())?;
+            let writer = Ledger::open(ledger, settings()?)?;
             match after_idling {
                 true => writer.purge_after_idling(until, what, &caller())?,
                 false => writer.purge(until, what, &caller())?,
@@ -324,7 +340,7 @@ fn verify(
     let key = key.map(verifier).transpose()?;
     let cosigner = cosigner.map(cosign::cosigner).transpose()?;
     let modules = at_hand(policies)?;
-    let history = History::open(ledger)?;
+    let history = history(ledger)?;
     let against =
         Against { known: known.as_deref(), key: key.as_ref(), cosigner: cosigner.as_ref(), modules: &modules };
     let found = history.verify(&against)?;
@@ -365,12 +381,12 @@ fn verify(
 
 /// Records confirmations; a line that is none is refused in its place, and those around it are recorded.
 fn confirm(ledger: &Path, input: &Path) -> Result<ExitCode> {
-    History::open(ledger)?;
+    history(ledger)?;
     let lines: Box<dyn BufRead> = match input.as_os_str() == "-" {
         true => Box::new(std::io::stdin().lock()),
         false => Box::new(BufReader::new(File::open(input).with_context(|| input.display().to_string())?)),
     };
-    let ledger = Ledger::open(ledger, Settings::default())?;
+    let ledger = Ledger::open(ledger, settings()?)?;
     let (mut recorded, mut refused) = (0u64, 0u64);
     for (number, line) in (1..).zip(lines.lines()) {
         let line = line?;
@@ -392,7 +408,7 @@ fn confirm(ledger: &Path, input: &Path) -> Result<ExitCode> {
 
 /// Prints what was done against decisions and what is overdue; without names of users unless all of it is asked for as JSON.
 fn fulfilment(ledger: &Path, range: &Range, json: bool) -> Result<ExitCode> {
-    let history = History::open(ledger)?;
+    let history = history(ledger)?;
     let found = history.fulfilment(&range.query(), now_ms())?;
     note_access(&history, "fulfilment", &range.words(), found.decisions, json)?;
     if json {
@@ -433,7 +449,7 @@ fn fulfilment(ledger: &Path, range: &Range, json: bool) -> Result<ExitCode> {
 }
 
 fn prove(ledger: &Path, id: Option<&str>, since: Option<&Path>) -> Result<ExitCode> {
-    let history = History::open(ledger)?;
+    let history = history(ledger)?;
     let proof = match (id, since) {
         (Some(id), _) => {
             note_access(&history, "prove", id, 1, false)?;

@@ -8,6 +8,8 @@ use clap::Args as ClapArgs;
 use normgate::contract::{Day, now_ms};
 use normgate_ledger::{Access, History, LedgerError, Query, Recorded, Redaction, Verifier};
 
+use crate::account::opened::history;
+
 /// A range of time.
 #[derive(ClapArgs)]
 pub(crate) struct Range {
@@ -44,7 +46,7 @@ pub(crate) struct View {
 
 /// Prints what fits as JSON lines, after putting the look-up on the record; how many it was.
 pub(crate) fn show(ledger: &Path, query: &Query, command: &str, asked: &str, view: &View) -> Result<u64> {
-    let history = History::open(ledger)?;
+    let history = history(ledger)?;
     let redaction = if view.personal { Redaction::Nothing } else { Redaction::Personal };
     let mut found: Vec<Recorded> = Vec::new();
     let mut count = 0;

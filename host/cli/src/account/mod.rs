@@ -6,6 +6,7 @@ pub(crate) mod diff;
 mod export;
 pub(crate) mod ledger;
 pub(crate) mod lookup;
+pub(crate) mod opened;
 pub(crate) mod private;
 pub(crate) mod replay;
 pub(crate) mod report;

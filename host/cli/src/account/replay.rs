@@ -8,9 +8,10 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use normgate::Backend;
-use normgate_ledger::{History, Query, Replay};
+use normgate_ledger::{Query, Replay};
 
 use crate::account::lookup::{Range, note_access};
+use crate::account::opened::history;
 use crate::account::sealed;
 use crate::judge::source::{at_hand, judging_again};
 
@@ -44,6 +45,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY", requires = "key")]
     ledger_key: Option<PathBuf>,
 
+    /// Accept a case that the ledger's key did not sign: what it was asked, what it answered and why are its sender's word, then
+    #[arg(long, requires = "key")]
+    unsigned: bool,
+
     #[command(flatten)]
     range: Range,
 
@@ -68,14 +73,16 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let backend = if args.interpreter { Backend::Interpreter } else { Backend::Native };
     match (&args.ledger, &args.what, &args.key) {
         (Some(ledger), id, _) => of_ledger(args, ledger, id.as_deref(), backend),
-        (None, Some(case), Some(key)) => sealed::replay(case.as_ref(), key, args.ledger_key.as_deref(), backend),
+        (None, Some(case), Some(key)) => {
+            sealed::replay(case.as_ref(), key, args.ledger_key.as_deref(), args.unsigned, backend)
+        }
         _ => bail!("give a ledger with --ledger, or a sealed case and its --key"),
     }
 }
 
 fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> Result<ExitCode> {
     let modules = at_hand(&args.policies)?;
-    let history = History::open(ledger)?;
+    let history = history(ledger)?;
     let threads = args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let query = Query { decision: id.map(str::to_owned), ..args.range.query() };
     let asked = id.map_or_else(|| args.range.words(), str::to_owned);

@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use normgate::Config;
 use normgate::contract::Day;
-use normgate_ledger::History;
 use normgate_report::{Assessment, Badge, Calendar, Event, Filing, FilingError, Page, Problem, Profile, disclosure};
 
 use crate::account::lookup::{Range, note_access, read};
+use crate::account::opened::history;
 use crate::judge::eval::Lang;
 use crate::judge::source::{Source, at_hand};
 
@@ -208,7 +208,7 @@ fn profile(path: &Path) -> Result<Profile> {
 
 /// Counts what a ledger has on some days, after putting that on the record.
 fn figures(ledger: &Path, range: &Range) -> Result<Assessment> {
-    let history = History::open(ledger)?;
+    let history = history(ledger)?;
     note_access(&history, "report", &range.words(), 0, false)?;
     let show_progress = io::stderr().is_terminal();
     let figures = Assessment::of(&history, range.from, range.to, |lists| {

@@ -8,10 +8,11 @@ use clap::{Args as ClapArgs, ValueEnum};
 use normgate::contract::{Audience, Block, Rule, Vocabulary};
 use normgate::{Action, Backend, HOST_FAILURE, Language, Outcome, RuleRef, Verdict};
 
-use normgate_ledger::{History, Replay};
+use normgate_ledger::Replay;
 use normgate_report::{Dossier, statement};
 
 use crate::account::lookup::note_access;
+use crate::account::opened::history;
 use crate::account::report::Format;
 use crate::judge::eval::Lang;
 use crate::judge::requests::{Requests, complain};
@@ -96,7 +97,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 /// Tells one recorded decision. Values come from judging it again, where its input is kept.
 fn recorded(args: &Args, ledger: &Path) -> Result<ExitCode> {
     let [id] = &args.rules[..] else { bail!("give the id of one decision") };
-    let history = History::open(ledger)?;
+    let history = history(ledger)?;
     let modules = args.source.modules()?;
     let (recorded, set) = history.decision(id)?;
     let Some(answer) = recorded.answer()? else {
