@@ -80,7 +80,7 @@ fn a_rule_that_is_off_whatever_it_would_have_said() {
     }
     // What no law requires may be off without more being kept.
     let module = embedded::arp().into_iter().find(|module| module.manifest.pack.is_some()).unwrap();
-    let gate = gate(&format!("[modes]\n{} = \"off\"\n", module.manifest.module));
+    let gate = gate(&format!("[modes]\n\"{}\" = \"off\"\n", module.manifest.module));
     assert_eq!(kept("off-norm", &gate, [&plain(), &plain()])[0].0, Level::Commit);
 }
 
