@@ -168,6 +168,28 @@ fn a_witness_cosigns_over_http_and_verify_is_anchored() {
     assert!(verified.contains(" cosigned 9 of 9 frames on ") && verified.contains("0 findings"), "{verified}");
     let verified = ended(3, &["ledger", "verify", ledger]);
     assert!(verified.contains("by the witnesses that the ledger itself names"), "{verified}");
+    let stats = ended(0, &["ledger", "stats", ledger]);
+    assert!(
+        stats.contains("normgate_ledger_anchored_frames 9\n") && stats.contains("normgate_ledger_anchor_old 0\n"),
+        "{stats}"
+    );
+    let (input, file) = (scene.dir.join("requests.jsonl"), scene.dir.join("stats"));
+    let other = scene.dir.join("other").to_str().unwrap().to_owned();
+    let eval = [
+        "eval",
+        "-i",
+        input.to_str().unwrap(),
+        "--only",
+        "art09",
+        "--ledger",
+        &other,
+        "--stats",
+        file.to_str().unwrap(),
+    ];
+    ended(0, &eval);
+    let stats = fs::read_to_string(&file).unwrap();
+    assert!(stats.contains("normgate_ledger_lists_total{level=\"commit\"} 1\n"), "{stats}");
+    assert!(stats.contains("normgate_ledger_anchor_old 1\n"), "no witness ever cosigned it: {stats}");
     let report = ended(0, &["report", "self-assessment", ledger]);
     assert!(report.contains(" cosigned 9 of 9 frames on "), "{report}");
 

@@ -109,7 +109,10 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let to = to.join(entry.file_name());
-        if entry.path().is_dir() { copy(&entry.path(), &to) } else { drop(fs::copy(entry.path(), to).unwrap()) }
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => assert!(fs::copy(entry.path(), to).is_ok()),
+        }
     }
 }
 
@@ -260,7 +263,7 @@ fn what_a_list_is_found_and_counted_by_is_that_of_its_outcome() {
     of_list("id", "and its outcome is of another", |about| about.id = "0".repeat(32));
     of_list("input", "its input is not the one that was judged", |about| about.input = "0".repeat(32));
     of_list("kept-less", "its obligations ask for", |about| about.keep_d = 3_650);
-    of_list("personal-kept-more", "its obligations ask for", |about| about.personal_d = 365);
+    of_list("personal-kept-more", "its sealed part does not open", |about| about.personal_d = 365);
     gives_away("set", "is not described before it", |written, _| {
         let place = written.list(0);
         written.listed(place).policy_set = format!("sha256:{}", "0".repeat(64));

@@ -643,7 +643,7 @@ fn a_day_has_few_keys_however_many_retentions_are_asked_for() {
     let expected =
         ["decision-1095.key", "decision-365.key", "decision-3650.key", "decision.key", "personal.key", "key"];
     assert_eq!(key_names(&folder), expected);
-    assert_eq!(notes(&folder), Vec::<String>::new());
+    assert_eq!(findings(&folder), Vec::<String>::new());
 }
 
 #[test]
