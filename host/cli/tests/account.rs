@@ -122,7 +122,7 @@ fn decisions_leave_as_a_table() {
         let mode = || fs::metadata(&whole).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(), 0o600);
         fs::set_permissions(&whole, fs::Permissions::from_mode(0o644)).unwrap();
-        ended(0, &["ledger", "export", ledger, "--parquet", whole.to_str().unwrap(), "--personal"]);
+        ended(0, &["ledger", "export", ledger.to_str().unwrap(), "--parquet", whole.to_str().unwrap(), "--personal"]);
         assert_eq!(mode(), 0o600);
     }
 }
