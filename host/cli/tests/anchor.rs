@@ -98,7 +98,7 @@ fn read_request(stream: &mut TcpStream) -> String {
 }
 
 /// A server on loopback that answers as many requests as there are answers, and says what it was asked.
-fn serve(answers: Vec<Box<dyn FnOnce(&str, &mut TcpStream) + Send>>) -> (String, Receiver<String>) {
+fn serve(answers: Vec<Reply>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/log/", listener.local_addr().unwrap());
     let (asked, heard) = channel();
