@@ -18,7 +18,11 @@ LISTS ?= 100000
 PEERS ?= 1
 BENCH_TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 
-.PHONY: help demo story test lint bench instructions hostile faults golden trial docs package target
+# A tool of a registry, built as fast as it can be: it runs for seconds.
+CARGO_TOOL := CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install --quiet --locked
+CARGO_DENY := 0.20.2
+
+.PHONY: help demo story test lint deny bench instructions hostile faults golden trial docs package target
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -38,6 +42,10 @@ lint: target ## Check formatting, lints and documentation
 	cargo fmt --manifest-path tests/peers/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+
+deny: ## Check licences, sources and versions of dependencies; cargo-deny is installed when it is missing
+	@cargo deny --version >/dev/null 2>&1 || $(CARGO_TOOL) cargo-deny@$(CARGO_DENY)
+	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 
 bench: target ## Measure what the sandbox costs, against native code and other engines (PEERS=0: without these)
 	cargo bench --locked -p normgate-tests --bench judging

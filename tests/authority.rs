@@ -329,3 +329,160 @@ fn the_example_of_the_manual_is_a_configuration() {
     let gate = builder(example).policies(embedded::arp()).policies([film_club]).trusting().build().unwrap();
     assert_eq!(gate.policy_set().manifests().count(), embedded::arp().len() + 1);
 }
+
+/// A sector norm of an authority that labels, under this pack, with these values for parameters of others.
+fn norm_of(id: &str, pack: &str, overlays: &Value) -> Module {
+    let name = id.replace('/', ".");
+    made(
+        &json!([]),
+        &json!([{"label": "ad"}]),
+        &json!({"id": id, "module": name, "rules": [rule(&format!("{name}.rule"))], "pack": pack,
+                "issuer": {"zh": "x", "en": "x"}, "overlays": overlays}),
+    )
+}
+
+fn rule(id: &str) -> Value {
+    let manifest: Value = serde_json::from_str(MANIFEST).unwrap();
+    let mut rule = manifest["rules"][0].clone();
+    (rule["id"], rule["effects"]) = (json!(id), json!([{"label": "ad"}]));
+    rule
+}
+
+/// What a harmful row weighs beside these norms, where the provider adopted these packs; and the notices that are about norms.
+fn beside(config: &str, norms: Vec<Module>, adopted: &[&str]) -> (u32, Vec<String>) {
+    let request = json!({"ctx": {"now_ms": 1793532600000i64, "local_min": 600, "surface": "feed"},
+        "provider": {"norms_adopted": adopted},
+        "candidates": [{"id": "z"}, {"id": "a", "scan_state": "done", "signals": [{"code": "H1", "source": "human"}]}]});
+    let modules = embedded::arp().into_iter().filter(|m| m.manifest.module == "art06").chain(norms);
+    let outcome = builder(config).policies(modules).trusting().build().unwrap().evaluate(&read(&request));
+    let verdict = outcome.verdicts.iter().find(|v| outcome.candidate_id(v.row) == "a").unwrap().judgement;
+    (
+        verdict.weight_ppm(),
+        outcome.notices.iter().map(|notice| format!("{}: {}", notice.code, notice.message)).collect(),
+    )
+}
+
+#[test]
+fn nobody_is_adopted_by_the_name_of_somebody_elses_pack() {
+    let overlays = json!({"art06.harm_w": 0, "common.t_suspect": 1, "common.unknown_age": "minor"});
+    let config = "[authorities.club]\neffect = \"label\"\ncolumns = []\ntightens = [\"*\"]\n";
+    for pack in ["delivery", "guild/pack", "nobody", "club/"] {
+        let norm = norm_of("club/norm", pack, &overlays);
+        let (weight, notices) = beside(config, vec![norm.clone()], &["delivery", pack]);
+        assert_eq!(weight, 200_000, "{pack}");
+        assert!(notices.len() == 1 && notices[0].starts_with("pack-ignored: its pack"), "{notices:?}");
+        // It is observed, and nothing more.
+        let request = read(&json!({"ctx": {"now_ms": 1, "local_min": 1}, "provider": {"norms_adopted": [pack]},
+            "candidates": [{"id": "a"}]}));
+        let outcome = builder(config).policies([norm]).trusting().build().unwrap().evaluate(&request);
+        assert_eq!((outcome.reasons(&outcome.verdicts[0]).len(), outcome.shadow.len()), (0, 1));
+    }
+    assert_eq!(beside(config, vec![norm_of("club/norm", "club/norm", &overlays)], &["club/norm"]).0, 0);
+    // The packs of the vocabulary stay those of whom it names, and of the reference reading.
+    for (id, weight) in [("association/x", 0), ("reference/x", 0), ("club/x", 200_000)] {
+        let authority = id.split('/').next().unwrap();
+        let base = if authority == "reference" { "full" } else { "association" };
+        let config = format!("[authorities.{authority}]\nbase = \"{base}\"\ntightens = [\"*\"]");
+        assert_eq!(beside(&config, vec![norm_of(id, "delivery", &overlays)], &["delivery"]).0, weight, "{id}");
+    }
+}
+
+#[test]
+fn a_norm_tightens_what_its_grant_names_and_every_outcome_says_so() {
+    let overlays = json!({"art06.harm_w": 50_000, "common.t_confirm": 900_000});
+    let norm = || vec![norm_of("club/norm", "club/norm", &overlays)];
+    let adopted = &["club/norm"];
+    let ignored = |names: &str| {
+        format!(
+            "overlay-ignored: of its values for other modules' parameters these are not taken: {names}: [authorities.club] does \
+             not let it (`tightens`)"
+        )
+    };
+    assert_eq!(
+        beside("[authorities.club]", norm(), adopted),
+        (200_000, vec![ignored("art06.harm_w, common.t_confirm")])
+    );
+    let granted = "[authorities.club]\ntightens = [\"art06.*\"]";
+    let tightened = "tightened: being adopted, it tightens art06.harm_w to 50000".to_owned();
+    let (weight, mut notices) = beside(granted, norm(), adopted);
+    notices.sort();
+    assert_eq!((weight, notices), (50_000, vec![ignored("common.t_confirm"), tightened]));
+    assert_eq!(beside(granted, norm(), &[]), (200_000, vec![ignored("common.t_confirm")]));
+    assert_eq!(beside("[authorities.club]\nbase = \"full\"", norm(), adopted).0, 50_000);
+}
+
+#[test]
+fn values_out_of_order_and_a_fifth_norm_are_a_notice_and_no_error() {
+    let all = |names: &[&str]| -> String {
+        names.iter().map(|name| format!("[authorities.{name}]\ntightens = [\"*\"]\n")).collect()
+    };
+    // Suspecting from where nothing is confirmed any more.
+    let inverted = norm_of("club/norm", "club/norm", &json!({"common.t_confirm": 1, "art06.harm_w": 50_000}));
+    let (weight, notices) = beside(&all(&["club"]), vec![inverted], &["club/norm"]);
+    assert_eq!(weight, 200_000, "what is out of order is not taken, nor what comes with it");
+    assert!(notices[0].contains("those of art06: they would be out of order"), "{notices:?}");
+    // Four are heard: one of each authority before anybody's second.
+    let mut norms: Vec<Module> = (0..5)
+        .map(|n| norm_of(&format!("aaa/n{n}"), &format!("aaa/n{n}"), &json!({"art06.harm_w": 100_000 - n})))
+        .collect();
+    norms.push(norm_of("zzz/norm", "zzz/norm", &json!({"art06.harm_w": 7})));
+    let adopted = ["aaa/n0", "aaa/n1", "aaa/n2", "aaa/n3", "aaa/n4", "zzz/norm"];
+    let (weight, notices) = beside(&all(&["aaa", "zzz"]), norms, &adopted);
+    assert_eq!(weight, 7);
+    let untaken: Vec<&String> = notices.iter().filter(|notice| notice.starts_with("overlay-ignored")).collect();
+    assert!(untaken.len() == 2 && untaken[0].contains("4 other norms tighten it"), "{notices:?}");
+    assert_eq!(notices.iter().filter(|notice| notice.starts_with("tightened")).count(), 4);
+}
+
+#[test]
+fn records_are_kept_no_longer_than_a_grant_lets_ask() {
+    let module = |days: i64| {
+        made(&json!([]), &json!([{"obligation": {"code": "preserve.record", "retain_d": days}}]), &json!({}))
+    };
+    let kept = |config: &str, days: i64| {
+        let gate = builder(config).policies([module(days)]).trusting().build().unwrap();
+        let outcome = gate.evaluate(&read(&json!({"ctx": {"now_ms": 1, "local_min": 1}, "candidates": [{"id": "a"}]})));
+        (outcome.obligations[0].retain_d, codes(&outcome).join(" "))
+    };
+    let granted = |rest: &str| format!("[authorities.hostile]\n{rest}");
+    assert_eq!(kept(&granted(""), 36_500), (None, "retention-cut".into()));
+    assert_eq!(kept(&granted("retain_d = 400"), 36_500), (Some(400), "retention-cut".into()));
+    assert_eq!(kept(&granted("retain_d = 400"), 365), (Some(365), String::new()));
+    assert_eq!(kept(&granted("base = \"full\""), 36_500), (Some(36_500), String::new()));
+    assert_eq!(kept(&granted("base = \"full\"\nretain_d = 400"), 36_500), (Some(400), "retention-cut".into()));
+}
+
+#[test]
+fn emergency_rows_are_bound_by_who_may_do_everything() {
+    let mut bound = rule("art06.illegal-confirmed");
+    bound["binds_emergency"] = json!(true);
+    bound["effects"] = json!([{"demote": 1}]);
+    let module = || made(&json!([]), &json!([{"demote": 1}]), &json!({"module": "art06", "rules": [bound]}));
+    let error = refusal("[authorities.hostile]\nprefixes = [\"art06\"]", module());
+    assert!(
+        error.contains("rule art06.illegal-confirmed binds emergency rows, which takes base = \"full\""),
+        "{error}"
+    );
+    assert_eq!(refusal("[authorities.hostile]\nbase = \"full\"", module()), "");
+}
+
+#[test]
+fn nobody_speaks_under_the_names_of_the_host() {
+    let refused = |prefix: &str, id: &str| {
+        let mut manifest: Value = serde_json::from_str(MANIFEST).unwrap();
+        (manifest["module"], manifest["rules"][0]["id"]) = (json!(prefix), json!(id));
+        let bytes = with_manifest(module("", 0, 0, 0), &manifest.to_string());
+        Module::read("made.wasm", &bytes, Vocabulary::shipped()).is_err()
+    };
+    for (prefix, id) in [
+        ("host", "host.failure"),
+        ("host.x", "host.x.y"),
+        ("common", "common.x"),
+        ("common.x", "common.x.y"),
+        ("art05", "art05.loosening"),
+        ("film", "film.club.rule"),
+    ] {
+        assert!(refused(prefix, id), "{id}");
+    }
+    assert!(!refused("film.club", "film.club.rule") && !refused("hostel", "hostel.rule"));
+}

@@ -100,13 +100,14 @@ fn released_names_stay_and_new_terms_say_what_they_read_as() {
     }
 }
 
-/// A vocabulary of the future: a fourth frame, a new column, a new surface, a new obligation.
+/// A vocabulary of the future: a fourth frame, a new column, a new surface, a new obligation, a new argument.
 fn future() -> Arc<Vocabulary> {
     let text = Vocabulary::SHIPPED
         .replace("tags = \"user.tags\"", "tags = \"user.tags\"\nsellers = \"sellers\"")
         .replace("\"game_entry\", \"chat_gen\", \"account\",", "\"game_entry\", \"chat_gen\", \"account\", \"wrist\",")
         .replace("\n[reads_as]\n", "\n[reads_as]\n\"surface.wrist\" = \"push\"\n")
         .replace("obligations = [", "obligations = [\n    \"notify.seller\",")
+        .replace("arguments = [", "arguments = [\"urgency\", ")
         + "\n[[columns]]\nname = \"sellers.seller_id\"\ntype = \"id\"\npersonal = false\nunknown = \"required\"\n";
     Arc::new(Vocabulary::parse(&text).unwrap())
 }
@@ -143,16 +144,19 @@ fn a_module_that_was_compiled_once_loads_and_judges_for_good() {
 }
 
 #[test]
-fn a_module_whose_manifest_carries_a_new_obligation_argument_loads() {
+fn a_new_argument_of_an_obligation_loads_where_the_vocabulary_has_it() {
     let module = embedded::arp().into_iter().find(|m| m.manifest.module == "art09").unwrap();
     let mut manifest = serde_json::to_value(&*module.manifest).unwrap();
     let effects = manifest["rules"][0]["effects"].as_array_mut().unwrap();
     let obligation = effects.iter_mut().find(|e| e.get("obligation").is_some()).unwrap();
     obligation["obligation"]["args"]["urgency"] = 3.into();
     let bytes = with_manifest(module.bytes.to_vec(), &manifest.to_string());
-    let module = Module::read("future", &bytes, Vocabulary::shipped()).unwrap();
-    let gate = Gate::builder().policies([module]).trusting().build().unwrap();
-    let batch = Batch::from_json(
+    let error = Module::read("future", &bytes, Vocabulary::shipped()).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("the vocabulary has no argument `urgency`; there are changes, label, pause_s"), "{error}");
+    let vocabulary = future();
+    let module = Module::read("future", &bytes, &vocabulary).unwrap();
+    let gate = Gate::builder().policies([module]).trusting().vocabulary(Arc::clone(&vocabulary)).build().unwrap();
+    let batch = Reader::new(vocabulary).read(
         br#"{"ctx":{"now_ms":1767225600000,"local_min":600,"can_render_labels":true},"candidates":[{"id":"c","aigc":{"meta_label":"1"}}]}"#,
     );
     assert!(gate.evaluate(&batch.unwrap()).to_json(Detail::default()).contains(r#""args":{"label":1,"urgency":3}"#));

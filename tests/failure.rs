@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
 use normgate::contract::{Day, Vocabulary};
 use normgate::{
     Action, Allocation, Batch, BreakerState, Config, Detail, FailureKind, Gate, GateBuilder, Limits, Module, Outcome,
@@ -107,25 +109,236 @@ fn a_module_that_works_again_is_let_in_without_a_restart() {
     assert_eq!(gate.stats().modules[0].breaker, BreakerState::Closed);
 }
 
+/// A module of an authority, under a name of its own.
+fn of(authority: &str, name: &str, body: &str) -> Module {
+    let manifest = MANIFEST.replace("hostile/module", &format!("{authority}/{name}"));
+    let manifest = manifest.replace("hostile.rule", &format!("{name}.rule"));
+    let manifest = manifest.replace(r#""module":"hostile""#, &format!(r#""module":"{name}""#));
+    let manifest =
+        manifest.replace(r#"{"block":"none"},{"demote":"computed"}"#, r#"{"label":"ad"},{"demote":"computed"}"#);
+    read(&with_manifest(module(body, 0, 1, 300_000), &manifest))
+}
+
+/// The body of a module that spends so many units, about, and answers.
+fn spending(units: u64) -> String {
+    format!(
+        "(local.set 0 (i32.const {}))
+         (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))",
+        units / 5
+    )
+}
+
+/// What a set says, without what names the set.
+fn said(outcome: &Outcome) -> Value {
+    let mut answer: Value = serde_json::from_str(&outcome.to_json(Detail::default())).unwrap();
+    for key in ["policy_set", "decision_id", "notices", "shadow"] {
+        answer[key].take();
+    }
+    answer
+}
+
 #[test]
-fn modules_share_the_work_of_a_request_and_whoever_comes_too_late_is_not_asked() {
-    let limits = Limits { fuel: 1_000_000, budget: 2_500_000, ..Limits::default() };
-    let hogs = ["h1", "h2", "h3", "h4"].map(|name| named(name, "(loop (br 0))"));
-    let gate = builder("").policies(hogs).limits(limits).build().unwrap();
-    let outcome = gate.evaluate(&batch());
-    let kinds: Vec<FailureKind> = outcome.failures.iter().map(|failure| failure.kind).collect();
-    assert_eq!(kinds, [FailureKind::Fuel, FailureKind::Fuel, FailureKind::Budget, FailureKind::Budget]);
-    // By default four modules may use up their work, and the honest set beside them is judged as ever.
-    let hogs = ["a1", "a2", "a3", "a4"].map(|name| named(name, "(loop (br 0))"));
-    let config = "[modes]\na1 = \"shadow\"\na2 = \"shadow\"\na3 = \"shadow\"\na4 = \"shadow\"";
-    let crowded = builder(config).policies(hogs).policies(embedded::arp()).build().unwrap().evaluate(&batch());
-    let alone = builder("").policies(embedded::arp()).build().unwrap().evaluate(&batch());
-    assert_eq!(crowded.failures.len(), 4);
-    let verdicts = |outcome: &Outcome| {
-        let answer: Value = serde_json::from_str(&outcome.to_json(Detail::default())).unwrap();
-        (answer["verdicts"].clone(), answer["obligations"].clone())
+fn what_one_authority_spends_takes_no_turn_from_another() {
+    let burners = ["aaa0", "aaa1", "aaa2", "aaa3", "aaa4", "aaa5", "aaa6"];
+    let grants = "[authorities.aaa]\neffect = \"demote\"\n[authorities.zzz]\neffect = \"demote\"\n";
+    let with = |config: &str, body: &str| {
+        let modules = burners.map(|name| of("aaa", name, body));
+        let modules = modules.into_iter().chain([of("zzz", "zzz", "")]).chain(embedded::arp());
+        builder(&format!("{grants}{config}")).policies(modules).build().unwrap()
     };
-    assert_eq!(verdicts(&crowded), verdicts(&alone));
+    let shadow: String = burners.iter().map(|name| format!("{name} = \"shadow\"\n")).collect();
+    let alone = builder(grants).policies(embedded::arp()).policies([of("zzz", "zzz", "")]).build().unwrap();
+    let alone = said(&alone.evaluate(&batch()));
+    assert_eq!(alone["failures"], json!([]));
+    for (config, overridden) in [("", false), (&*format!("[modes]\n{shadow}"), false), ("", true)] {
+        // Each spends less than a call may and succeeds, or goes on for ever.
+        for (body, kind) in [(spending(15_000_000), FailureKind::Budget), ("(loop (br 0))".into(), FailureKind::Fuel)] {
+            let gate = with(config, &body);
+            let entry = |name: &&str| Override::starting_now(name, 600, "it burns".into(), "a test".into());
+            gate.set_overrides(burners.iter().filter(|_| overridden).map(entry).collect());
+            let outcome = gate.evaluate(&batch());
+            let of_aaa = |failure: &&normgate::Failure| {
+                outcome.policy_set().policy_reference(failure.policy).starts_with("aaa/")
+            };
+            let failures: Vec<FailureKind> = outcome.failures.iter().filter(of_aaa).map(|f| f.kind).collect();
+            assert_eq!(failures.len(), outcome.failures.len(), "another authority was not heard: {config}");
+            assert!(failures.contains(&kind) && failures.contains(&FailureKind::Budget), "{config}: {failures:?}");
+            // What the others say is what they say alone; the burners say the same as zzz of the first row, or hold it.
+            let together = said(&outcome);
+            for key in ["obligations", "vetoes", "tags", "constraints", "violations"] {
+                assert_eq!(together[key], alone[key], "{config}: {key}");
+            }
+            let labels = |said: &Value| {
+                let rows = said["verdicts"].as_array().unwrap().iter();
+                rows.map(|row| (row["id"].to_string(), row["labels"].clone())).collect::<BTreeMap<_, _>>()
+            };
+            assert_eq!(labels(&together), labels(&alone), "{config}");
+        }
+    }
+}
+
+#[test]
+fn modules_that_act_are_asked_first_and_those_only_observed_spend_apart() {
+    let config = "[authorities.aaa]\n[authorities.zzz]\nbase = \"full\"\n[modes]\na = \"shadow\"\n";
+    let modules = [of("aaa", "a", "(loop (br 0))"), of("aaa", "b", ""), of("zzz", "z", "")];
+    let law = embedded::arp().into_iter().filter(|module| module.manifest.module == "art09");
+    let gate = builder(config).policies(modules).policies(law).build().unwrap();
+    let asked: Vec<String> = gate.calls(&batch()).into_iter().map(|(module, ..)| module).collect();
+    assert_eq!(asked, ["art09", "z", "b", "a"], "the law, who may do everything, the others, the observed");
+    let outcome = gate.evaluate(&batch());
+    assert_eq!(failures(&outcome), [(FailureKind::Fuel, "allow")]);
+    let verdict = outcome.verdicts.iter().find(|v| v.row == 0).unwrap();
+    let by: Vec<String> =
+        outcome.reasons(verdict).iter().map(|r| outcome.policy_set().rule_id(r.rule).into()).collect();
+    assert!(by.contains(&"b.rule".to_owned()) && by.contains(&"z.rule".to_owned()), "{by:?}");
+}
+
+#[test]
+fn failures_stand_in_the_order_of_policies_whoever_was_asked_first() {
+    let config = "[authorities.aaa]\n[authorities.zzz]\nbase = \"full\"\n";
+    let gate =
+        builder(config).policies([of("aaa", "a", "unreachable"), of("zzz", "z", "unreachable")]).build().unwrap();
+    let asked: Vec<String> = gate.calls(&batch()).into_iter().map(|(module, ..)| module).collect();
+    assert_eq!(asked, ["z", "a"]);
+    let outcome = gate.evaluate(&batch());
+    assert_eq!(outcome.failures.iter().map(|failure| failure.policy).collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
+fn a_grant_says_what_an_authority_may_spend_and_its_stand_ins_spend_of_the_same() {
+    let kinds = |budget: &str| {
+        let config = format!("[authorities.aaa]\n{budget}");
+        let modules = ["a", "b", "c"].map(|name| of("aaa", name, &spending(4_000_000)));
+        let outcome = builder(&config).policies(modules).build().unwrap().evaluate(&batch());
+        outcome.failures.iter().map(|failure| failure.kind).collect::<Vec<_>>()
+    };
+    // Each has 4 MiB, which cost half as many units.
+    assert_eq!(kinds(""), []);
+    assert_eq!(kinds("budget = 9000000"), [FailureKind::Budget; 2]);
+    assert_eq!(kinds("budget = 1000000"), [FailureKind::Fuel, FailureKind::Budget, FailureKind::Budget]);
+    assert_eq!(kinds("budget = 0"), [FailureKind::Budget; 3]);
+    // The module spends what the one before it would have needed.
+    let config = "[authorities.hostile]\nbase = \"full\"\nbudget = 5000000\n";
+    let gate = builder(config).policies([made("(loop (br 0))")]).last_good([made("")]).build().unwrap();
+    assert_eq!(failures(&gate.evaluate(&batch())), [(FailureKind::Fuel, "hold")]);
+}
+
+#[test]
+fn a_call_that_ends_in_the_middle_is_charged_with_all_that_it_might_have_used() {
+    let charged = |body: &str, limits: Limits| {
+        let gate = builder("").policies([made(body)]).limits(limits).build().unwrap();
+        let outcome = gate.evaluate(&batch());
+        (
+            outcome.failures[0].kind,
+            gate.stats().modules[0].fuel,
+            outcome.circumstances.disturbed.first().map(|d| d.fuel),
+        )
+    };
+    let limits = Limits { fuel: 5_000_000, ..Limits::default() };
+    let (kind, fuel, _) = charged(&format!("{} unreachable", spending(1_000_000)), limits);
+    assert!(kind == FailureKind::Trap && fuel > limits.fuel, "{fuel}");
+    let load = format!("{} (drop (i32.load (i32.const -8)))", spending(1_000_000));
+    assert!(charged(&load, limits).1 > limits.fuel);
+    // Work for hours, and a tick of time.
+    let limits = Limits { fuel: 1 << 50, budget: 1 << 52, deadline_ticks: 1, ..Limits::default() };
+    let (kind, fuel, noted) = charged("(loop (br 0))", limits);
+    assert!(kind == FailureKind::Deadline && fuel > limits.fuel && noted == Some(fuel), "{kind:?} {fuel} {noted:?}");
+}
+
+#[test]
+fn when_the_time_of_a_request_is_over_nobody_else_is_asked_and_judging_again_says_the_same() {
+    let limits = Limits { request_ticks: 0, ..Limits::default() };
+    let gate = builder("").policies([made("")]).limits(limits).build().unwrap();
+    let outcome = gate.evaluate(&batch());
+    assert_eq!(failures(&outcome), [(FailureKind::Deadline, "hold")]);
+    assert_eq!(outcome.failures[0].message, "not asked: the time for this request is over");
+    assert_eq!(gate.stats().modules[0].calls, 0);
+    // Times are in no digest: a machine that has more of it judges the same, because it is told.
+    let elsewhere = builder("").policies([made("")]).generation().unwrap();
+    let again = elsewhere.replay(&batch(), &outcome.circumstances);
+    assert_eq!(again.to_json(Detail::default()), outcome.to_json(Detail::default()));
+}
+
+#[test]
+fn what_takes_long_costs_much() {
+    let fuel = |body: &str| {
+        let fields = r#"(memory (export "memory") 2 512) (func $f) (elem declare func $f)"#;
+        let bytes =
+            support::component::made(fields, &format!("{body} {}", support::component::items(&[(0, 1, 300_000)])));
+        let gate = builder("").policies([read(&bytes)]).build().unwrap();
+        let outcome = gate.evaluate(&batch());
+        outcome.failures.first().map_or(Ok(gate.stats().modules[0].fuel), |failure| Err(failure.kind))
+    };
+    let plain = fuel("").unwrap();
+    assert!(plain > 100_000, "an instance has a price: {plain}");
+    let often = |sequence: &str| {
+        fuel(&format!(
+            "(local.set 0 (i32.const 1000)) (loop {sequence} (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))"
+        ))
+        .map(|fuel| fuel.saturating_sub(plain) / 1_000)
+    };
+    for (sequence, least) in [
+        ("(drop (ref.func $f))", 100),
+        ("(drop (memory.grow (i32.const 60000)))", 100),
+        ("(memory.fill (i32.const 70000) (i32.const 1) (i32.const 0))", 100),
+        ("(drop (f64.div (f64.const 0x1p-1030) (f64.const 3)))", 100),
+        ("(drop (f64.mul (f64.const 0x1p-1030) (f64.const 0.5)))", 100),
+        ("(drop (i64.div_s (i64.const 7) (i64.extend_i32_u (local.get 0))))", 20),
+    ] {
+        let each = often(sequence).unwrap_or(u64::MAX);
+        assert!(each >= least, "{sequence} costs {each}");
+    }
+    // Memory is paid for when it is there: the first touch of a page takes as long as thousands of operators.
+    let grown = fuel("(drop (memory.grow (i32.const 60)))").unwrap();
+    assert!(grown - plain > 60 * 65_536 / 4, "{grown}");
+}
+
+/// A module that goes on for ever on lists of more than so many rows.
+fn loops_above(rows: u32) -> Module {
+    read(&module(
+        &format!("(if (i32.gt_u (i32.load (local.get 9)) (i32.const {rows})) (then (loop (br 0))))"),
+        0,
+        1,
+        300_000,
+    ))
+}
+
+fn list(rows: usize, signals: usize) -> Batch {
+    let mut list = Batch::builder("long");
+    list.request("ctx.now_ms", 1_793_532_600_000i64).unwrap().request("ctx.local_min", 600i64).unwrap();
+    let codes =
+        ["M1", "L8", "H4", "E1", "M2", "H8", "L11.fraud", "L11.minor"].map(|code| (code, 500_000u32, "classifier"));
+    for row in 0..rows {
+        list.candidate(&format!("c{row}")).unwrap().set("signals", &codes[..signals]).unwrap();
+    }
+    list.build().unwrap()
+}
+
+#[test]
+fn a_long_list_that_a_module_fails_on_opens_no_breaker() {
+    let config = "[breaker]\nfailures = 3\nbackoff_ms = 600000";
+    let long = list(40_000, 0);
+    let gate = builder(config).policies([loops_above(10_000)]).build().unwrap();
+    for _ in 0..5 {
+        assert_eq!(failures(&gate.evaluate(&long)), [(FailureKind::Fuel, "hold")]);
+    }
+    assert_eq!(gate.stats().modules[0].breaker, BreakerState::Closed);
+    assert_eq!(failures(&gate.evaluate(&batch())), []);
+    // One that goes on for ever on lists that anybody sends is left out.
+    let gate = builder(config).policies([loops_above(1)]).build().unwrap();
+    for _ in 0..3 {
+        assert_eq!(failures(&gate.evaluate(&batch())), [(FailureKind::Fuel, "hold")]);
+    }
+    assert_eq!(gate.stats().modules[0].breaker, BreakerState::Open);
+}
+
+#[test]
+fn the_longest_lists_are_judged_and_ordinary_ones_after_them_as_ever() {
+    let gate = builder("[breaker]\nfailures = 1\nbackoff_ms = 600000").policies(embedded::arp()).build().unwrap();
+    let before = gate.evaluate(&batch()).to_json(Detail::default());
+    let longest = list(normgate::MAX_ROWS, normgate::MAX_LISTED / normgate::MAX_ROWS);
+    assert_eq!(failures(&gate.evaluate(&longest)), []);
+    assert_eq!(gate.evaluate(&batch()).to_json(Detail::default()), before);
 }
 
 #[test]
@@ -169,6 +382,7 @@ fn an_override_puts_a_module_into_shadow_for_a_while_and_every_outcome_says_so()
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
     let entry = |at_ms: i64, until_ms: i64| Override {
         module: "hostile".into(),
+        off: false,
         at_ms,
         until_ms,
         reason: "demotes everything, ticket 4711".into(),
@@ -194,6 +408,7 @@ fn the_record_of_overrides_is_read_line_by_line() {
     assert_eq!(Override::read(&path).unwrap(), []);
     let entry = |module: &str, until_ms| Override {
         module: module.into(),
+        off: false,
         at_ms: 0,
         until_ms,
         reason: "r".into(),
@@ -204,8 +419,92 @@ fn the_record_of_overrides_is_read_line_by_line() {
     }
     assert_eq!(Override::read(&path).unwrap(), [entry("art09", 20), entry("art18", 0)]);
     entry("art18", 48 * 3_600_000).append(&path).unwrap();
+    let sentence =
+        "line 4: an override lasts at most 86400 s, from its beginning and from now; change the configuration";
     let error = Override::read(&path).unwrap_err().to_string();
-    assert!(error.ends_with("line 4: an override lasts at most 86400 s; change the configuration"), "{error}");
+    assert!(error.ends_with(sentence), "{error}");
+    // Nothing lasts for ever because a number overflows, and nothing is laid in for later.
+    let soon = now() + 3_600_000;
+    for (at_ms, until_ms) in
+        [(i64::MIN + 1, i64::MAX), (i64::MAX, i64::MAX), (i64::MIN, soon), (soon, now() + 90_000_000)]
+    {
+        std::fs::remove_file(&path).unwrap();
+        let wrong = Override { at_ms, ..entry("art18", until_ms) };
+        wrong.append(&path).unwrap();
+        assert!(Override::read(&path).is_err(), "{at_ms} to {until_ms}");
+        // Handed over as it is, it does nothing either.
+        let gate = builder("").policies([made("")]).build().unwrap();
+        gate.set_overrides(vec![Override { module: "hostile".into(), ..wrong }]);
+        assert_eq!((gate.evaluate(&batch()).shadow.len(), gate.stats().overridden), (0, 0));
+    }
+    // What was written before a module could be switched off reads as it did.
+    let old = r#"{"module":"art18","at_ms":0,"until_ms":10,"reason":"r","by":"b"}"#;
+    assert_eq!(serde_json::from_str::<Override>(old).unwrap(), entry("art18", 10));
+    assert_eq!(serde_json::to_string(&entry("art18", 10)).unwrap(), old);
+}
+
+fn now() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+#[test]
+fn what_is_off_is_not_run_and_what_the_law_requires_is_missed_in_every_outcome() {
+    let module = || made("(loop (br 0))");
+    let asked = |gate: &normgate::Gate| gate.stats().modules.iter().map(|module| module.calls).sum::<u64>();
+    let missed = |outcome: &Outcome| outcome.notices.iter().filter(|notice| notice.code == "must-weakened").count();
+    // By an override: it is asked in shadow, and not at all when it is off.
+    let gate = builder("").policies([module()]).build().unwrap();
+    let shadow = Override::starting_now("hostile", 600, "ticket 4711".into(), "night shift".into());
+    for (off, calls) in [(false, 1), (true, 0)] {
+        gate.set_overrides(vec![Override { off, ..shadow.clone() }]);
+        let before = asked(&gate);
+        let outcome = gate.evaluate(&batch());
+        assert_eq!((asked(&gate) - before, outcome.failures.len() as u64, outcome.shadow.len()), (calls, calls, 0));
+        assert_eq!((outcome.notices[0].code, missed(&outcome)), ("override", usize::from(off)));
+        assert_eq!(outcome.notices[0].message.starts_with("off until"), off);
+        assert_eq!(gate.stats().overridden, 1 + u64::from(off));
+    }
+    // By a mode: of the module, its only rule or its release. Then it is not even loaded.
+    for name in ["hostile", "\"hostile.rule\"", "\"hostile/module@1.0.0\""] {
+        let gate = builder(&format!("[modes]\n{name} = \"off\"")).policies([module()]).build().unwrap();
+        let outcome = gate.evaluate(&batch());
+        assert_eq!((gate.policy_set().manifests().count(), outcome.failures.len()), (0, 0), "{name}");
+        assert_eq!((missed(&outcome), outcome.shown), (1, outcome.verdicts.len()), "{name}");
+    }
+    // One rule of two is off, and the other is judged.
+    let mut manifest: Value = serde_json::from_str(MANIFEST).unwrap();
+    manifest["rules"][0]["effects"] = json!([{"demote": 300_000}]);
+    let mut other = manifest["rules"][0].clone();
+    other["id"] = json!("hostile.other");
+    manifest["rules"].as_array_mut().unwrap().push(other);
+    let two = read(&with_manifest(self::module("", 0, 0, 0), &manifest.to_string()));
+    let judge = |config: &str| builder(config).policies([two.clone()]).build().unwrap().evaluate(&batch());
+    let said =
+        |outcome: &Outcome| (outcome.verdicts.iter().map(|v| outcome.reasons(v).len()).sum(), outcome.shadow.len());
+    assert_eq!((said(&judge("")), said(&judge("[modes]\nhostile = \"shadow\""))), ((1, 0), (0, 1)));
+    assert_eq!(said(&judge("[modes]\n\"hostile.rule\" = \"off\"")), (0, 0));
+    assert_eq!(said(&judge("[modes]\nhostile = \"off\"\n\"hostile.rule\" = \"enforce\"")), (1, 0));
+    let off = judge("[modes]\n\"hostile.other\" = \"off\"");
+    assert_eq!((said(&off), missed(&off)), ((1, 0), 1));
+    assert_ne!(off.policy_set().digest(), judge("").policy_set().digest());
+}
+
+#[test]
+fn where_a_release_is_off_the_one_before_it_judges() {
+    let release = |version: &str, body: &str| {
+        let manifest = MANIFEST.replace("1.0.0", version);
+        read(&with_manifest(module(body, 0, 1, 300_000), &manifest))
+    };
+    let (old, new) = (release("1.0.0", ""), release("1.1.0", "(loop (br 0))"));
+    let config = "[modes]\n\"hostile/module@1.1.0\" = \"off\"";
+    for beside in [true, false] {
+        let (policies, before) =
+            if beside { (vec![old.clone(), new.clone()], vec![]) } else { (vec![new.clone()], vec![old.clone()]) };
+        let outcome = builder(config).policies(policies).last_good(before).build().unwrap().evaluate(&batch());
+        let weight = outcome.verdicts.iter().find(|v| v.row == 0).unwrap().judgement.weight_ppm();
+        assert_eq!((weight, outcome.failures.len()), (300_000, 0));
+        assert!(outcome.notices.iter().all(|notice| notice.code != "must-weakened"));
+    }
 }
 
 #[test]

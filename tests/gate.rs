@@ -116,7 +116,7 @@ fn preflight_says_before_retrieval_what_judging_the_list_says_of_the_request() {
     let key = |outcome: &Outcome| -> BTreeSet<(String, String)> {
         let rule = |rule| outcome.policy_set().rule_id(rule).to_owned();
         let owed = outcome.obligations.iter().filter(|o| o.target == Target::Request);
-        let vetoed = outcome.vetoes.iter().map(|v| (v.feature.clone(), rule(v.rule)));
+        let vetoed = outcome.vetoes.iter().map(|v| (v.feature.to_string(), rule(v.rule)));
         owed.map(|o| (outcome.owed(o).to_owned(), rule(o.rule))).chain(vetoed).collect()
     };
     let mut said = 0;
@@ -257,7 +257,8 @@ fn the_longest_list_is_judged_within_the_limits() {
     assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
     for module in gate.stats().modules {
         let most = module.fuel / module.calls.max(1) * 16;
-        assert!(most < Limits::default().fuel, "{} would use {most} units", module.policy);
+        // As much again for every 32,768 values of a list, and this has two rows of them.
+        assert!(most < Limits::default().fuel * 3, "{} would use {most} units", module.policy);
     }
 }
 

@@ -4,7 +4,8 @@
 mod support;
 
 use normgate::contract::Vocabulary;
-use normgate::{Batch, Detail, FailureKind, Gate, LoadError, Module, embedded};
+use normgate::{Batch, Config, Detail, FailureKind, Gate, LoadError, Module, Outcome, embedded};
+use serde_json::{Value, json};
 use support::component::{MANIFEST, items, made, module, with_manifest};
 
 fn embedded_module(name: &str) -> Module {
@@ -118,9 +119,9 @@ fn an_answer_that_points_outside_memory_is_garbage() {
 }
 
 #[test]
-fn a_list_of_128_megabytes_is_not_read() {
-    let fields = r#"(memory (export "memory") 512)"#;
-    let body = "(i32.store (i32.const 1044) (i32.const 4000000))";
+fn a_list_of_four_megabytes_is_not_read() {
+    let fields = r#"(memory (export "memory") 64)"#;
+    let body = "(i32.store (i32.const 1044) (i32.const 500000))";
     assert_eq!(failure(&made(fields, body)), Some(FailureKind::Output));
 }
 
@@ -134,8 +135,21 @@ fn refused_at_build(bytes: &[u8]) -> String {
 fn memory_and_tables_that_are_declared_too_large_are_refused_at_load() {
     let memory = refused_at_build(&made(r#"(memory (export "memory") 4096)"#, ""));
     assert!(memory.starts_with("module hostile.wasm: ") && memory.contains("memory"), "{memory}");
+    let globals = r#"(memory (export "memory") 64)"#.to_owned() + &"(global i64 (i64.const 5))".repeat(5_000);
+    let globals = Module::read("hostile.wasm", &made(&globals, ""), Vocabulary::shipped()).unwrap_err().to_string();
+    assert!(globals.contains("more than 4096 globals and segments"), "{globals}");
     let table = refused_at_build(&made(r#"(memory (export "memory") 64) (table 1000000 funcref)"#, ""));
     assert!(table.starts_with("module hostile.wasm: ") && table.contains("table"), "{table}");
+}
+
+#[test]
+fn what_the_sdk_does_not_make_is_refused_at_load() {
+    let vectors = "(drop (f64x2.div (v128.const f64x2 1 1) (v128.const f64x2 3 3)))";
+    let error = refused_at_build(&module(vectors, 0, 1, 300_000));
+    assert!(error.starts_with("module hostile.wasm: ") && error.contains("SIMD"), "{error}");
+    let tail = r#"(memory (export "memory") 64) (func $f (return_call $f))"#;
+    let error = refused_at_build(&made(tail, "(call $f)"));
+    assert!(error.contains("tail calls"), "{error}");
 }
 
 #[test]
@@ -146,7 +160,7 @@ fn a_memory_may_say_how_far_it_would_like_to_grow() {
 /// Everything a module can remember between calls: it traps when any of it is as an earlier call left it.
 #[test]
 fn no_call_remembers_another() {
-    let fields = r#"(memory (export "memory") 64 256) (table $t 4 8 funcref) (global $calls (mut i32) (i32.const 0))
+    let fields = r#"(memory (export "memory") 32 256) (table $t 4 8 funcref) (global $calls (mut i32) (i32.const 0))
         (global $far (mut i64) (i64.const 7)) (func $f) (elem declare func $f)"#;
     let remembers = [
         // A global, counted on.
@@ -154,9 +168,9 @@ fn no_call_remembers_another() {
         "(if (i64.ne (global.get $far) (i64.const 7)) (then unreachable)) (global.set $far (i64.const 8))",
         // Memory: near the answer, at the end, and beyond the first size.
         "(if (i32.load (i32.const 4000)) (then unreachable)) (i32.store (i32.const 4000) (i32.const 1))",
-        "(if (i64.ne (i64.load (i32.const 4194296)) (i64.const 0)) (then unreachable)) (i64.store (i32.const 4194296) (i64.const -1))",
-        "(if (i32.ne (memory.size) (i32.const 64)) (then unreachable)) (drop (memory.grow (i32.const 16)))
-         (if (i32.load (i32.const 5000000)) (then unreachable)) (i32.store (i32.const 5000000) (i32.const 1))",
+        "(if (i64.ne (i64.load (i32.const 2097144)) (i64.const 0)) (then unreachable)) (i64.store (i32.const 2097144) (i64.const -1))",
+        "(if (i32.ne (memory.size) (i32.const 32)) (then unreachable)) (drop (memory.grow (i32.const 16)))
+         (if (i32.load (i32.const 3000000)) (then unreachable)) (i32.store (i32.const 3000000) (i32.const 1))",
         // A table: an entry, and its size.
         "(if (i32.eqz (ref.is_null (table.get $t (i32.const 1)))) (then unreachable)) (table.set $t (i32.const 1) (ref.func $f))",
         "(if (i32.ne (table.size $t) (i32.const 4)) (then unreachable)) (drop (table.grow $t (ref.func $f) (i32.const 2)))",
@@ -193,15 +207,15 @@ fn a_component_of_another_version_of_the_contract_is_refused_at_load() {
 /// What one module leaves in its slot of the pool is not there for the next, also when it trapped in the middle.
 #[test]
 fn a_slot_is_clean_after_whoever_used_it() {
-    let memory = r#"(memory (export "memory") 64 256)"#;
+    let memory = r#"(memory (export "memory") 32 256)"#;
     // Fills memory with ones, grown pages included, and traps.
-    let litter = "(drop (memory.grow (i32.const 64))) (memory.fill (i32.const 65536) (i32.const 1) (i32.const 8323072)) unreachable";
+    let litter = "(drop (memory.grow (i32.const 32))) (memory.fill (i32.const 65536) (i32.const 1) (i32.const 4128768)) unreachable";
     // Adds up what it finds where nothing of its own lies. Columns are handed over below 1 MiB here.
-    let sum = "(local.set 0 (i32.const 1048576)) (drop (memory.grow (i32.const 64)))
+    let sum = "(local.set 0 (i32.const 1048576)) (drop (memory.grow (i32.const 32)))
         (loop
             (if (i64.ne (i64.load (local.get 0)) (i64.const 0)) (then unreachable))
             (local.set 0 (i32.add (local.get 0) (i32.const 8)))
-            (br_if 0 (i32.lt_u (local.get 0) (i32.const 8388608))))";
+            (br_if 0 (i32.lt_u (local.get 0) (i32.const 4194304))))";
     let gate = |bytes: &[u8], name: &str| {
         let manifest = MANIFEST.replace("hostile/module", &format!("hostile/{name}"));
         let module = Module::read(name, &with_manifest(bytes.to_vec(), &manifest), Vocabulary::shipped()).unwrap();
@@ -250,8 +264,113 @@ fn order_duplicates_and_overlaps_of_an_answer_leave_no_trace() {
     assert_eq!(judge(&[(1, 1, 500_000), (0, 1, 300_000), (1, 0, 0)]), expected, "the stronger effect is enough");
 }
 
+/// A module of one rule with one effect, which it can do without. It names the row and carries the value that its first row tells it to.
+fn told(stage: &str, level: &str, effect: &Value) -> Module {
+    let integer = |field: &str| json!({"field": field, "type": "integer"});
+    let mut manifest: Value = serde_json::from_str(MANIFEST).unwrap();
+    manifest["frames"][0]["columns"] = json!([integer("topic_id"), integer("dup_group")]);
+    let rule = &mut manifest["rules"][0];
+    (rule["stage"], rule["level"]) = (stage.into(), level.into());
+    (rule["effects"], rule["optional_effects"]) = (json!([effect]), json!([0]));
+    let body = "(local.set 0 (i32.load offset=4 (local.get 9)))
+        (i64.store32 (i32.const 2048) (i64.load (i32.load offset=12 (local.get 0))))
+        (i64.store (i32.const 2080) (i64.load (i32.load offset=64 (local.get 0))))";
+    Module::read("told.wasm", &with_manifest(module(body, 0, 0, 0), &manifest.to_string()), Vocabulary::shipped())
+        .unwrap()
+}
+
+#[test]
+fn what_is_not_granted_is_held_to_the_same_bounds() {
+    const NOTHING: &str = "[authorities.hostile]\neffect = \"allow\"\nlabels = []\nobligations = []\nvetoes = []
+        tags = \"keep\"\nconstraints = false\npromote = false\nviolations = false";
+    let verdicts = json!([{"block": "none"}, {"demote": 1}, {"demote": "computed"}, {"label": "ad"}, "promote",
+        {"obligation": {"code": "pause.dispatch", "args": {"pause_s": "computed"}}}, {"veto": "engagement_raw"}, {"veto": "tag"},
+        "violation"]);
+    let effects = |level: &str| {
+        let mut effects = verdicts.as_array().unwrap().clone();
+        match level {
+            "tag" => effects.push(json!({"tag": "delete"})),
+            "request" => {
+                effects.push(json!({"constraint": {"kind": "min", "codes": ["E*"], "count": 1, "slots": 2}}));
+            }
+            _ => {}
+        }
+        effects
+    };
+    let batch = |row: u32, value: i64| {
+        let candidate = |id: &str| json!({"id": id, "topic_id": row, "dup_group": value});
+        let request = json!({"ctx": {"now_ms": 1_767_225_600_000i64, "local_min": 600},
+            "user": {"tags": [{"tag_id": "t0"}, {"tag_id": "t1"}]}, "candidates": [candidate("a"), candidate("b")]});
+        Batch::from_json(request.to_string().as_bytes()).unwrap()
+    };
+    let alone = Gate::builder().policies([embedded_module("art09")]).build().unwrap();
+    let order = |outcome: &Outcome| -> Vec<_> { outcome.verdicts.iter().map(|v| (v.row, v.judgement)).collect() };
+    let kinds = |outcome: &Outcome| -> Vec<_> {
+        outcome.failures.iter().map(|failure| (failure.kind, failure.message.clone())).collect()
+    };
+    let mut fitting = 0;
+    for (stage, level) in
+        [("candidate", "row"), ("candidate", "tag"), ("candidate", "request"), ("slate", "row"), ("slate", "request")]
+    {
+        for effect in effects(level) {
+            let module = told(stage, level, &effect);
+            let gate = |config: &str| {
+                // Failures are what is asked for here, so that the breaker stays out of it.
+                let config = Config::parse(&format!("[breaker]\nfailures = 1000000\n{config}")).unwrap();
+                let builder = Gate::builder().policies([module.clone(), embedded_module("art09")]).config(config);
+                builder.trusting().build().unwrap()
+            };
+            let (granted, nothing) = (gate(""), gate(NOTHING));
+            for row in [0, 1, 2, 3, 1_000_000, u32::MAX - 1, u32::MAX] {
+                for value in [0, 1, 2, 1_000_000, 1_000_001, -1, i64::MIN, i64::MAX] {
+                    let batch = batch(row, value);
+                    let what = format!("{effect} of a {level} in the {stage} stage, row {row}, value {value}");
+                    let (granted, nothing) = (granted.evaluate(&batch), nothing.evaluate(&batch));
+                    assert_eq!(kinds(&granted), kinds(&nothing), "{what}");
+                    assert!(kinds(&nothing).iter().all(|(kind, _)| *kind == FailureKind::Garbage), "{what}");
+                    assert_eq!(order(&nothing), order(&alone.evaluate(&batch)), "{what}");
+                    fitting += usize::from(nothing.failures.is_empty());
+                }
+            }
+        }
+    }
+    assert_eq!(fitting, 600, "items in bounds");
+}
+
+#[test]
+fn an_answer_has_sixteen_items_a_row_and_a_thousand_besides() {
+    let body = |count: usize| {
+        let lists = [(1024, 0x10_0000), (1032, 0x14_0000), (1040, 0x18_0000), (1048, 0x20_0000)];
+        let list = |(list, cells)| {
+            format!(
+                "(i32.store (i32.const {list}) (i32.const {cells})) (i32.store (i32.const {}) (i32.const {count}))",
+                list + 4
+            )
+        };
+        lists.map(list).concat()
+    };
+    // Two rows and the request.
+    let most = 16 * 3 + 1_024;
+    assert_eq!(failure(&module(&body(most), 0, 1, 0)), None);
+    assert_eq!(failure(&module(&body(most + 1), 0, 1, 0)), Some(FailureKind::Output));
+}
+
 fn refusal(bytes: &[u8]) -> LoadError {
     Module::read("m.wasm", bytes, Vocabulary::shipped()).unwrap_err()
+}
+
+/// A component with one more custom section, whatever it has of that name already.
+fn twice(component: &[u8], name: &str, data: &str) -> Vec<u8> {
+    let mut more = b"\0asm\x0d\0\x01\0".to_vec();
+    normgate_package::set_section(&mut more, name, data.as_bytes());
+    [component, &more[8..]].concat()
+}
+
+/// A component with one manifest where a scanner meets it first, in its core module, and one where we read it.
+fn nested(manifest: &str) -> Vec<u8> {
+    let harmless = manifest.replace("hostile", "harmless");
+    let text = format!(r#"(component (core module (@custom "normgate:manifest" {harmless:?})))"#);
+    with_manifest(wat::parse_str(&text).unwrap(), manifest)
 }
 
 #[test]
@@ -268,6 +387,9 @@ fn what_is_no_policy_is_refused_with_a_sentence() {
             "an import",
             refusal(&wat::parse_str(r#"(component (import "wasi:clocks/wall-clock@0.2.0" (instance)))"#).unwrap()),
         ),
+        ("two manifests", refusal(&twice(&whole, "normgate:manifest", MANIFEST))),
+        ("a manifest in the core module too", refusal(&nested(MANIFEST))),
+        ("two records of its making", refusal(&twice(&twice(&whole, "normgate:build", "{}"), "normgate:build", "{}"))),
         ("a manifest that is no JSON", refusal(&with("{"))),
         (
             "a column that does not exist",
@@ -304,7 +426,7 @@ fn what_is_no_policy_is_refused_with_a_sentence() {
 #[test]
 fn a_component_that_does_not_export_the_contract_is_refused_at_build() {
     let mut bytes = wat::parse_str("(component)").unwrap();
-    normgate_package::append_section(&mut bytes, "normgate:manifest", MANIFEST.as_bytes());
+    normgate_package::set_section(&mut bytes, "normgate:manifest", MANIFEST.as_bytes());
     let module = Module::read("m.wasm", &bytes, Vocabulary::shipped()).unwrap();
     let error = Gate::builder().policies([module]).trusting().build().map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("m.wasm") && error.contains("judging"), "{error}");

@@ -620,6 +620,30 @@ fn an_urgent_release_judges_whatever_its_trial_says() {
 }
 
 #[test]
+fn urgency_takes_a_grant_and_ends_far_beyond_the_bounds() {
+    let next = release("hostile/module", "hostile", "1.1.0");
+    let propose = |config: &str, bad: Module, bounds: &Bounds| {
+        let gate = recorded(config, release("hostile/module", "hostile", "1.0.0").saying(DEMOTE, 300_000));
+        let proposal = builder(config).policies([bad]).urgent(["hostile/module".to_owned()]);
+        let trial = gate.propose(proposal, bounds).unwrap();
+        (trial.ruling, trial.held.len(), gate.evaluate(&request(None)).shown)
+    };
+    let default = "[authorities.hostile]\neffect = \"block\"\n";
+    let granted = format!("{default}urgent = true");
+    let bounds = Bounds::default();
+    // Its authority marks it urgent, and that alone is nothing.
+    assert_eq!(propose(default, next.saying(BLOCK, 0), &bounds), (Ruling::Held, 1, 2));
+    assert_eq!(propose(&granted, next.saying(BLOCK, 0), &bounds), (Ruling::Accepted, 0, 1));
+    assert_eq!(propose("[authorities.hostile]\nbase = \"full\"", next.saying(BLOCK, 0), &bounds).0, Ruling::Accepted);
+    let narrow = "[authorities.hostile]\nbase = \"full\"\nurgent = false";
+    assert_eq!(propose(narrow, next.saying(BLOCK, 0), &bounds).0, Ruling::Held);
+    // What fails in every request, or withholds more than half, waits for a person.
+    assert_eq!(propose(&granted, next.around("unreachable", BLOCK, 0), &bounds), (Ruling::Held, 1, 2));
+    let strict = Bounds { urgent_withheld_ppm: 400_000, ..bounds };
+    assert_eq!(propose(&granted, next.saying(BLOCK, 0), &strict), (Ruling::Held, 1, 2));
+}
+
+#[test]
 fn a_proposal_that_goes_beyond_by_itself_is_refused() {
     // No module is new, so there is none to leave in shadow: it is the configuration that withholds.
     let module = release("hostile/module", "hostile", "1.0.0").saying(BLOCK, 0);

@@ -116,16 +116,22 @@ fn what_disturbed_a_list_disturbs_it_again() {
 fn an_override_is_in_force_again() {
     let gate = builder().build().unwrap();
     let entry = Override::starting_now("art09", 600, "a test".into(), "nobody".into());
+    let off = Override { module: "art06".into(), off: true, ..entry.clone() };
     gate.set_overrides(vec![
         entry.clone(),
+        off.clone(),
         Override { until_ms: entry.at_ms, module: "art18".into(), ..entry.clone() },
     ]);
     let outcome = gate.evaluate(&requests()[0]);
-    assert_eq!(outcome.circumstances.overrides, [entry], "one that is over is not in force");
+    assert_eq!(outcome.circumstances.overrides, [entry, off], "one that is over is not in force");
+    let recorded = serde_json::to_string(&outcome.circumstances).unwrap();
+    assert_eq!(serde_json::from_str::<normgate::Circumstances>(&recorded).unwrap(), outcome.circumstances);
     let elsewhere = builder().generation().unwrap();
     let again = elsewhere.replay(&requests()[0], &outcome.circumstances);
     assert_eq!(again.to_json(Detail::default()), outcome.to_json(Detail::default()));
-    assert!(again.notices.iter().any(|notice| notice.code == "override"));
+    let codes: Vec<&str> = again.notices.iter().map(|notice| notice.code).collect();
+    assert_eq!(codes.iter().filter(|code| **code == "override").count(), 2);
+    assert!(codes.contains(&"must-weakened"));
 }
 
 #[test]

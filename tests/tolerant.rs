@@ -85,6 +85,13 @@ fn what_the_law_requires_and_was_left_out_is_missed() {
     let generation = builder(THREE).policies([beyond("must")]).last_good([before]).tolerant().generation().unwrap();
     assert_eq!(judging(&generation), ["aaa/beyond@0.9.0"]);
     assert_eq!((said(&generation, "left-out").len(), said(&generation, "must-missing").len()), (1, 0));
+    // One that is only awaited is not enough.
+    let later = made("aaa/beyond", "beyond", "3.0.0", &json!({"effective_from": "2027-01-01"}));
+    let awaited = builder(THREE).policies([beyond("must"), later.clone()]).tolerant().generation().unwrap();
+    assert_eq!(said(&awaited, "must-missing").len(), 1);
+    let before = made("aaa/beyond", "beyond", "0.9.0", &json!({}));
+    let builder_with = builder(THREE).policies([beyond("must"), later]).last_good([before]).tolerant();
+    assert_eq!(judging(&builder_with.generation().unwrap()), ["aaa/beyond@0.9.0", "aaa/beyond@3.0.0"]);
     // Taking over from a generation that had it says it once.
     let gate = builder(&THREE.replace("[authorities.aaa]", "[authorities.aaa]\neffect = \"block\""))
         .policies([beyond("must")])
@@ -108,6 +115,49 @@ fn of_two_on_one_prefix_the_lower_rank_goes_whichever_came_first() {
     let mut modules: Vec<Module> = embedded::arp().into_iter().filter(|m| m.manifest.module == "art06").collect();
     modules.push(plain("ministry/content", "art06"));
     assert_eq!(left_out(THREE, &modules).0, ["reference/art06-content@1.0.0"]);
+}
+
+#[test]
+fn what_does_not_fit_makes_no_outcome_large() {
+    let frames = json!([{"name": "candidates", "columns": []}]);
+    let rules: Vec<Value> = (0..200)
+        .map(|index| {
+            let mut rule = serde_json::from_str::<Value>(MANIFEST).unwrap()["rules"][0].clone();
+            (rule["id"], rule["effects"]) = (json!(format!("x.rule-{index}")), json!([{"block": "none"}]));
+            rule
+        })
+        .collect();
+    let beyond = |n: usize| {
+        made(&format!("aaa/n{n}"), "x", "1.0.0", &json!({"frames": frames, "rules": rules, "modality": "must"}))
+    };
+    let modules: Vec<Module> =
+        (0..100).map(beyond).chain([made("zzz/x", "x", "1.0.0", &json!({"effects": [{"block": "none"}]}))]).collect();
+    let generation = builder_of(THREE, &modules);
+    assert_eq!(generation.left_out().len(), 101);
+    assert!(generation.notices().iter().map(|notice| notice.message.len()).sum::<usize>() < 16 << 10);
+    // What is said of one authority does not hide what is said of another.
+    assert!(said(&generation, "left-out").iter().any(|(policy, _)| *policy == "zzz/x@1.0.0"));
+    assert!(said(&generation, "must-missing").iter().any(|(policy, _)| *policy == "zzz/x@1.0.0"));
+    assert!(
+        said(&generation, "left-out")
+            .iter()
+            .any(|(_, message)| *message == "the same holds for 92 more modules of `aaa`")
+    );
+}
+
+#[test]
+fn nobody_gives_way_to_a_module_that_is_left_out_itself() {
+    let mine = plain("aaa/x", "club");
+    let column = |kind: &str| json!([{"name": "candidates", "columns": [{"field": "x.ministry.a", "type": kind}]}]);
+    let judging_too = made("ministry/a", "art22", "1.0.0", &json!({"frames": column("tri")}));
+    let clashing = made("ministry/b", "club", "1.0.0", &json!({"frames": column("integer")}));
+    let (there, _) = left_out(THREE, &[mine.clone(), judging_too, clashing]);
+    assert_eq!(there, ["aaa/x@1.0.0", "ministry/a@1.0.0"]);
+    // Nobody compiles the one that would go first.
+    let manifest = serde_json::to_string(&*plain("ministry/b", "club").manifest).unwrap();
+    let empty = with_manifest(wat::parse_str("(component)").unwrap(), &manifest);
+    let unheard = Module::read("empty.wasm", &empty, Vocabulary::shipped()).unwrap();
+    assert_eq!(left_out(THREE, &[mine, unheard]).0, ["aaa/x@1.0.0"]);
 }
 
 #[test]
@@ -200,6 +250,21 @@ fn a_configuration_that_fits_no_module_any_more_is_said_and_costs_nothing() {
         let said = said(&generation, "config-ignored");
         assert!(said.len() == 1 && said[0].1.starts_with(message), "{said:?}");
     }
+}
+
+#[test]
+fn what_puts_parameters_out_of_order_is_dropped_and_not_what_regulators_prescribe() {
+    let more = json!({"parameters": bounds("x", 1), "ordered": [["x.lo", "x.hi"]]});
+    let modules = [made("aaa/x", "x", "1.0.0", &more)];
+    let values = |config: &str| {
+        let config = format!("{config}\n{THREE}");
+        assert!(builder(&config).policies(modules.clone()).generation().is_err());
+        let generation = builder_of(&config, &modules);
+        assert_eq!(said(&generation, "config-ignored").len(), 1);
+        ["x.lo", "x.hi"].map(|name| generation.policy_set().parameter(0, name).unwrap())
+    };
+    assert_eq!(values("[parameters]\n\"x.lo\" = 80\n[overlays.cac]\n\"x.hi\" = 40"), [1, 40]);
+    assert_eq!(values("[overlays.cac]\n\"x.hi\" = 0"), [1, 60]);
 }
 
 /// What a stranger may ship under a few names, so that everything clashes with everything.

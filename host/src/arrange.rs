@@ -81,7 +81,9 @@ impl Outcome {
             // Where the other constraints leave no room, the lowest-placed rows stay where they were.
             let lifted = &below[..below.len() - room];
             let found = here.len() + lifted.len();
-            let rest = rest.iter().copied().filter(|row| !lifted.contains(row));
+            // They are among the rest in the same order.
+            let mut left = lifted.iter().peekable();
+            let rest = rest.iter().copied().filter(|row| left.next_if_eq(&row).is_none());
             rows =
                 kept.into_iter().chain(lifted.iter().copied()).chain(dropped.into_iter().rev()).chain(rest).collect();
             if found < count {
@@ -98,26 +100,34 @@ impl Outcome {
             Some(Column::Signals(lists)) => Some(lists),
             _ => None,
         };
+        // One look at the constraint's codes for each code of the request.
+        let mut named: Vec<Option<bool>> = vec![None; self.batch.strings.len() + 1];
+        let mut is_named = |code: u32| {
+            let named = named.get_mut(code as usize)?;
+            let look = || most_specific_entry(&constraint.codes, self.batch.strings.text(code)) != UNLISTED;
+            Some(*named.get_or_insert_with(look))
+        };
+        let mut own: Vec<Signal> = Vec::new();
         (0..self.batch.candidates())
             .map(|row| {
                 let row = signals.and_then(|lists| lists.row(row)).unwrap_or_default();
-                let named = |signal: &&Signal| {
-                    most_specific_entry(&constraint.codes, self.batch.strings.text(signal.code)) != UNLISTED
-                };
-                row.iter().filter(named).any(|signal| confirmed(&self.batch, row, signal.code, threshold))
+                own.clear();
+                own.extend(row.iter().filter(|signal| is_named(signal.code) == Some(true)));
+                own.sort_unstable_by_key(|signal| signal.code);
+                own.chunk_by(|a, b| a.code == b.code).any(|said| confirmed(&self.batch, said, threshold))
             })
             .collect()
     }
 }
 
-/// Whether a code of a row is confirmed: an authority, a person or an exact hit says so, or a classifier is sure and no person
-/// says otherwise.
-fn confirmed(batch: &Batch, row: &[Signal], code: u32, threshold: i64) -> bool {
+/// Whether a code of a row is confirmed by what is said of it: an authority, a person or an exact hit says so, or a classifier is
+/// sure and no person says otherwise.
+fn confirmed(batch: &Batch, said: &[Signal], threshold: i64) -> bool {
     let sources = &batch.vocabulary.signals.sources;
     let from = |name: &'static str| {
-        row.iter().filter(move |signal| {
+        said.iter().filter(move |signal| {
             let source = usize::from(signal.source).checked_sub(2).and_then(|index| sources.get(index));
-            signal.code == code && source.is_some_and(|source| source == name)
+            source.is_some_and(|source| source == name)
         })
     };
     let said = |name| from(name).any(|signal| signal.confidence > 0);

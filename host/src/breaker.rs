@@ -55,23 +55,23 @@ impl Breaker {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the module may be asked now; else how it failed when it was asked last.
-    pub(crate) fn admit(&self, now: impl FnOnce() -> Instant) -> Result<(), FailureKind> {
+    /// Leave to ask the module now; else how it failed when it was asked last.
+    pub(crate) fn admit(&self, now: impl FnOnce() -> Instant) -> Result<Admission<'_>, FailureKind> {
+        let admission = |probes| Ok(Admission { breaker: self, probes });
         if !self.troubled.load(Ordering::Acquire) {
-            return Ok(());
+            return admission(false);
         }
         match &mut self.inner().open {
-            None => Ok(()),
+            None => admission(false),
             Some(open) if !open.probing && now() >= open.until => {
                 open.probing = true;
-                Ok(())
+                admission(true)
             }
             Some(open) => Err(open.kind),
         }
     }
 
-    /// The module answered. True when that closes an open breaker.
-    pub(crate) fn succeeded(&self) -> bool {
+    fn succeeded(&self) -> bool {
         if !self.troubled.load(Ordering::Acquire) {
             return false;
         }
@@ -81,8 +81,7 @@ impl Breaker {
         inner.open.take().is_some()
     }
 
-    /// The module failed. The time that it is left out for, when this opens the breaker or keeps it open.
-    pub(crate) fn failed(&self, kind: FailureKind, now: Instant) -> Option<Duration> {
+    fn failed(&self, kind: FailureKind, now: Instant) -> Option<Duration> {
         let mut inner = self.inner();
         self.troubled.store(true, Ordering::Release);
         inner.failures = inner.failures.saturating_add(1);
@@ -99,18 +98,42 @@ impl Breaker {
         Some(backoff)
     }
 
-    /// The module was not heard for a reason that is not its own; a probe is left to the next request.
-    pub(crate) fn abstained(&self) {
-        if let Some(open) = &mut self.inner().open {
-            open.probing = false;
-        }
-    }
-
     pub(crate) fn state(&self) -> BreakerState {
         match self.inner().open {
             None => BreakerState::Closed,
             Some(Open { probing: true, .. }) => BreakerState::HalfOpen,
             Some(_) => BreakerState::Open,
+        }
+    }
+}
+
+/// Leave to ask a module once. Where it is dropped, because the module was not heard for a reason that is not its own or because of
+/// a panic, a probe is left to the next request.
+pub(crate) struct Admission<'b> {
+    breaker: &'b Breaker,
+    probes: bool,
+}
+
+impl Admission<'_> {
+    /// The module answered. True when that closes an open breaker.
+    pub(crate) fn succeeded(mut self) -> bool {
+        self.probes = false;
+        self.breaker.succeeded()
+    }
+
+    /// The module failed. The time that it is left out for, when this opens the breaker or keeps it open.
+    pub(crate) fn failed(mut self, kind: FailureKind, now: Instant) -> Option<Duration> {
+        self.probes = false;
+        self.breaker.failed(kind, now)
+    }
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        if self.probes
+            && let Some(open) = &mut self.breaker.inner().open
+        {
+            open.probing = false;
         }
     }
 }
@@ -130,17 +153,20 @@ mod tests {
         assert_eq!((fail(0), fail(0)), (None, None));
         breaker.succeeded();
         assert_eq!((fail(0), fail(0), fail(0)), (None, None, Some(1)));
-        assert_eq!(breaker.admit(|| at(0)), Err(FailureKind::Trap));
+        let admit = |seconds| breaker.admit(|| at(seconds));
+        let refused = |seconds| admit(seconds).err();
+        assert_eq!(refused(0), Some(FailureKind::Trap));
         // One probe, and only one.
-        assert_eq!(breaker.admit(|| at(1)), Ok(()));
+        let probe = admit(1).expect("a probe");
         assert_eq!(breaker.state(), BreakerState::HalfOpen);
-        assert_eq!(breaker.admit(|| at(1)), Err(FailureKind::Trap));
-        assert_eq!(fail(1), Some(2));
-        assert_eq!(breaker.admit(|| at(2)), Err(FailureKind::Trap));
-        assert_eq!(breaker.admit(|| at(3)), Ok(()));
-        assert_eq!(fail(3), Some(3), "the back-off has a bound");
-        assert_eq!(breaker.admit(|| at(6)), Ok(()));
-        assert!(breaker.succeeded());
+        assert_eq!(refused(1), Some(FailureKind::Trap));
+        let backoff = |probe: Admission<'_>, seconds| probe.failed(FailureKind::Trap, at(seconds)).map(|b| b.as_secs());
+        assert_eq!(backoff(probe, 1), Some(2));
+        assert_eq!(refused(2), Some(FailureKind::Trap));
+        let probe = admit(3).expect("a probe");
+        assert_eq!(backoff(probe, 3), Some(3), "the back-off has a bound");
+        let probe = admit(6).expect("a probe");
+        assert!(probe.succeeded());
         assert_eq!(breaker.state(), BreakerState::Closed);
         assert_eq!((fail(6), fail(6), fail(6)), (None, None, Some(1)), "and starts over after a success");
     }
@@ -153,5 +179,23 @@ mod tests {
             breaker.failed(FailureKind::Fuel, now);
         }
         assert_eq!(breaker.failed(FailureKind::Fuel, now), None);
+    }
+
+    #[test]
+    fn a_probe_that_comes_to_nothing_is_left_to_the_next_request() {
+        let breaker = Breaker::new(CONFIG);
+        let now = Instant::now();
+        let later = || now + Duration::from_secs(1);
+        for _ in 0..3 {
+            breaker.failed(FailureKind::Fuel, now);
+        }
+        let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _probe = breaker.admit(later);
+            assert_eq!(breaker.state(), BreakerState::HalfOpen);
+            std::panic::resume_unwind(Box::new(()));
+        }));
+        assert!(unwound.is_err());
+        assert_eq!(breaker.state(), BreakerState::Open);
+        assert!(breaker.admit(later).is_ok());
     }
 }

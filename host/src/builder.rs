@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use normgate_contract::{Day, Vocabulary, hex, now_ms};
 
-use crate::artifacts::Artifacts;
+use crate::artifacts::{Artifact, Artifacts};
 use crate::config::{Config, Mode, Parameters};
 use crate::confirm::Recorder;
 use crate::description::Origin;
@@ -120,10 +120,13 @@ impl GateBuilder {
     }
 
     /// Has modules that this program does not carry compiled elsewhere: by [`crate::precompile`] in a child process that can be
-    /// killed, as the `normgate` command does.
+    /// killed, as the `normgate` command does ([`Artifact::from_bytes`]).
     ///
-    /// The compiler's bytes are run as they are. Give one that runs your own code only.
-    pub fn compiler(mut self, compiler: impl Fn(&Module) -> Result<Vec<u8>, String> + Send + Sync + 'static) -> Self {
+    /// Bytes alone are no artifact, since they would be executed:
+    /// ```compile_fail
+    /// normgate::Gate::builder().compiler(|_| Ok(b"whatever these are".to_vec()));
+    /// ```
+    pub fn compiler(mut self, compiler: impl Fn(&Module) -> Result<Artifact, String> + Send + Sync + 'static) -> Self {
         self.compiler = Some(Box::new(compiler));
         self
     }
@@ -329,6 +332,7 @@ impl GateBuilder {
             successors,
             granted,
             rank: Vec::new(),
+            authority: 0,
             module,
         }
     }

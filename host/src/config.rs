@@ -198,34 +198,35 @@ impl Config {
     /// The encoded parameter values of one module, in manifest order, in force on the day that begins at or before `at_ms`:
     /// the operator's or the default, then the strictest of it and every regulator's.
     ///
-    /// A value that is not legal is an error or, where `tolerant`, left out and told; so are all of the operator's where they
-    /// put the module's parameters out of order. What is out of order by itself is an error either way.
+    /// A value that is not legal is an error or, where `tolerant`, left out and told. So is what puts the module's parameters out of
+    /// order: all of the operator's values, then the regulators'. What is out of order by itself is an error either way.
     pub(crate) fn parameters_of(
         &self,
         manifest: &Manifest,
         at_ms: i64,
         tolerant: bool,
     ) -> Result<Parameters, BuildError> {
-        let parameters = self.resolved(manifest, at_ms, tolerant, true)?;
-        match in_order(manifest, &parameters.values) {
-            Ok(()) => Ok(parameters),
-            Err(error) if tolerant => {
-                let mut own = self.resolved(manifest, at_ms, tolerant, false)?;
-                in_order(manifest, &own.values)?;
-                own.refused.push(error.to_string());
-                Ok(own)
-            }
-            Err(error) => Err(error),
+        let mut resolved = self.resolved(manifest, at_ms, tolerant, [true, true])?;
+        let Err(error) = in_order(manifest, &resolved.values) else { return Ok(resolved) };
+        if !tolerant {
+            return Err(error);
         }
+        resolved = self.resolved(manifest, at_ms, tolerant, [false, true])?;
+        if in_order(manifest, &resolved.values).is_err() {
+            resolved = self.resolved(manifest, at_ms, tolerant, [false, false])?;
+            in_order(manifest, &resolved.values)?;
+        }
+        resolved.refused.push(error.to_string());
+        Ok(resolved)
     }
 
-    /// As [`Config::parameters_of`], in whatever order; without what the configuration says unless `configured`.
+    /// As [`Config::parameters_of`], in whatever order; with what the operator says, and what regulators say, as asked.
     fn resolved(
         &self,
         manifest: &Manifest,
         at_ms: i64,
         tolerant: bool,
-        configured: bool,
+        [operator, regulators]: [bool; 2],
     ) -> Result<Parameters, BuildError> {
         let mut resolved = Parameters::default();
         let mut refuse = |error: BuildError| {
@@ -238,13 +239,13 @@ impl Config {
         for parameter in &manifest.parameters {
             let default = default_of(parameter, at_ms);
             let mut number = encoded(format!("parameters.\"{}\"", parameter.name), parameter, default)?;
-            if let Some(value) = self.parameters.get(&parameter.name).filter(|_| configured) {
+            if let Some(value) = self.parameters.get(&parameter.name).filter(|_| operator) {
                 match operators(parameter, default, value) {
                     Ok(value) => number = value,
                     Err(error) => refuse(error)?,
                 }
             }
-            for (regulator, overlay) in self.overlays.iter().filter(|_| configured) {
+            for (regulator, overlay) in self.overlays.iter().filter(|_| regulators) {
                 let Some(value) = overlay.get(&parameter.name) else { continue };
                 let place = format!("overlays.{regulator}.\"{}\"", parameter.name);
                 let offered = match encoded(place.clone(), parameter, value) {

@@ -110,6 +110,8 @@ struct List {
     judgements: Vec<Judgement>,
     /// The place of each row that may be shown.
     places: Vec<Option<usize>>,
+    /// What each place shows.
+    exposures: Vec<u64>,
 }
 
 impl List {
@@ -120,7 +122,7 @@ impl List {
             judgements[verdict.row as usize] = verdict.judgement;
             places[verdict.row as usize] = (place < outcome.shown).then_some(place);
         }
-        Self { judgements, places }
+        Self { judgements, places, exposures: (0..outcome.verdicts.len()).map(exposure).collect() }
     }
 
     /// What would change if these effects were applied.
@@ -147,12 +149,12 @@ impl List {
         let mut judgements = self.judgements.clone();
         touched.into_iter().for_each(|(row, then)| judgements[row as usize] = then);
         let (order, shown) = order::sorted(&outcome.batch, &judgements);
-        change.exposure = (0..outcome.shown).map(exposure).sum();
+        change.exposure = self.exposures[..outcome.shown].iter().sum();
         for (place, row) in order.into_iter().enumerate() {
             let now = self.places[row as usize];
             let then = (place < shown).then_some(place);
             change.moved += u64::from(now.is_some() && then.is_some() && now != then);
-            let shows = |place: Option<usize>| place.map_or(0, exposure);
+            let shows = |place: Option<usize>| place.map_or(0, |place| self.exposures[place]);
             change.lost += shows(now).saturating_sub(shows(then));
         }
         change

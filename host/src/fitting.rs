@@ -53,7 +53,7 @@ pub(crate) struct Fitted {
     /// What is known of each, by digest.
     pub(crate) ready: HashMap<[u8; 32], Ready>,
     pub(crate) left_out: Vec<LeftOut>,
-    /// Ids of policies of which nothing is there, for a reason that a notice gives.
+    /// Ids of policies of which nothing judges, for a reason that a notice gives.
     pub(crate) absent: BTreeSet<String>,
 }
 
@@ -119,17 +119,23 @@ impl Fitting<'_> {
             left_out,
             absent: BTreeSet::new(),
         };
-        fitted.lineup.notices.extend(told);
+        fitted.lineup.notices.extend(notices::a_few_of_each(told));
         self.say_what_is_absent(modules, &mut fitted);
         Ok(fitted)
     }
 
-    /// Has the versions before judge where all that were given of a policy are off or left out.
+    /// Whether a module is in force, or was.
+    fn has_begun(&self, module: &Module) -> bool {
+        begun(module.manifest.effective_from, self.now)
+    }
+
+    /// Has the versions before judge where all that were given of a policy, and have begun, are off or left out.
     fn fall_back(&self, given: &[Module], left: &mut Vec<Module>, last_good: &[Module]) {
         for before in last_good {
             let same = |module: &Module| module.manifest.id == before.manifest.id;
-            if given.iter().any(same) && !left.iter().any(same) {
-                left.extend(last_good.iter().filter(|module| same(module)).cloned());
+            let acting = |module: &Module| same(module) && self.has_begun(module);
+            if given.iter().any(acting) && !left.iter().any(acting) {
+                left.extend(last_good.iter().filter(|module| acting(module)).cloned());
             }
         }
     }
@@ -137,8 +143,9 @@ impl Fitting<'_> {
     /// Modules of which another one with other bytes has the name and the version.
     fn twice(&self, modules: &[Module]) -> Unfit {
         let mut sorted: Vec<&Module> = modules.iter().collect();
-        let waits = |module: &Module| !begun(module.manifest.effective_from, self.now);
-        sorted.sort_by_key(|module| (module.manifest.reference(), waits(module), !module.embedded, module.digest));
+        sorted.sort_by_key(|module| {
+            (module.manifest.reference(), !self.has_begun(module), !module.embedded, module.digest)
+        });
         let mut seen = HashSet::new();
         sorted.retain(|module| seen.insert(module.digest));
         let pairs = sorted.windows(2).filter(|pair| pair[0].manifest.reference() == pair[1].manifest.reference());
@@ -150,8 +157,7 @@ impl Fitting<'_> {
         twice.collect()
     }
 
-    /// The modules of a line-up that do not fit: by themselves, beside others, or for the compiler. What is cheap to know is
-    /// asked first, and what is known is kept.
+    /// The modules of a line-up that do not fit: by themselves, for the compiler, or beside others. What is known is kept.
     fn unfit(
         &self,
         lineup: &Lineup,
@@ -174,12 +180,6 @@ impl Fitting<'_> {
             }
         }
         if unfit.is_empty() {
-            unfit = self.clashing_prefixes(&lineup.judging);
-        }
-        if unfit.is_empty() {
-            unfit = self.clashing_columns(lineup);
-        }
-        if unfit.is_empty() {
             for module in lineup.modules() {
                 if compiled.contains_key(&module.digest) {
                     continue;
@@ -189,6 +189,13 @@ impl Fitting<'_> {
                     Err(error) => unfit.push((module.clone(), error.into())),
                 }
             }
+        }
+        // What is held against others comes after all else, so that nobody gives way to a module that is left out itself.
+        if unfit.is_empty() {
+            unfit = self.clashing_columns(lineup);
+        }
+        if unfit.is_empty() {
+            unfit = self.clashing_prefixes(&lineup.judging);
         }
         unfit
     }
@@ -247,12 +254,12 @@ impl Fitting<'_> {
     fn say_what_is_absent(&self, given: &[Module], fitted: &mut Fitted) {
         let judging = &fitted.lineup.judging;
         let is_there = |id: &str| {
-            judging.iter().any(|placed| placed.module.manifest.id == id)
+            judging.iter().any(|placed| placed.module.manifest.id == id && self.has_begun(&placed.module))
                 || fitted.lineup.replaced.iter().any(|replaced| replaced == id)
         };
         let mut told: Vec<Notice> = Vec::new();
-        let absent = given.iter().map(|module| &module.manifest).filter(|manifest| !is_there(&manifest.id));
-        for manifest in absent {
+        let acting = given.iter().filter(|module| self.has_begun(module)).map(|module| &module.manifest);
+        for manifest in acting.filter(|manifest| !is_there(&manifest.id)) {
             let release = self.config.release_of(manifest);
             let notice = match self.config.is_off(manifest) {
                 true => {
@@ -264,10 +271,12 @@ impl Fitting<'_> {
                     required.then(|| notices::missing_left_out(manifest))
                 }
             };
-            told.extend(notice);
-            fitted.absent.insert(manifest.id.clone());
+            if let Some(notice) = notice {
+                told.push(notice);
+                fitted.absent.insert(manifest.id.clone());
+            }
         }
         fitted.absent.extend(fitted.lineup.replaced.iter().cloned());
-        fitted.lineup.notices.extend(told);
+        fitted.lineup.notices.extend(notices::a_few_of_each(told));
     }
 }

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 use normgate_contract::{Effect, Manifest, TagAction};
 use serde::{Deserialize, Serialize};
 
+use crate::purse::Share;
+use crate::sandbox::Limits;
 use crate::verdict::Action;
 
 /// Columns that an association is not handed unless the platform says so: they are about competitors and authors, on whom an
@@ -91,6 +93,8 @@ pub struct Grant {
     pub retain_d: Option<u32>,
     /// Whether a trial does not hold back its releases that are marked urgent.
     pub urgent: Option<bool>,
+    /// Units of work a request, over all modules of the authority that act; half as much, apart, for those that are only observed.
+    pub budget: Option<u64>,
     /// Units of work a call; at most the host's own limit.
     pub fuel: Option<u64>,
     /// Bytes of memory; at most the host's own limit.
@@ -108,14 +112,21 @@ pub(crate) struct Granted {
     pub(crate) retain_d: Option<u32>,
     pub(crate) fuel: Option<u64>,
     pub(crate) memory: Option<usize>,
+    /// What the authority may use in a request.
+    pub(crate) share: Share,
 }
 
 /// As a set's digest has it: what is not restricted is not said, so that a right that comes to be later changes no digest.
 impl fmt::Display for Granted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { withheld, dropped, retain_d, fuel, memory } = self;
+        let Self { withheld, dropped, retain_d, fuel, memory, share } = self;
         write!(f, "Granted {{ withheld: {withheld:?}, dropped: {dropped:?}, fuel: {fuel:?}, memory: {memory:?} }}")?;
-        retain_d.map_or(Ok(()), |days| write!(f, " retain_d: {days}"))
+        retain_d.map_or(Ok(()), |days| write!(f, " retain_d: {days}"))?;
+        match share {
+            Share { budget: Some(units), .. } => write!(f, " budget: {units}"),
+            Share { full: false, .. } => write!(f, " budget: an association's"),
+            Share { full: true, .. } => Ok(()),
+        }
     }
 }
 
@@ -202,7 +213,8 @@ impl Grant {
         let asks_retention = |(_, effect): (usize, &Effect)| matches!(effect, Effect::Obligation(obligation) if obligation.retain_d.is_some());
         let retain_d = self.retain_d.or((!self.is_full()).then_some(0));
         let retain_d = retain_d.filter(|_| manifest.effects().any(asks_retention));
-        let mut granted = Granted { retain_d, fuel: self.fuel, memory: self.memory, ..Granted::default() };
+        let share = Share { budget: self.budget, full: self.is_full() };
+        let mut granted = Granted { retain_d, share, fuel: self.fuel, memory: self.memory, ..Granted::default() };
         let mut refused = Vec::new();
         for (name, input) in manifest.columns() {
             match (self.allows_column(&name, manifest.authority()), input.optional) {
@@ -247,6 +259,9 @@ impl Grant {
             WITHHELD_VETOES.into_iter().filter(|name| self.refuses(&Effect::Veto((*name).into())).is_none()).collect();
         if !vetoes.is_empty() {
             wider.push(says(format!("may veto {}", vetoes.join(", "))));
+        }
+        if let Some(budget) = self.budget.filter(|budget| *budget > Limits::default().budget) {
+            wider.push(says(format!("may spend {budget} units of work a request")));
         }
         if !self.replaces.is_empty() {
             wider.push(says(format!("may replace {}", self.replaces.join(", "))));

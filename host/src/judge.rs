@@ -1,6 +1,7 @@
 //! Judging one request in one generation: what is in force, every module asked in both stages, what they say merged.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use tracing::warn;
 
 use crate::batch::Batch;
 use crate::bindings::exports::normgate::policy::judging;
+use crate::breaker::Admission;
 use crate::canary::Draws;
 use crate::config::Mode;
 use crate::expiry::Expiry;
@@ -21,9 +23,19 @@ use crate::outcome::{Draw, Outcome, Scope, Verdict};
 use crate::overrides::Override;
 use crate::plan::Scratch;
 use crate::policy_set::{LOOSENING, Loaded, Resolved, RuleRef, begun, in_force};
+use crate::purse::{self, Purse, Purses, scaled};
 use crate::record::{Circumstances, Disturbance};
-use crate::sandbox::{Allowance, FailureKind};
+use crate::sandbox::{Allowance, FailureKind, Used};
 use crate::stats::Health;
+
+/// How many times as long judging again may take: whoever does it has another machine, and nobody waits for the answer.
+const AGAIN: u32 = 20;
+
+/// Items that an answer may have for every row of its call, the request being one. Of what we ship none says more than fourteen
+/// things of one row, so an honest answer does not meet it; and what is kept of an answer stays below two kilobytes a row.
+const ITEMS_A_ROW: usize = 16;
+/// Items that it may have besides, for short lists.
+const ITEMS_BESIDES: usize = 1_024;
 
 impl Generation {
     /// Judges one request. It cannot fail as a whole: what went wrong is data in the outcome. What modules do is counted in
@@ -41,13 +53,14 @@ impl Generation {
         let notices = self.notices.iter().cloned().chain(stale).collect();
         let circumstances =
             Circumstances { clock_ms, as_of: self.as_of, notices, overrides, ..Circumstances::default() };
-        self.judge_under(request, circumstances, health)
+        self.judge_under(request, circumstances, health, self.sandbox.patience())
     }
 
     /// Judges a request as it was judged under recorded circumstances: by that clock or day, by the canaries' draws, with the
     /// calls that were disturbed then failing in the same way, and with no breaker. Nothing is counted.
     pub fn replay(&self, request: &Batch, circumstances: &Circumstances) -> Outcome {
-        self.judge_under(request, circumstances.clone(), &Health::of(&self.set, self.breaker))
+        let health = Health::of(&self.set, self.breaker);
+        self.judge_under(request, circumstances.clone(), &health, AGAIN * self.sandbox.patience())
     }
 
     /// The id that a decision of this generation on a request has: [`Outcome::decision_id`] without judging.
@@ -58,8 +71,15 @@ impl Generation {
         }
     }
 
-    /// Calls that are disturbed in `circumstances` fail as they did then; what is disturbed now is added there.
-    fn judge_under(&self, request: &Batch, circumstances: Circumstances, health: &[Arc<Health>]) -> Outcome {
+    /// Calls that are disturbed in `circumstances` fail as they did then; what is disturbed now is added there. Calls may take
+    /// `patience` times as long as usual.
+    fn judge_under(
+        &self,
+        request: &Batch,
+        circumstances: Circumstances,
+        health: &[Arc<Health>],
+        patience: u32,
+    ) -> Outcome {
         // 1. The facts as the operator stated them, and what is in force.
         let (batch, mut notices) = match &self.facts {
             Some(facts) => facts.apply(request),
@@ -68,7 +88,7 @@ impl Generation {
         let batch = &batch;
         let scope = scope(batch);
         let (at_ms, by_clock) = (circumstances.at_ms(), circumstances.as_of.is_none());
-        let turn = Turn::new(self, batch, scope, circumstances, health, &mut notices);
+        let turn = Turn::new(self, batch, scope, circumstances, health, patience, &mut notices);
         let observed = self.set.observed_until.is_some_and(|day| at_ms < day.start_ms());
         let emergency = emergency(batch);
         let mut merge = Merge::new(&self.set, batch, &emergency, observed);
@@ -145,13 +165,11 @@ impl Generation {
         }
     }
 
-    /// Asks every module that has rules of the stage.
+    /// Asks every module that has rules of the stage: those that act in it, and then those that are only observed.
     fn stage(&self, stage: Stage, batch: &Batch, rows: Option<&[u32]>, turn: &Turn<'_>, merge: &mut Merge<'_>) {
-        for (index, policy) in self.set.policies[..self.set.judging].iter().enumerate() {
+        for index in self.turns(stage, turn) {
+            let policy = &self.set.policies[index];
             let Some(parts) = &turn.parts[index] else { continue };
-            if !policy.has_stage(stage) {
-                continue;
-            }
             let parts = parts_in(policy, stage, parts);
             let Err(failure) = self.consult(index, stage, batch, rows, &parts, turn, merge) else { continue };
             warn!(
@@ -179,7 +197,20 @@ impl Generation {
         }
     }
 
-    /// Asks one module, unless its breaker is open, and merges what it says.
+    /// The modules that are asked in a stage, in the order in which they are.
+    fn turns(&self, stage: Stage, turn: &Turn<'_>) -> impl Iterator<Item = usize> {
+        let turns = || self.set.turns.iter().map(|index| usize::from(*index));
+        let acts = move |index: usize| {
+            let policy = &self.set.policies[index];
+            let parts = turn.parts[index].as_ref().filter(|_| policy.has_stage(stage))?;
+            let rules = policy.module.manifest.rules.iter().zip(parts);
+            Some(rules.filter(|(rule, _)| rule.stage == stage).any(|(_, part)| *part == Part::Enforced))
+        };
+        let those = move |acting: bool| turns().filter(move |index| acts(*index) == Some(acting));
+        those(true).chain(those(false))
+    }
+
+    /// Asks one module, unless its breaker is open or its time is over, and merges what it says.
     #[expect(clippy::too_many_arguments, reason = "one call's whole context, named")]
     fn consult(
         &self,
@@ -192,28 +223,52 @@ impl Generation {
         merge: &mut Merge<'_>,
     ) -> Result<(), (FailureKind, String)> {
         let (policy, health) = (&self.set.policies[index], &turn.health[index]);
+        let purse = turn.purses.of(policy.authority, parts.contains(&Part::Enforced));
         if let Some(known) = turn.disturbed(policy, stage) {
-            turn.budget.set(turn.budget.get().saturating_sub(known.fuel));
+            purse.spend(known.fuel);
             return Err((known.kind, known.message));
         }
-        health.breaker.admit(Instant::now).map_err(|kind| {
+        let Some(wall) = turn.purses.time(purse) else {
+            health.failed(FailureKind::Deadline);
+            let message = "not asked: the time for this request is over".to_owned();
+            return Err(turn.disturb(policy, stage, 0, (FailureKind::Deadline, message)));
+        };
+        let admission = health.breaker.admit(Instant::now).map_err(|kind| {
             let message = "not asked: it failed too often in a row, and is tried again after a while".to_owned();
             turn.disturb(policy, stage, 0, (kind, message))
         })?;
         let resolved = policy.under(&turn.adopted);
-        let budget = turn.budget.get();
+        let values = turn.values[index];
         let begin = Instant::now();
-        let (answer, used) = self.ask(policy, resolved, stage, batch, parts, budget);
-        health.called(begin.elapsed(), used);
-        turn.budget.set(budget.saturating_sub(used));
-        let merged = answer.and_then(|answer| {
-            merge
-                .add(index as u16, resolved, stage, parts, rows, &answer)
-                .map_err(|message| (FailureKind::Garbage, message))
+        let turn_of_it = || {
+            let leave = Leave { values, purse, patience: turn.patience, wall };
+            let (answer, used) = self.ask(policy, resolved, stage, batch, parts, leave);
+            let read = answer.and_then(|answer| {
+                let read = merge.read(index as u16, resolved, stage, parts, rows, &answer);
+                read.map_err(|message| (FailureKind::Garbage, message))
+            });
+            (read, used)
+        };
+        // Nothing of an answer counts before it is accepted, so a panic leaves nothing behind. What it used is not known.
+        let (read, used) = catch_unwind(AssertUnwindSafe(turn_of_it)).unwrap_or_else(|_| {
+            let message = "the host stopped in the middle of its turn; this is a fault of the host".to_owned();
+            let units = scaled(self.fuel_of(policy), values);
+            (Err((FailureKind::Trap, message)), Used { units, ..Used::default() })
         });
-        match merged {
+        if read.is_ok() {
+            merge.accept();
+        }
+        let took = begin.elapsed();
+        health.called(took, used.units);
+        purse.spend(used.units);
+        turn.purses.pass(purse, took);
+        // What a long list does to a module is no fault of the module; an ordinary one that is slow costs everybody who waits.
+        let ordinary = values <= purse::ORDINARY;
+        match read {
             Ok(beyond) => {
-                if health.breaker.succeeded() {
+                if used.slow && ordinary {
+                    leave_out_for_now(policy, admission, FailureKind::Deadline);
+                } else if admission.succeeded() {
                     warn!(policy = policy.module.manifest.reference(), "module works again; its breaker is closed");
                 }
                 if let Some(message) = beyond {
@@ -224,22 +279,21 @@ impl Generation {
             }
             Err(failure) => {
                 health.failed(failure.0);
-                if !failure.0.is_its_own() {
-                    health.breaker.abstained();
-                } else if let Some(backoff) = health.breaker.failed(failure.0, Instant::now()) {
-                    warn!(
-                        policy = policy.module.manifest.reference(),
-                        kind = failure.0.name(),
-                        backoff_ms = backoff.as_millis() as u64,
-                        "breaker open: the module is left out for now"
-                    );
+                if failure.0.is_its_own() && ordinary {
+                    leave_out_for_now(policy, admission, failure.0);
                 }
                 Err(match failure.0 {
-                    FailureKind::Deadline | FailureKind::Overload => turn.disturb(policy, stage, used, failure),
+                    FailureKind::Deadline | FailureKind::Overload => turn.disturb(policy, stage, used.units, failure),
                     _ => failure,
                 })
             }
         }
+    }
+
+    /// Units of work that one call of a module may use on a list without values.
+    fn fuel_of(&self, policy: &Loaded) -> u64 {
+        let limit = self.sandbox.limits().fuel;
+        policy.granted.fuel.map_or(limit, |granted| granted.min(limit))
     }
 
     fn ask(
@@ -249,29 +303,31 @@ impl Generation {
         stage: Stage,
         batch: &Batch,
         parts: &[Part],
-        budget: u64,
-    ) -> (Result<judging::Answer, (FailureKind, String)>, u64) {
+        leave: Leave<'_>,
+    ) -> (Result<judging::Answer, (FailureKind, String)>, Used) {
         thread_local! {
             static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
         }
         let limits = self.sandbox.limits();
-        let own = policy.granted.fuel.map_or(limits.fuel, |granted| granted.min(limits.fuel));
-        let used_up = || Err((FailureKind::Budget, "the work of this request is used up".to_owned()));
-        if budget == 0 {
-            return (used_up(), 0);
-        }
+        let used_up = || {
+            let authority = policy.module.manifest.authority();
+            Err((FailureKind::Budget, format!("the work of `{authority}` in this request is used up")))
+        };
+        let Some((own, fuel)) = leave.purse.fuel(scaled(self.fuel_of(policy), leave.values)) else {
+            return (used_up(), Used::default());
+        };
         let mut enforced = vec![0u8; parts.len().div_ceil(8)];
         for (rule, _) in parts.iter().enumerate().filter(|(_, part)| **part == Part::Enforced) {
             enforced[rule / 8] |= 1 << (rule % 8);
         }
-        // An honest module names a (row, effect) pair once; twice that and some slack is room enough.
-        let rows = batch.candidates() + batch.tags() + 1;
-        let items = (rows * resolved.plan.effects.len() * 2).max(1_024);
+        let items = ITEMS_A_ROW * (batch.candidates() + batch.tags() + 1) + ITEMS_BESIDES;
         let allowance = Allowance {
-            fuel: own.min(budget),
-            memory: policy.granted.memory.map_or(limits.memory, |granted| granted.min(limits.memory)),
+            fuel,
+            memory: purse::memory(policy.granted.memory.unwrap_or(usize::MAX).min(limits.memory), leave.values),
             // An item takes 4 + 2 + 8 + 1 bytes.
-            output: (items * 15 + 4_096).min(64 << 20),
+            output: items * 15 + 4_096,
+            processor: purse::time(scaled(limits.deadline_ticks, leave.values)).saturating_mul(leave.patience),
+            wall: leave.wall,
         };
         let (answer, used) = SCRATCH.with_borrow_mut(|scratch| {
             let lowered = resolved.plan.lower(batch, scratch);
@@ -290,6 +346,28 @@ impl Generation {
     }
 }
 
+/// Counts a failure towards a module's breaker, and says so where that opens it.
+fn leave_out_for_now(policy: &Loaded, admission: Admission<'_>, kind: FailureKind) {
+    if let Some(backoff) = admission.failed(kind, Instant::now()) {
+        warn!(
+            policy = policy.module.manifest.reference(),
+            kind = kind.name(),
+            backoff_ms = backoff.as_millis() as u64,
+            "breaker open: the module is left out for now"
+        );
+    }
+}
+
+/// What one call may use.
+struct Leave<'t> {
+    /// Values that the module is handed.
+    values: u64,
+    purse: &'t Purse,
+    patience: u32,
+    /// Time that is left by the clock on the wall.
+    wall: Duration,
+}
+
 /// What one request settles before any module is asked.
 struct Turn<'t> {
     /// Where what each module does is counted.
@@ -300,8 +378,12 @@ struct Turn<'t> {
     draws: Vec<Draw>,
     /// Whether each module is a sector norm that the provider adopted, and in force.
     adopted: Vec<bool>,
-    /// Work that is left.
-    budget: Cell<u64>,
+    /// Values that each module is handed, at most; 0 where it has nothing to do.
+    values: Vec<u64>,
+    /// Work and time that are left.
+    purses: Purses,
+    /// How many times as long as usual calls may take.
+    patience: u32,
     /// What the outcome rests on besides: known beforehand, and calls that are disturbed as they are.
     circumstances: RefCell<Circumstances>,
 }
@@ -313,6 +395,7 @@ impl<'t> Turn<'t> {
         scope: Scope,
         mut circumstances: Circumstances,
         health: &'t [Arc<Health>],
+        patience: u32,
         notices: &mut Vec<Notice>,
     ) -> Self {
         let set = &generation.set;
@@ -325,9 +408,10 @@ impl<'t> Turn<'t> {
                 && (!generation.applicability || plan.applies(batch));
             let overridden = circumstances.overrides.iter().find(|entry| entry.covers(manifest));
             if index < set.judging {
-                notices.extend(overridden.map(|entry| entry.notice(manifest)));
+                notices.extend(overridden.into_iter().flat_map(|entry| entry.notices(manifest)));
             }
-            if !asked || set.is_succeeded(policy, &drawing, at_ms) {
+            let off = overridden.is_some_and(|entry| entry.off);
+            if !asked || off || set.is_succeeded(policy, &drawing, at_ms) {
                 return None;
             }
             let (mut parts, draw) = parts_of(policy, batch, &drawing, at_ms);
@@ -341,7 +425,9 @@ impl<'t> Turn<'t> {
         let parts: Vec<_> = parts.collect();
         let adopted = set.policies.iter().map(|policy| {
             let manifest = &policy.module.manifest;
+            // Whoever is overridden has no say over others either.
             !manifest.overlays.is_empty()
+                && !circumstances.overrides.iter().any(|entry| entry.covers(manifest))
                 && policy.is_released(&drawing)
                 && !set.is_succeeded(policy, &drawing, at_ms)
                 && in_force(manifest.effective_from, manifest.effective_until, at_ms)
@@ -350,9 +436,14 @@ impl<'t> Turn<'t> {
         let adopted: Vec<bool> = adopted.collect();
         let tightening = set.tightening.iter().filter(|(norm, _)| adopted[usize::from(*norm)]);
         notices.extend(tightening.map(|(_, notice)| notice.clone()));
-        let budget = Cell::new(generation.sandbox.limits().budget);
+        let values = |(policy, parts): (&Loaded, &Option<Vec<Part>>)| {
+            parts.as_ref().map_or(0, |_| policy.resolved[0].plan.values(batch))
+        };
+        let values: Vec<u64> = set.policies.iter().zip(&parts).map(values).collect();
+        let purses = Purses::new(set, generation.sandbox.limits(), &values, patience);
         circumstances.draws = drawing.into_known();
-        Self { health, parts, draws, adopted, budget, circumstances: RefCell::new(circumstances) }
+        let circumstances = RefCell::new(circumstances);
+        Self { health, parts, draws, adopted, values, purses, patience, circumstances }
     }
 
     /// How a call was disturbed, if the circumstances say that it was.
@@ -396,15 +487,15 @@ impl Generation {
     /// The calls that `evaluate` makes for a request, in order: module, stage, and the rows that it sees.
     pub(crate) fn calls(&self, request: &Batch) -> Vec<(String, Stage, Batch)> {
         let circumstances = Circumstances { clock_ms: now_ms(), as_of: self.as_of, ..Circumstances::default() };
-        let turn = Turn::new(self, request, scope(request), circumstances, &self.health, &mut Vec::new());
+        let patience = self.sandbox.patience();
+        let turn = Turn::new(self, request, scope(request), circumstances, &self.health, patience, &mut Vec::new());
         let emergency = emergency(request);
         let mut merge = Merge::new(&self.set, request, &emergency, false);
         self.stage(Stage::Candidate, request, None, &turn, &mut merge);
         let slate = slate(request, &merge, &self.set.slate_columns).1;
         let asked = |stage: Stage, batch: &Batch| -> Vec<_> {
-            let policies = self.set.policies[..self.set.judging].iter().zip(&turn.parts);
-            let asked = policies.filter(|(policy, parts)| parts.is_some() && policy.has_stage(stage));
-            asked.map(|(policy, _)| (policy.module.manifest.module.clone(), stage, batch.clone())).collect()
+            let asked = self.turns(stage, &turn).map(|index| self.set.policies[index].module.manifest.module.clone());
+            asked.map(|module| (module, stage, batch.clone())).collect()
         };
         let mut calls = asked(Stage::Candidate, request);
         calls.extend(if request.candidates() > 0 { asked(Stage::Slate, &slate) } else { Vec::new() });
@@ -439,10 +530,11 @@ impl Generation {
         self.sandbox.time(&self.loaded(module)?.compiled, call, self.wide())
     }
 
-    /// All that the host's limits allow.
+    /// No bound on work, and one on time that nothing honest meets.
     fn wide(&self) -> Allowance {
         let limits = self.sandbox.limits();
-        Allowance { fuel: limits.fuel, memory: limits.memory, output: 64 << 20 }
+        let processor = purse::time(limits.deadline_ticks).saturating_mul(AGAIN * self.sandbox.patience());
+        Allowance { fuel: u64::MAX >> 1, memory: limits.memory, output: 64 << 20, processor, wall: Duration::MAX }
     }
 
     fn loaded(&self, module: &str) -> Option<&Loaded> {
@@ -457,7 +549,10 @@ impl Generation {
     ) -> Option<Result<judging::Answer, (FailureKind, String)>> {
         let policy = self.loaded(module)?;
         let parts = vec![Part::Enforced; policy.module.manifest.rules.len()];
-        Some(self.ask(policy, &policy.resolved[0], Stage::Candidate, batch, &parts, u64::MAX).0)
+        let (resolved, patience) = (&policy.resolved[0], AGAIN * self.sandbox.patience());
+        let purse = Purse::boundless();
+        let leave = Leave { values: resolved.plan.values(batch), purse: &purse, patience, wall: Duration::MAX };
+        Some(self.ask(policy, resolved, Stage::Candidate, batch, &parts, leave).0)
     }
 }
 
@@ -533,6 +628,64 @@ mod tests {
     use crate::gate::Gate;
     use crate::module::Module;
 
+    /// A request whose strings are gone: translating its signals panics, and so does nothing else.
+    fn contradictory() -> Batch {
+        let line = br#"{"ctx":{"now_ms":1793532600000,"local_min":600},
+            "candidates":[{"id":"a","aigc":{"meta_label":"1"},"signals":[{"code":"L8","source":"authority"}]}]}"#;
+        let mut batch = Batch::from_json(line).expect("a request");
+        batch.strings = Arc::default();
+        batch
+    }
+
+    #[test]
+    fn a_panic_costs_one_module_its_turn_and_nobody_else() {
+        let policies =
+            || crate::embedded::arp().into_iter().filter(|m| ["art06", "art15"].contains(&&*m.manifest.module));
+        let gate = Gate::builder().policies(policies()).build().expect("a gate");
+        let stats = || gate.stats().modules[0].clone();
+        for round in 1..=5 {
+            let outcome = gate.evaluate(&contradictory());
+            // art06 reads signals and holds where it fails; art15 reads none.
+            let failures: Vec<_> = outcome.failures.iter().map(|f| (f.policy, f.kind, f.applied)).collect();
+            assert_eq!(failures, [(0, FailureKind::Trap, "hold")]);
+            assert_eq!((stats().calls, stats().failures[&FailureKind::Trap]), (round, round));
+            let call = gate.generation().sandbox.limits().fuel;
+            assert!(stats().fuel >= round * call, "it is charged a whole call: {}", stats().fuel);
+            assert_eq!(gate.stats().modules[1].calls, round);
+        }
+        // Five in a row open the breaker, as of any other failure.
+        assert_eq!(stats().breaker, crate::BreakerState::Open);
+        assert!(gate.evaluate(&contradictory()).failures[0].message.starts_with("not asked"));
+    }
+
+    #[test]
+    fn nothing_of_an_answer_counts_when_reading_it_panics() {
+        let policies =
+            || crate::embedded::arp().into_iter().filter(|m| ["art06", "art09"].contains(&&*m.manifest.module));
+        let mut generation = Gate::builder().policies(policies()).generation().expect("a generation");
+        let illegal = Batch::from_json(
+            br#"{"ctx":{"now_ms":1793532600000,"local_min":600,"can_render_labels":true},
+                "candidates":[{"id":"a","signals":[{"code":"L8","source":"authority"}]},{"id":"b","scan_state":"done","signals":[]}]}"#,
+        )
+        .expect("a request");
+        let judge = |generation: &Generation| generation.judge(&illegal, &[], &generation.health);
+        let of =
+            |outcome: &Outcome, policy: u16| outcome.obligations.iter().filter(|o| o.rule.policy == policy).count();
+        let whole = judge(&generation);
+        let owed = (of(&whole, 0), of(&whole, 1));
+        assert!(owed.0 > 0 && owed.1 > 0 && whole.failures.is_empty());
+        drop(whole);
+        // The ranks of its rules are lost, so that reading its answer panics in the middle.
+        let set = Arc::get_mut(&mut generation.set).expect("the only one");
+        set.policies[1].rank.clear();
+        let outcome = judge(&generation);
+        assert_eq!(outcome.failures.iter().map(|f| (f.policy, f.kind)).collect::<Vec<_>>(), [(1, FailureKind::Trap)]);
+        assert_eq!((of(&outcome, 0), of(&outcome, 1)), (owed.0, 0));
+        let by: Vec<u16> =
+            outcome.reasons.iter().filter(|r| outcome.set.rule(r.rule).is_some()).map(|r| r.rule.policy).collect();
+        assert!(by.iter().all(|policy| *policy == 0), "{by:?}");
+    }
+
     #[test]
     fn a_generation_that_runs_hands_over_on_the_day() {
         let old = crate::embedded::arp().into_iter().find(|module| module.manifest.module == "art06").expect("Art 6");
@@ -540,7 +693,7 @@ mod tests {
         manifest["version"] = "1.1.0".into();
         manifest["effective_from"] = "2027-01-01".into();
         let mut bytes = old.bytes.to_vec();
-        normgate_package::append_section(&mut bytes, "normgate:manifest", manifest.to_string().as_bytes());
+        normgate_package::set_section(&mut bytes, "normgate:manifest", manifest.to_string().as_bytes());
         let new = Module::read("art06 of the next year", &bytes, Vocabulary::shipped()).expect("a module");
         let day = |text: &str| text.parse::<Day>().expect("a day");
         let builder = Gate::builder().policies([old, new]).as_of(day("2026-12-30")).trusting();

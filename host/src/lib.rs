@@ -45,6 +45,7 @@ mod fitting;
 mod gate;
 mod generation;
 mod grant;
+mod guest;
 mod judge;
 mod lineup;
 mod merge;
@@ -57,7 +58,11 @@ mod overlay;
 mod overrides;
 mod plan;
 mod policy_set;
+mod price;
+#[doc(hidden)]
+pub mod private;
 mod provider;
+mod purse;
 mod recent;
 mod record;
 mod sandbox;
@@ -67,8 +72,8 @@ mod verdict;
 mod wire;
 
 pub use arrange::{Slate, Unmet};
-pub use artifacts::Artifacts;
-pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_ROWS, Reader};
+pub use artifacts::{Artifact, Artifacts};
+pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_LISTED, MAX_ROWS, MAX_VALUES, Reader};
 pub use breaker::BreakerState;
 pub use builder::GateBuilder;
 pub use config::{BreakerConfig, Config, Filing, Mode, SetMode};
@@ -81,8 +86,9 @@ pub use fitting::LeftOut;
 pub use gate::Gate;
 pub use generation::Generation;
 pub use grant::{Base, Grant};
-pub use module::{LoadError, MAX_FUNCTION_BYTES, MAX_MANIFEST_BYTES, MAX_MODULE_BYTES, Module};
+pub use module::{LoadError, MAX_FUNCTION_BYTES, MAX_MODULE_BYTES, MAX_PARTS, Module};
 pub use normgate_contract as contract;
+pub use normgate_contract::bounds::MAX_MANIFEST_BYTES;
 pub use notice::Notice;
 pub use outcome::{
     Cause, ConstraintItem, Draw, Failure, ObligationItem, Outcome, Reason, Scope, ShadowItem, Shown, TagVerdict,

@@ -1,6 +1,8 @@
 //! Merging answers: each is checked whole, then added; the order in which modules answer leaves no trace.
 
+use std::cmp::Reverse;
 use std::ops::Range;
+use std::sync::Arc;
 
 use normgate_contract::{Block, Level, REQUEST_ROW, Stage, TagAction};
 
@@ -9,7 +11,7 @@ use crate::bindings::exports::normgate::policy::judging::Answer;
 use crate::outcome::{
     Cause, ConstraintItem, Failure, ObligationItem, Reason, ShadowItem, TagVerdict, Target, VetoItem,
 };
-use crate::plan::{ArgumentValue, EffectPlan};
+use crate::plan::{Carries, EffectPlan, PlannedEffect};
 use crate::policy_set::{FILING, Fallback, HOST_FAILURE, Loaded, PolicySet, Resolved, RuleRef};
 use crate::sandbox::FailureKind;
 use crate::verdict::{Action, FULL_WEIGHT, Judgement};
@@ -31,20 +33,82 @@ pub(crate) struct Merge<'m> {
     emergency: &'m [bool],
     /// Whether what is decided is only reported.
     observed: bool,
-    /// Blocks and demotions that an emergency row was spared.
-    spared: Vec<(u32, RuleRef)>,
-    /// Rules that an emergency row keeps from acting, whether or not something else does too.
-    exempted: Vec<RuleRef>,
     pub(crate) judgements: Vec<Judgement>,
-    raw_reasons: Vec<(u32, u32, Reason)>,
-    tags: Vec<TagVerdict>,
+    items: Items,
+    pub(crate) failures: Vec<Failure>,
+    /// What the last answer says that was read. Until it is accepted nothing of it counts.
+    read: Read,
+}
+
+/// What one answer says.
+#[derive(Default)]
+struct Read {
+    judgements: Vec<(u32, Judgement)>,
+    items: Items,
+}
+
+/// Item by item, as it was said. Names and constants are the plan's: an item keeps numbers.
+#[derive(Default)]
+struct Items {
+    /// Row, place of the rule's id, reason.
+    reasons: Vec<(u32, u32, Reason)>,
+    tags: Vec<(u32, RuleRef, TagAction, Cause)>,
     obligations: Vec<ObligationItem>,
     vetoes: Vec<VetoItem>,
+    /// Vetoes of tags, by row.
+    tag_vetoes: Vec<(u32, RuleRef)>,
     constraints: Vec<ConstraintItem>,
     promote: Vec<(Target, RuleRef)>,
     violations: Vec<(Target, RuleRef, Cause)>,
     shadow: Vec<ShadowItem>,
-    pub(crate) failures: Vec<Failure>,
+    /// Blocks and demotions that an emergency row was spared.
+    spared: Vec<(u32, RuleRef)>,
+    /// Rules that an emergency row keeps from acting, whether or not something else does too.
+    exempted: Vec<RuleRef>,
+}
+
+impl Read {
+    fn clear(&mut self) {
+        self.judgements.clear();
+        self.items.clear();
+    }
+}
+
+impl Items {
+    fn clear(&mut self) {
+        self.reasons.clear();
+        self.tags.clear();
+        self.obligations.clear();
+        self.vetoes.clear();
+        self.tag_vetoes.clear();
+        self.constraints.clear();
+        self.promote.clear();
+        self.violations.clear();
+        self.shadow.clear();
+        self.spared.clear();
+        self.exempted.clear();
+    }
+
+    fn exempt(&mut self, rule: RuleRef) {
+        if self.exempted.last() != Some(&rule) {
+            self.exempted.push(rule);
+        }
+    }
+
+    /// Moves everything of `other` here.
+    fn append(&mut self, other: &mut Items) {
+        self.reasons.append(&mut other.reasons);
+        self.tags.append(&mut other.tags);
+        self.obligations.append(&mut other.obligations);
+        self.vetoes.append(&mut other.vetoes);
+        self.tag_vetoes.append(&mut other.tag_vetoes);
+        self.constraints.append(&mut other.constraints);
+        self.promote.append(&mut other.promote);
+        self.violations.append(&mut other.violations);
+        self.shadow.append(&mut other.shadow);
+        self.spared.append(&mut other.spared);
+        self.exempted.append(&mut other.exempted);
+    }
 }
 
 /// The merged tables of an outcome.
@@ -61,6 +125,7 @@ pub(crate) struct Merged {
     pub(crate) violations: Vec<(Target, RuleRef, Cause)>,
     pub(crate) shadow: Vec<ShadowItem>,
     pub(crate) failures: Vec<Failure>,
+    /// By row.
     pub(crate) spared: Vec<(u32, RuleRef)>,
     pub(crate) exempted: Vec<RuleRef>,
 }
@@ -72,27 +137,20 @@ impl<'m> Merge<'m> {
             batch,
             emergency,
             observed,
-            spared: Vec::new(),
-            exempted: Vec::new(),
             judgements: vec![Judgement::ALLOW; batch.candidates()],
-            raw_reasons: Vec::new(),
-            tags: vec![TagVerdict { action: TagAction::Keep, reasons: Vec::new() }; batch.tags()],
-            obligations: Vec::new(),
-            vetoes: Vec::new(),
-            constraints: Vec::new(),
-            promote: Vec::new(),
-            violations: Vec::new(),
-            shadow: Vec::new(),
+            items: Items::default(),
             failures: Vec::new(),
+            read: Read::default(),
         }
     }
 
-    /// Adds a module's answer. `rows` maps the call's candidate rows to the request's; none = they are the same.
+    /// Reads a module's answer. `rows` maps the call's candidate rows to the request's; none = they are the same. Nothing of it
+    /// counts before it is accepted ([`Merge::accept`]).
     ///
-    /// One item that is out of bounds fails the whole answer: the module is not what it says it is, and nothing of it is
-    /// used. What a module says with a rule that it was not asked about is beyond its right; that is dropped alone, and comes
-    /// back as a sentence.
-    pub(crate) fn add(
+    /// One item that is out of bounds fails the whole answer, whether its effect is granted or not: the module is not what it
+    /// says it is, and nothing of it is used. What a module says with a rule that it was not asked about is beyond its right;
+    /// that is dropped alone, and comes back as a sentence.
+    pub(crate) fn read(
         &mut self,
         policy: u16,
         resolved: &Resolved,
@@ -101,133 +159,98 @@ impl<'m> Merge<'m> {
         rows: Option<&[u32]>,
         answer: &Answer,
     ) -> Result<Option<String>, String> {
-        let loaded = &self.set.policies[usize::from(policy)];
+        // What an answer left that was never accepted.
+        self.read.clear();
+        let set = self.set;
+        let loaded = &set.policies[usize::from(policy)];
         let effects = &resolved.plan.effects;
-        #[cfg(feature = "weakened")]
-        let answer = &crate::sandbox::weakened::misplaced(answer, rows.map_or(self.batch.candidates(), <[u32]>::len));
-        self.check(loaded, effects, rows, answer)?;
+        let (candidates, tags) = (rows.map_or(self.batch.candidates(), <[u32]>::len), self.batch.tags());
+        #[cfg(normgate_weakened)]
+        let answer = &crate::sandbox::weakened::misplaced(answer, candidates);
+        if [answer.effects.len(), answer.values.len(), answer.missing.len()] != [answer.rows.len(); 3] {
+            return Err("the lists of the answer differ in length".into());
+        }
+        let mut seen = Seen::new(effects.len(), candidates.max(tags));
         let mut beyond = None;
-        for (index, &row) in answer.rows.iter().enumerate() {
-            let (rule, effect) = &effects[usize::from(answer.effects[index])];
-            let cause = if answer.missing[index] == 1 { Cause::MissingInput } else { Cause::Fact };
-            let reference = RuleRef { policy, rule: *rule };
-            let row = match rows {
-                Some(map) if row != REQUEST_ROW && loaded.level(*rule) != Level::Tag => map[row as usize],
-                _ => row,
+        let items = answer.rows.iter().zip(&answer.effects).zip(&answer.values).zip(&answer.missing);
+        for (index, (((&row, &number), &value), &missing)) in items.enumerate() {
+            let Some(planned) = effects.get(usize::from(number)) else {
+                return Err(format!("item {index} names effect {number} of {}", effects.len()));
             };
-            match parts[usize::from(*rule)] {
+            let item = Item { row, effect: number, value, cause: cause_of(missing, index)? };
+            check(&item, planned, index, candidates, tags)?;
+            if !seen.is_new(&item, planned) {
+                continue;
+            }
+            let rule = planned.rule;
+            match parts.get(usize::from(rule)).unwrap_or(&Part::Silent) {
                 Part::Silent => {
-                    let declared = &loaded.module.manifest.rules[usize::from(*rule)];
+                    let declared = &loaded.module.manifest.rules[usize::from(rule)];
                     if declared.stage != stage {
                         beyond.get_or_insert_with(|| format!("{} belongs to the other stage", declared.id));
                     }
                 }
-                Part::Shadow => self.add_shadow(loaded, reference, effect, row, answer.values[index]),
-                Part::Enforced => {
-                    if self.observed {
-                        self.add_shadow(loaded, reference, effect, row, answer.values[index]);
+                part => {
+                    let row = match rows {
+                        Some(map) if planned.about == Level::Row => map.get(row as usize).copied().unwrap_or(row),
+                        _ => row,
+                    };
+                    let item = Item { row, ..item };
+                    if self.observed || *part == Part::Shadow {
+                        self.read_shadow(loaded, RuleRef { policy, rule }, planned, &item);
                     }
-                    self.apply(loaded, reference, effect, row, answer.values[index], cause);
+                    if *part == Part::Enforced {
+                        self.read_enforced(loaded, RuleRef { policy, rule }, planned, &item);
+                    }
                 }
             }
         }
         Ok(beyond)
     }
 
-    fn check(
-        &self,
-        loaded: &Loaded,
-        effects: &[(u16, EffectPlan)],
-        rows: Option<&[u32]>,
-        answer: &Answer,
-    ) -> Result<(), String> {
-        let items = answer.rows.len();
-        if [answer.effects.len(), answer.values.len(), answer.missing.len()] != [items; 3] {
-            return Err("the lists of the answer differ in length".into());
-        }
-        let candidates = rows.map_or(self.batch.candidates(), <[u32]>::len);
-        let tags = self.batch.tags();
-        for index in 0..items {
-            let (row, effect, value) = (answer.rows[index], answer.effects[index], answer.values[index]);
-            let Some((rule, plan)) = effects.get(usize::from(effect)) else {
-                return Err(format!("item {index} names effect {effect} of {}", effects.len()));
-            };
-            let level = loaded.level(*rule);
-            let fits = match plan {
-                EffectPlan::Label(_)
-                | EffectPlan::Demote(_)
-                | EffectPlan::DemoteComputed
-                | EffectPlan::Block(_)
-                | EffectPlan::Promote => (row as usize) < candidates,
-                EffectPlan::Tag(_) => (row as usize) < tags,
-                EffectPlan::Constraint(..) => row == REQUEST_ROW,
-                EffectPlan::Dropped => true,
-                _ => match level {
-                    Level::Row => (row as usize) < candidates,
-                    Level::Tag => (row as usize) < tags,
-                    Level::Request => row == REQUEST_ROW,
-                },
-            };
-            if !fits {
-                return Err(format!("item {index} names row {row}, which effect {effect} cannot have"));
-            }
-            let value_fits = match plan {
-                EffectPlan::DemoteComputed => (0..=i64::from(FULL_WEIGHT)).contains(&value),
-                EffectPlan::VetoTag => usize::try_from(value).is_ok_and(|tag| tag < tags),
-                _ => true,
-            };
-            if !value_fits {
-                return Err(format!("item {index} carries value {value}, which effect {effect} cannot have"));
-            }
-            if answer.missing[index] > 1 {
-                return Err(format!("item {index} has a missing-input flag of {}", answer.missing[index]));
+    /// Has the answer count that was read last. This cannot fail halfway.
+    pub(crate) fn accept(&mut self) {
+        for (row, judgement) in self.read.judgements.drain(..) {
+            if let Some(known) = self.judgements.get_mut(row as usize) {
+                *known = known.join(judgement);
             }
         }
-        Ok(())
+        self.items.append(&mut self.read.items);
     }
 
-    fn exempt(&self, loaded: &Loaded, rule: u16, row: u32) -> bool {
+    fn is_exempt(&self, loaded: &Loaded, rule: u16, row: u32) -> bool {
         self.emergency.get(row as usize) == Some(&true)
             && !loaded.module.manifest.rules[usize::from(rule)].binds_emergency
     }
 
-    fn apply(&mut self, loaded: &Loaded, rule: RuleRef, effect: &EffectPlan, row: u32, value: i64, cause: Cause) {
-        let target = target(loaded.level(rule.rule), row);
-        if let Some(judgement) = judgement_of(effect, value) {
-            return self.judge(loaded, rule, row, cause, judgement);
+    fn read_enforced(&mut self, loaded: &Loaded, rule: RuleRef, planned: &PlannedEffect, item: &Item) {
+        let &Item { row, value, cause, .. } = item;
+        if let Some(judgement) = judgement_of(&planned.effect, value) {
+            let effect = judgement.action();
+            if effect >= Action::Demote && self.is_exempt(loaded, rule.rule, row) {
+                self.read.items.exempt(rule);
+                return self.read.items.spared.push((row, rule));
+            }
+            self.read.judgements.push((row, judgement));
+            let rank = loaded.rank[usize::from(rule.rule)];
+            return self.read.items.reasons.push((row, rank, Reason { rule, effect, cause }));
         }
-        match effect {
-            EffectPlan::Tag(action) => {
-                let tag = &mut self.tags[row as usize];
-                tag.action = tag.action.max(*action);
-                tag.reasons.push((rule, *action, cause));
-            }
-            EffectPlan::Obligation(plan) => {
-                let args = match (&plan.args, plan.computed) {
-                    (Some(args), Some(computed)) => {
-                        let mut args = args.to_vec();
-                        args[computed].1 = ArgumentValue::Number(value);
-                        Some(args.into())
-                    }
-                    (args, _) => args.clone(),
-                };
-                self.obligations.push(ObligationItem {
-                    code: plan.code,
-                    target: if plan.about_request { Target::Request } else { target },
-                    rule,
-                    deadline_s: plan.deadline_s,
-                    retain_d: plan.retain_d,
-                    args,
-                });
-            }
-            EffectPlan::Veto(feature) => self.vetoes.push(VetoItem { feature: feature.clone(), rule }),
-            EffectPlan::VetoTag => {
-                let feature = format!("tag:{}", self.batch.row_id("tags.tag_id", value as u32));
-                self.vetoes.push(VetoItem { feature, rule });
-            }
-            EffectPlan::Violation => self.violations.push((target, rule, cause)),
-            EffectPlan::Promote => self.promote.push((Target::Candidate(row), rule)),
-            EffectPlan::Constraint(constraint, count, slots) => self.constraints.push(ConstraintItem {
+        let items = &mut self.read.items;
+        match &planned.effect {
+            EffectPlan::Tag(action) => items.tags.push((row, rule, *action, cause)),
+            EffectPlan::Obligation(plan) => items.obligations.push(ObligationItem {
+                code: plan.code,
+                target: if plan.about_request { Target::Request } else { target(planned.about, row) },
+                rule,
+                deadline_s: plan.deadline_s,
+                retain_d: plan.retain_d,
+                args: plan.args.as_ref().map(|args| args.with(value)),
+            }),
+            EffectPlan::Veto(feature) => items.vetoes.push(VetoItem { feature: feature.as_str().into(), rule }),
+            EffectPlan::VetoTag => items.tag_vetoes.push((value as u32, rule)),
+            EffectPlan::Violation => items.violations.push((target(planned.about, row), rule, cause)),
+            EffectPlan::Promote => items.promote.push((Target::Candidate(row), rule)),
+            EffectPlan::Constraint(constraint, count, slots) => items.constraints.push(ConstraintItem {
                 kind: constraint.kind.clone(),
                 codes: constraint.codes.clone(),
                 count: *count,
@@ -239,46 +262,26 @@ impl<'m> Merge<'m> {
         }
     }
 
-    fn judge(&mut self, loaded: &Loaded, rule: RuleRef, row: u32, cause: Cause, judgement: Judgement) {
-        let effect = judgement.action();
-        if effect >= Action::Demote && self.exempt(loaded, rule.rule, row) {
-            self.spared.push((row, rule));
-            self.exempted.push(rule);
+    fn read_shadow(&mut self, loaded: &Loaded, rule: RuleRef, planned: &PlannedEffect, item: &Item) {
+        let &Item { row, effect: index, value, .. } = item;
+        let judgement = judgement_of(&planned.effect, value).unwrap_or(Judgement::ALLOW);
+        if judgement.action() >= Action::Demote && self.is_exempt(loaded, rule.rule, row) {
+            self.read.items.exempt(rule);
             return;
         }
-        let known = &mut self.judgements[row as usize];
-        *known = known.join(judgement);
-        self.raw_reasons.push((row, loaded.rank[usize::from(rule.rule)], Reason { rule, effect, cause }));
-    }
-
-    fn add_shadow(&mut self, loaded: &Loaded, rule: RuleRef, effect: &EffectPlan, row: u32, value: i64) {
-        let level = loaded.level(rule.rule);
-        let judgement = judgement_of(effect, value).unwrap_or(Judgement::ALLOW);
-        let on_row = Target::Candidate(row);
-        let (target, kind, value) = match effect {
-            EffectPlan::Label(label) => (on_row, "label", self.batch.vocabulary.labels[usize::from(*label)].clone()),
-            EffectPlan::Demote(weight) => (on_row, "demote", weight.to_string()),
-            EffectPlan::DemoteComputed => (on_row, "demote", value.to_string()),
-            EffectPlan::Block(hold) => (on_row, "block", hold_name(*hold).to_owned()),
-            EffectPlan::Tag(action) => (Target::Tag(row), "tag", format!("{action:?}").to_lowercase()),
-            EffectPlan::Obligation(plan) => {
-                let about = if plan.about_request { Target::Request } else { target(level, row) };
-                (about, "obligation", self.batch.vocabulary.obligations[usize::from(plan.code)].clone())
-            }
-            EffectPlan::Veto(feature) => (Target::Request, "veto", feature.clone()),
-            EffectPlan::VetoTag => {
-                (Target::Request, "veto", format!("tag:{}", self.batch.row_id("tags.tag_id", value as u32)))
-            }
-            EffectPlan::Violation => (target(level, row), "violation", String::new()),
-            EffectPlan::Promote => (on_row, "promote", String::new()),
-            EffectPlan::Constraint(constraint, ..) => (Target::Request, "constraint", constraint.kind.clone()),
+        let target = match &planned.effect {
             EffectPlan::Dropped => return,
+            EffectPlan::Veto(_) | EffectPlan::VetoTag => Target::Request,
+            EffectPlan::Obligation(plan) if plan.about_request => Target::Request,
+            _ => target(planned.about, row),
         };
-        if matches!(kind, "demote" | "block") && self.exempt(loaded, rule.rule, row) {
-            self.exempted.push(rule);
-            return;
-        }
-        self.shadow.push(ShadowItem { rule, target, effect: kind, value, judgement });
+        let number = match &planned.effect {
+            EffectPlan::Demote(weight) => i64::from(*weight),
+            EffectPlan::DemoteComputed | EffectPlan::VetoTag => value,
+            _ => 0,
+        };
+        let effect = planned.effect.kind();
+        self.read.items.shadow.push(ShadowItem { rule, target, effect, index, number, judgement });
     }
 
     /// Applies a failed module's fallback to the rows that it was asked about, and records the failure.
@@ -300,16 +303,13 @@ impl<'m> Merge<'m> {
             for &row in rows.unwrap_or(&all) {
                 let rule = RuleRef { policy, rule: HOST_FAILURE };
                 if self.emergency[row as usize] {
-                    self.spared.push((row, rule));
+                    self.items.spared.push((row, rule));
                     continue;
                 }
                 let known = &mut self.judgements[row as usize];
                 *known = known.join(judgement);
-                self.raw_reasons.push((
-                    row,
-                    u32::MAX,
-                    Reason { rule, effect: judgement.action(), cause: Cause::MissingInput },
-                ));
+                let reason = Reason { rule, effect: judgement.action(), cause: Cause::MissingInput };
+                self.items.reasons.push((row, u32::MAX, reason));
             }
         }
         let applied = match fallback {
@@ -333,14 +333,14 @@ impl<'m> Merge<'m> {
 
     /// Records a finding of the host itself about the operator.
     pub(crate) fn find(&mut self, rule: RuleRef) {
-        self.violations.push((Target::Request, rule, Cause::Fact));
+        self.items.violations.push((Target::Request, rule, Cause::Fact));
     }
 
     /// Has the number of the provider's filing displayed (Art 26); `code` is the obligation to do so.
     pub(crate) fn owe_filing_number(&mut self, code: u16) {
         let rule = RuleRef { policy: 0, rule: FILING };
         let (target, deadline_s, retain_d, args) = (Target::Request, None, None, None);
-        self.obligations.push(ObligationItem { code, target, rule, deadline_s, retain_d, args });
+        self.items.obligations.push(ObligationItem { code, target, rule, deadline_s, retain_d, args });
     }
 
     /// Sorts and joins what was said, so that nothing remembers who spoke first.
@@ -348,17 +348,15 @@ impl<'m> Merge<'m> {
         if self.observed {
             self.forget();
         }
-        let id = |rule: RuleRef| self.set.rule_id(rule);
-        let (reasons, spans) = by_row(&self.raw_reasons, self.judgements.len());
-        for tag in &mut self.tags {
-            tag.reasons.sort_by(|a, b| id(a.0).cmp(id(b.0)).then(b.1.cmp(&a.1)).then(b.2.cmp(&a.2)));
-            tag.reasons.dedup_by(|later, first| later.0 == first.0);
-        }
+        let Self { set, batch, judgements, mut items, mut failures, .. } = self;
+        let id = |rule: RuleRef| set.rule_id(rule);
         // Dense lists owe thousands of things: these are sorted by numbers, and names are looked up when they are written.
-        let set = self.set;
         let rank = |rule: RuleRef| set.rank(rule);
-        self.obligations.sort_by_cached_key(|o| (set.obligation_rank[usize::from(o.code)], o.target, rank(o.rule)));
-        self.obligations.dedup_by(|later, first| {
+        let (reasons, spans) = by_row(&items.reasons, judgements.len());
+        items
+            .obligations
+            .sort_by_cached_key(|o| (set.obligation_rank[usize::from(o.code)], o.target, rank(o.rule), o.rule));
+        items.obligations.dedup_by(|later, first| {
             let same = (later.code, later.target, later.rule) == (first.code, first.target, first.rule);
             if same {
                 first.deadline_s = [first.deadline_s, later.deadline_s].into_iter().flatten().min();
@@ -367,55 +365,152 @@ impl<'m> Merge<'m> {
             }
             same
         });
-        self.vetoes.sort_by(|a, b| (&a.feature, id(a.rule)).cmp(&(&b.feature, id(b.rule))));
-        self.vetoes.dedup();
-        self.constraints.sort_by(|a, b| (&a.kind, &a.codes, id(a.rule)).cmp(&(&b.kind, &b.codes, id(b.rule))));
-        self.constraints.dedup();
-        self.promote.sort_by_key(|(target, rule)| (*target, rank(*rule)));
-        self.promote.dedup();
-        self.violations.sort_by_cached_key(|(target, rule, cause)| (*target, rank(*rule), std::cmp::Reverse(*cause)));
-        self.violations.dedup_by(|later, first| (later.0, later.1) == (first.0, first.1));
-        self.shadow.sort_by(|a, b| {
-            (a.effect, a.target, rank(a.rule), &a.value).cmp(&(b.effect, b.target, rank(b.rule), &b.value))
+        items.vetoes.extend(vetoes_of_tags(batch, &mut items.tag_vetoes));
+        items.vetoes.sort_by(|a, b| (&a.feature, id(a.rule), a.rule).cmp(&(&b.feature, id(b.rule), b.rule)));
+        items.vetoes.dedup();
+        items
+            .constraints
+            .sort_by(|a, b| (&a.kind, &a.codes, id(a.rule), a.rule).cmp(&(&b.kind, &b.codes, id(b.rule), b.rule)));
+        items.constraints.dedup();
+        items.promote.sort_by_key(|(target, rule)| (*target, rank(*rule), *rule));
+        items.promote.dedup();
+        items.violations.sort_by_cached_key(|(target, rule, cause)| (*target, rank(*rule), *rule, Reverse(*cause)));
+        items.violations.dedup_by(|later, first| (later.0, later.1) == (first.0, first.1));
+        let value = |item: &ShadowItem| set.shadow_value(item, batch);
+        let place = |item: &ShadowItem| (item.effect, item.target, rank(item.rule));
+        items.shadow.sort_by_key(place);
+        for same in items.shadow.chunk_by_mut(|a, b| place(a) == place(b)).filter(|same| same.len() > 1) {
+            same.sort_by_cached_key(|item| (value(item).into_owned(), item.rule));
+        }
+        items.shadow.dedup_by(|later, first| {
+            let same = |item: &ShadowItem| (item.rule, item.target, item.effect, item.judgement);
+            same(later) == same(first) && value(later) == value(first)
         });
-        self.shadow.dedup();
-        self.spared.sort_by_key(|(row, rule)| (*row, id(*rule), rule.policy));
-        self.spared.dedup();
-        self.exempted.sort_unstable();
-        self.exempted.dedup();
+        items.spared.sort_by_key(|(row, rule)| (*row, id(*rule), rule.policy));
+        items.spared.dedup();
+        items.exempted.sort_unstable();
+        items.exempted.dedup();
+        failures.sort_by_key(|failure| (failure.stage, failure.policy));
         Merged {
             reasons,
             spans,
-            judgements: self.judgements,
-            tags: self.tags,
-            obligations: self.obligations,
-            vetoes: self.vetoes,
-            constraints: self.constraints,
-            promote: self.promote,
-            violations: self.violations,
-            shadow: self.shadow,
-            failures: self.failures,
-            spared: self.spared,
-            exempted: self.exempted,
+            judgements,
+            tags: tag_verdicts(set, batch.tags(), &mut items.tags),
+            obligations: items.obligations,
+            vetoes: items.vetoes,
+            constraints: items.constraints,
+            promote: items.promote,
+            violations: items.violations,
+            shadow: items.shadow,
+            failures,
+            spared: items.spared,
+            exempted: items.exempted,
         }
     }
 
-    /// Takes back everything that would be applied. What was decided stays in `shadow`: it was decided as if it were applied,
+    /// Takes back everything that would be applied. What was decided stays in `shadow` and `exempted`: it was decided as if it were applied,
     /// stage by stage, so it is what enforcing would have done.
     fn forget(&mut self) {
         self.judgements.fill(Judgement::ALLOW);
-        self.raw_reasons.clear();
-        self.tags.fill(TagVerdict { action: TagAction::Keep, reasons: Vec::new() });
-        self.obligations.clear();
-        self.vetoes.clear();
-        self.constraints.clear();
-        self.promote.clear();
-        self.violations.clear();
-        self.spared.clear();
+        let Items { shadow, exempted, .. } = std::mem::take(&mut self.items);
+        self.items = Items { shadow, exempted, ..Items::default() };
         for failure in &mut self.failures {
             failure.applied = "allow";
         }
     }
+}
+
+/// One item of an answer.
+#[derive(Clone, Copy)]
+struct Item {
+    row: u32,
+    effect: u16,
+    value: i64,
+    cause: Cause,
+}
+
+fn cause_of(missing: u8, index: usize) -> Result<Cause, String> {
+    match missing {
+        0 => Ok(Cause::Fact),
+        1 => Ok(Cause::MissingInput),
+        other => Err(format!("item {index} has a missing-input flag of {other}")),
+    }
+}
+
+/// Holds an item against what its effect may name, which the manifest alone decides.
+fn check(item: &Item, planned: &PlannedEffect, index: usize, candidates: usize, tags: usize) -> Result<(), String> {
+    let &Item { row, effect, value, .. } = item;
+    let fits = match planned.about {
+        Level::Row => (row as usize) < candidates,
+        Level::Tag => (row as usize) < tags,
+        Level::Request => row == REQUEST_ROW,
+    };
+    if !fits {
+        return Err(format!("item {index} names row {row}, which effect {effect} cannot have"));
+    }
+    let fits = match planned.carries {
+        Carries::Weight => (0..=i64::from(FULL_WEIGHT)).contains(&value),
+        Carries::Tag => usize::try_from(value).is_ok_and(|tag| tag < tags),
+        Carries::Argument | Carries::Nothing => true,
+    };
+    if !fits {
+        return Err(format!("item {index} carries value {value}, which effect {effect} cannot have"));
+    }
+    Ok(())
+}
+
+/// What one answer has said already: a bit for each effect, row and cause. An answer may repeat itself, which is not kept twice.
+struct Seen {
+    bits: Vec<u64>,
+    rows: usize,
+}
+
+impl Seen {
+    fn new(effects: usize, rows: usize) -> Self {
+        let rows = rows.max(1);
+        Self { bits: vec![0; (effects * rows * 2).div_ceil(64)], rows }
+    }
+
+    /// Whether an item, which is in bounds, says something that was not said before.
+    fn is_new(&mut self, item: &Item, planned: &PlannedEffect) -> bool {
+        let place = match (planned.carries, planned.about) {
+            // Two of these differ by what they carry.
+            (Carries::Weight | Carries::Argument, _) => return true,
+            (Carries::Tag, _) => item.value as usize,
+            (Carries::Nothing, Level::Request) => 0,
+            (Carries::Nothing, Level::Row | Level::Tag) => item.row as usize,
+        };
+        let bit = (usize::from(item.effect) * self.rows + place) * 2 + item.cause as usize;
+        let Some(bits) = self.bits.get_mut(bit / 64) else { return true };
+        let known = *bits >> (bit % 64) & 1;
+        *bits |= 1 << (bit % 64);
+        known == 0
+    }
+}
+
+/// Vetoes of tags by the tags' names. Those of one tag share the name.
+fn vetoes_of_tags(batch: &Batch, raw: &mut Vec<(u32, RuleRef)>) -> Vec<VetoItem> {
+    raw.sort_unstable();
+    raw.dedup();
+    let of_one = raw.chunk_by(|a, b| a.0 == b.0).flat_map(|own| {
+        let feature: Arc<str> = format!("tag:{}", batch.row_id("tags.tag_id", own[0].0)).into();
+        own.iter().map(move |(_, rule)| VetoItem { feature: Arc::clone(&feature), rule: *rule })
+    });
+    of_one.collect()
+}
+
+/// The verdict on every tag: its strongest action, and its reasons by rule id, each rule once.
+fn tag_verdicts(set: &PolicySet, tags: usize, raw: &mut [(u32, RuleRef, TagAction, Cause)]) -> Vec<TagVerdict> {
+    let mut verdicts = vec![TagVerdict { action: TagAction::Keep, reasons: Vec::new() }; tags];
+    raw.sort_by_key(|(tag, rule, action, cause)| (*tag, set.rank(*rule), *rule, Reverse((*action, *cause))));
+    for (tag, rule, action, cause) in raw {
+        let Some(verdict) = verdicts.get_mut(*tag as usize) else { continue };
+        verdict.action = verdict.action.max(*action);
+        if verdict.reasons.last().is_none_or(|(last, ..)| last != rule) {
+            verdict.reasons.push((*rule, *action, *cause));
+        }
+    }
+    verdicts
 }
 
 /// Reasons row by row, in a row by rule id, each rule once with its strongest effect; and the range of each row's reasons.

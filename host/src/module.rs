@@ -1,7 +1,9 @@
 //! A module as it arrives: bytes, and what can be known of them without running them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use normgate_contract::bounds::MAX_MANIFEST_BYTES;
 use normgate_contract::{MANIFEST_SECTION, Manifest, ManifestError, Vocabulary, hex};
 use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
@@ -11,8 +13,11 @@ pub const MAX_MODULE_BYTES: usize = 8 << 20;
 /// Largest function of a module, in bytes: ten times the largest that we ship. Compiling takes time that grows faster than the
 /// function does, and wasmtime makes no promise about it.
 pub const MAX_FUNCTION_BYTES: usize = 128 << 10;
-/// Largest manifest, in bytes.
-pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
+/// Most globals, data and element segments of a module together: what ours have a hundred times. Each is made at every call.
+pub const MAX_PARTS: usize = 4_096;
+
+/// How the names of the sections begin that say something of a module, at whatever depth they lie.
+const SECTIONS: &str = "normgate:";
 
 /// Why a module is not loaded. Every variant names the module by the place it came from.
 #[derive(Debug, thiserror::Error)]
@@ -52,11 +57,27 @@ pub enum LoadError {
         /// The bound.
         bound: usize,
     },
+    /// Too many parts that every call has to make.
+    #[error("module {place}: more than {bound} globals and segments; every call would have to make them")]
+    TooMany {
+        /// Where the module came from.
+        place: String,
+        /// The bound.
+        bound: usize,
+    },
     /// No manifest.
     #[error("module {place}: it carries no manifest (custom section `normgate:manifest`)")]
     NoManifest {
         /// Where the module came from.
         place: String,
+    },
+    /// Two sections of one of our names: whoever reads the one sees another module than whoever reads the other.
+    #[error("module {place}: it carries the custom section `{name}` twice; each may be there once")]
+    TwiceInside {
+        /// Where the module came from.
+        place: String,
+        /// The section.
+        name: String,
     },
     /// A manifest that is none.
     #[error("module {place}: {error}")]
@@ -155,7 +176,9 @@ impl Module {
             return Err(malformed("it does not begin as WebAssembly does".into()));
         }
         let mut manifest = None;
+        let mut ours = HashSet::new();
         let mut depth = 0u32;
+        let mut parts = 0usize;
         let mut ended = false;
         for payload in Parser::new(0).parse_all(bytes) {
             match payload.map_err(|error| malformed(error.to_string()))? {
@@ -174,18 +197,29 @@ impl Module {
                         return Err(LoadError::Imports { place: place.into(), import: import.name.name.to_owned() });
                     }
                 }
+                Payload::GlobalSection(section) => parts += section.count() as usize,
+                Payload::DataSection(section) => parts += section.count() as usize,
+                Payload::ElementSection(section) => parts += section.count() as usize,
                 Payload::CodeSectionEntry(body) if body.range().len() > MAX_FUNCTION_BYTES => {
                     let (what, size, bound) = ("a function", body.range().len(), MAX_FUNCTION_BYTES);
                     return Err(LoadError::TooLarge { place: place.into(), what, size, bound });
                 }
-                Payload::CustomSection(section) if depth == 1 && section.name() == MANIFEST_SECTION => {
-                    manifest = Some(section.data());
+                Payload::CustomSection(section) if section.name().starts_with(SECTIONS) => {
+                    if !ours.insert(section.name()) {
+                        return Err(LoadError::TwiceInside { place: place.into(), name: section.name().to_owned() });
+                    }
+                    if depth == 1 && section.name() == MANIFEST_SECTION {
+                        manifest = Some(section.data());
+                    }
                 }
                 _ => {}
             }
         }
         if !ended {
             return Err(malformed("it ends early".into()));
+        }
+        if parts > MAX_PARTS {
+            return Err(LoadError::TooMany { place: place.into(), bound: MAX_PARTS });
         }
         let data = manifest.ok_or_else(|| LoadError::NoManifest { place: place.into() })?;
         if data.len() > MAX_MANIFEST_BYTES {

@@ -36,6 +36,15 @@ const OF_GENERATIONS: [&str; 14] = [
     "superseded",
 ];
 
+/// Longest reason in a notice, in characters. Every outcome carries it.
+const LONGEST_REASON: usize = 400;
+
+/// Most notices of one kind about one authority's modules that do not fit.
+const MOST_OF_ONE: usize = 8;
+
+/// Most names that one notice lists of those that a manifest makes up.
+const MOST_NAMES: usize = 8;
+
 /// Reads a recorded notice of a generation.
 impl<'de> Deserialize<'de> for Notice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -152,7 +161,32 @@ pub(crate) fn replaces_in_a_circle(manifest: &Manifest) -> Notice {
 
 /// A module that does not fit, and is not there.
 pub(crate) fn left_out(manifest: &Manifest, why: &BuildError) -> Notice {
-    about("left-out", manifest, why.to_string())
+    let mut why = why.to_string();
+    if let Some((end, _)) = why.char_indices().nth(LONGEST_REASON) {
+        why.truncate(end);
+        why.push('…');
+    }
+    about("left-out", manifest, why)
+}
+
+/// Notices about modules of several authorities, of each authority a few: every outcome carries them, and nobody makes outcomes
+/// large by shipping what does not fit.
+pub(crate) fn a_few_of_each(notices: Vec<Notice>) -> Vec<Notice> {
+    let mut told: BTreeMap<(&'static str, String), usize> = BTreeMap::new();
+    let mut few = Vec::new();
+    for notice in notices {
+        let authority = notice.policy.as_deref().and_then(|policy| policy.split('/').next()).unwrap_or_default();
+        let number = told.entry((notice.code, authority.to_owned())).or_default();
+        *number += 1;
+        if *number <= MOST_OF_ONE {
+            few.push(notice);
+        }
+    }
+    few.extend(told.into_iter().filter(|(_, number)| *number > MOST_OF_ONE).map(|((code, authority), number)| {
+        let more = number - MOST_OF_ONE;
+        Notice { code, policy: None, message: format!("the same holds for {more} more modules of `{authority}`") }
+    }));
+    few
 }
 
 /// A module with rules that the law requires, which was left out.
@@ -200,6 +234,16 @@ pub(crate) fn weakened(manifest: &Manifest, rules: &[(&str, Mode)]) -> Notice {
     about("must-weakened", manifest, format!("[modes] keeps what the law requires from acting: {}", rules.join(", ")))
 }
 
+/// Rules that the law requires of a module that an override switches off.
+pub(crate) fn off<'r>(manifest: &Manifest, rules: impl Iterator<Item = &'r str>) -> Notice {
+    let rules: Vec<&str> = rules.collect();
+    about(
+        "must-weakened",
+        manifest,
+        format!("an override keeps what the law requires from being asked: {}", rules.join(", ")),
+    )
+}
+
 /// A module with rules that the law requires, which the generation before had.
 pub(crate) fn missing(manifest: &Manifest) -> Notice {
     about(
@@ -208,6 +252,15 @@ pub(crate) fn missing(manifest: &Manifest) -> Notice {
         "the generation before had it and this one does not, so what the law requires there is judged by nobody"
             .to_owned(),
     )
+}
+
+/// Names, the first few and how many more.
+pub(crate) fn a_few(names: &[&str]) -> String {
+    let few = names[..names.len().min(MOST_NAMES)].join(", ");
+    match names.len().saturating_sub(MOST_NAMES) {
+        0 => few,
+        more => format!("{few} and {more} more"),
+    }
 }
 
 /// What a sector norm says of other modules' parameters and was not taken, though it may be stricter.
@@ -256,7 +309,7 @@ pub(crate) fn loosening(norm: String, looser: &Looser) -> Notice {
     }
 }
 
-/// Every use of an emergency row, with what it was spared: the exemption is the one hole in the merge, so it never goes
+/// Every use of an emergency row, with what it was spared (by row): the exemption is the one hole in the merge, so it never goes
 /// unrecorded.
 pub(crate) fn emergencies(
     set: &PolicySet,
@@ -264,11 +317,15 @@ pub(crate) fn emergencies(
     emergency: &[bool],
     spared: &[(u32, RuleRef)],
 ) -> Vec<Notice> {
+    // Both go up by row, and none but emergency rows are spared.
+    let mut left = spared;
     let rows = emergency.iter().enumerate().filter(|(_, emergency)| **emergency);
     rows.map(|(row, _)| {
         let row = row as u32;
+        let (own, rest) = left.split_at(left.iter().take_while(|(spared, _)| *spared == row).count());
+        left = rest;
         let ticket = batch.column("candidates.exempt_ticket").and_then(|column| column.integer(row as usize));
-        let rules: Vec<&str> = spared.iter().filter(|(r, _)| *r == row).map(|(_, rule)| set.rule_id(*rule)).collect();
+        let rules: Vec<&str> = own.iter().map(|(_, rule)| set.rule_id(*rule)).collect();
         let spared = match &rules[..] {
             [] => "no rule would have withheld or demoted it".to_owned(),
             rules => format!("not withheld or demoted by {}", rules.join(", ")),

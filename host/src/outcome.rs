@@ -1,5 +1,6 @@
 //! The outcome of one request: flat tables of indices into the policy set and the batch that made it.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -98,7 +99,7 @@ pub struct ObligationItem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VetoItem {
     /// A feature of the vocabulary, or `tag:<id>`.
-    pub feature: String,
+    pub feature: Arc<str>,
     /// By which rule.
     pub rule: RuleRef,
 }
@@ -125,10 +126,12 @@ pub struct ShadowItem {
     pub rule: RuleRef,
     /// About what.
     pub target: Target,
-    /// The kind of effect: `block`, `demote`, `label`, …
+    /// The kind of effect: `block`, `demote`, `label`, … [`Outcome::shadow_value`] says which.
     pub effect: &'static str,
-    /// Its value: the hold, the weight, the label, the code.
-    pub value: String,
+    /// Which effect of its module, by index.
+    pub(crate) index: u16,
+    /// The weight or the tag that it carries.
+    pub(crate) number: i64,
     /// What it says of a row, if it speaks of one.
     pub(crate) judgement: Judgement,
 }
@@ -305,6 +308,11 @@ impl Outcome {
     /// What an obligation asks for: `preserve.record`, `offer.why`, …
     pub fn owed(&self, obligation: &ObligationItem) -> &str {
         self.batch.vocabulary.obligations.get(usize::from(obligation.code)).map_or("", String::as_str)
+    }
+
+    /// The value of an effect in shadow: the hold, the weight, the label, the code.
+    pub fn shadow_value(&self, item: &ShadowItem) -> Cow<'_, str> {
+        self.set.shadow_value(item, &self.batch)
     }
 
     /// Text of a target: an id, or none for the request.

@@ -68,7 +68,7 @@ impl Norms {
                 manifest.overlays.clone().into_iter().partition(|(parameter, _)| may(parameter));
             if !beyond.is_empty() {
                 let names: Vec<&str> = beyond.keys().map(String::as_str).collect();
-                let (names, authority) = (names.join(", "), manifest.authority());
+                let (names, authority) = (notices::a_few(&names), manifest.authority());
                 norms
                     .refused
                     .insert((place, format!("{names}: [authorities.{authority}] does not let it (`tightens`)")));

@@ -1,4 +1,4 @@
-//! Break-glass: an operator puts one module into shadow for a while, with a reason, and every outcome says so.
+//! Break-glass: an operator puts one module into shadow for a while, or switches it off, with a reason, and every outcome says so.
 //!
 //! An override never lasts: it ends by itself, a day from now at the latest. It is written to a file that only grows, so that
 //! there is a record of who opened the glass and why.
@@ -9,7 +9,9 @@ use std::path::Path;
 use normgate_contract::{Manifest, now_ms};
 use serde::{Deserialize, Serialize};
 
+use crate::config::is_required;
 use crate::notice::Notice;
+use crate::notices;
 
 /// Longest time that an override may last, in seconds: a day. An engineering default; what lasts longer is a change of
 /// configuration.
@@ -21,6 +23,9 @@ pub const MAX_OVERRIDE_S: i64 = 24 * 60 * 60;
 pub struct Override {
     /// Prefix of the module: `art18`.
     pub module: String,
+    /// Whether it is not asked at all, instead of being in shadow.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub off: bool,
     /// When it was written, milliseconds since 1970 UTC.
     pub at_ms: i64,
     /// When it ends. An earlier override of the module is over once a later line names the module.
@@ -32,15 +37,22 @@ pub struct Override {
 }
 
 impl Override {
-    /// An override that begins now and lasts so many seconds; 0 ends the one before it.
+    /// An override that puts a module into shadow, begins now and lasts so many seconds; 0 ends the one before it.
     pub fn starting_now(module: &str, seconds: i64, reason: String, by: String) -> Self {
         let at_ms = now_ms();
-        Self { module: module.to_owned(), at_ms, until_ms: at_ms + seconds * 1_000, reason, by }
+        let until_ms = at_ms.saturating_add(seconds.saturating_mul(1_000));
+        Self { module: module.to_owned(), off: false, at_ms, until_ms, reason, by }
     }
 
     /// Milliseconds that are left of it; 0 or less when it is over.
     pub fn left_ms(&self) -> i64 {
-        self.until_ms - now_ms()
+        self.until_ms.saturating_sub(now_ms())
+    }
+
+    /// Whether it ends within a day of an instant, and of its own beginning.
+    fn is_brief(&self, now_ms: i64) -> bool {
+        let within = |since: i64| self.until_ms.checked_sub(since).is_some_and(|left| left <= MAX_OVERRIDE_S * 1_000);
+        within(self.at_ms) && within(now_ms)
     }
 
     /// Appends the override to a file, and makes the file when it is missing.
@@ -67,8 +79,9 @@ impl Override {
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let wrong = |message: String| io::Error::other(format!("{} line {}: {message}", path.display(), index + 1));
             let read: Override = serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
-            if read.until_ms - read.at_ms > MAX_OVERRIDE_S * 1_000 {
-                return Err(wrong(format!("an override lasts at most {MAX_OVERRIDE_S} s; change the configuration")));
+            if !read.is_brief(now_ms()) {
+                let bound = format!("an override lasts at most {MAX_OVERRIDE_S} s, from its beginning and from now");
+                return Err(wrong(format!("{bound}; change the configuration")));
             }
             overrides.retain(|known| known.module != read.module);
             overrides.push(read);
@@ -77,18 +90,24 @@ impl Override {
     }
 
     pub(crate) fn in_force(&self, now_ms: i64) -> bool {
-        (self.at_ms..self.until_ms).contains(&now_ms)
+        (self.at_ms..self.until_ms).contains(&now_ms) && self.is_brief(now_ms)
     }
 
     pub(crate) fn covers(&self, manifest: &Manifest) -> bool {
         self.module == manifest.module
     }
 
-    pub(crate) fn notice(&self, manifest: &Manifest) -> Notice {
-        Notice {
+    /// What an outcome says of it: that it is there, and what the law requires and nobody is asked about.
+    pub(crate) fn notices(&self, manifest: &Manifest) -> impl Iterator<Item = Notice> {
+        let Self { off, until_ms, by, reason, .. } = self;
+        let what = if *off { "off" } else { "in shadow" };
+        let there = Notice {
             code: "override",
             policy: Some(manifest.reference()),
-            message: format!("in shadow until {} ms by an override of {}: {}", self.until_ms, self.by, self.reason),
-        }
+            message: format!("{what} until {until_ms} ms by an override of {by}: {reason}"),
+        };
+        let required = || manifest.rules.iter().filter(|rule| is_required(manifest, rule)).map(|rule| rule.id.as_str());
+        let weakened = (*off && required().next().is_some()).then(|| notices::off(manifest, required()));
+        std::iter::once(there).chain(weakened)
     }
 }

@@ -1,18 +1,22 @@
 //! From a manifest to a plan: which columns of a batch a module gets, and how each code translates.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use normgate_contract::{
-    Applies, Argument, Block, ColumnSpec, ColumnType, Constraint, Effect, FIRST_ENTRY, Input, Manifest, Obligation,
-    Quantity, Stage, TagAction, TermSet, UNKNOWN, UNLISTED, Vocabulary, Weight, most_specific_entry,
+    Applies, Argument, Block, ColumnSpec, ColumnType, Constraint, Effect, FIRST_ENTRY, Input, Level, Manifest,
+    Obligation, Quantity, Stage, TagAction, TermSet, UNKNOWN, UNLISTED, Vocabulary, Weight, most_specific_entry,
 };
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::batch::{Batch, Column, Lists, OPEN_TERM};
 use crate::bindings::exports::normgate::policy::judging as wit;
 use crate::grant::Granted;
+use crate::merge::hold_name;
 
 /// How one column of a module is made from the batch.
 pub(crate) struct ColumnPlan {
@@ -71,7 +75,7 @@ impl ColumnPlan {
             }
             None => self.index,
         };
-        index.and_then(|index| batch.columns[index].as_deref())
+        batch.columns.get(index?)?.as_deref()
     }
 
     fn term(&self, code: u32, batch: &Batch) -> u16 {
@@ -128,6 +132,30 @@ pub(crate) enum EffectPlan {
     Dropped,
 }
 
+/// An effect of the manifest, by its index.
+pub(crate) struct PlannedEffect {
+    pub(crate) rule: u16,
+    /// Of what an item of it names a row: of the candidates, of the tags, or of neither.
+    pub(crate) about: Level,
+    /// What it may carry beside the row.
+    pub(crate) carries: Carries,
+    pub(crate) effect: EffectPlan,
+}
+
+/// What an item of an effect carries beside its row. With [`PlannedEffect::about`] it is what is out of bounds, and it holds
+/// whether the effect is granted or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carries {
+    /// Nothing that counts.
+    Nothing,
+    /// A weight in ppm.
+    Weight,
+    /// An argument.
+    Argument,
+    /// A row of the tags.
+    Tag,
+}
+
 /// An argument of an obligation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
@@ -138,8 +166,66 @@ pub enum ArgumentValue {
     Number(i64),
 }
 
-/// Arguments of an obligation by name.
-pub type Arguments = Arc<[(Box<str>, ArgumentValue)]>;
+/// Arguments of an obligation by name, in the order of names. What one effect owes shares everything but the number that an
+/// answer carries.
+#[derive(Clone)]
+pub struct Arguments {
+    shared: Arc<SharedArguments>,
+    computed: i64,
+}
+
+struct SharedArguments {
+    values: Box<[(Box<str>, ArgumentValue)]>,
+    /// Position of the argument that the answer carries.
+    computed: Option<usize>,
+}
+
+impl Arguments {
+    /// Each argument with its name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, ArgumentValue)> {
+        self.shared.values.iter().enumerate().map(|(position, (name, value))| {
+            let computed = self.shared.computed == Some(position);
+            (&**name, if computed { ArgumentValue::Number(self.computed) } else { *value })
+        })
+    }
+
+    /// The same with the number that an answer carried, where one is computed.
+    pub(crate) fn with(&self, computed: i64) -> Self {
+        Self { shared: Arc::clone(&self.shared), computed }
+    }
+}
+
+impl PartialEq for Arguments {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Arguments {}
+
+impl PartialOrd for Arguments {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Arguments {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.iter().cmp(other.iter())
+    }
+}
+
+impl fmt::Debug for Arguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl Serialize for Arguments {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
 
 /// An obligation with its numbers.
 #[derive(Clone, Debug)]
@@ -149,22 +235,56 @@ pub(crate) struct ObligationPlan {
     pub(crate) deadline_s: Option<i64>,
     pub(crate) retain_d: Option<i64>,
     pub(crate) args: Option<Arguments>,
-    /// Position of the argument that the answer carries.
-    pub(crate) computed: Option<usize>,
 }
 
 /// Everything about a module that is decided once, at load.
 pub(crate) struct Plan {
     request: Vec<ColumnPlan>,
     frames: Vec<FramePlan>,
-    /// Effects by index, each with its rule.
-    pub(crate) effects: Vec<(u16, EffectPlan)>,
+    /// Effects by index.
+    pub(crate) effects: Vec<PlannedEffect>,
     applies: AppliesPlan,
 }
 
 struct AppliesPlan {
     kinds: Vec<u16>,
     surfaces: Vec<u16>,
+}
+
+impl EffectPlan {
+    /// What kind of effect it is, as `shadow` says on the wire.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Label(_) => "label",
+            Self::Demote(_) | Self::DemoteComputed => "demote",
+            Self::Block(_) => "block",
+            Self::Tag(_) => "tag",
+            Self::Obligation(_) => "obligation",
+            Self::Veto(_) | Self::VetoTag => "veto",
+            Self::Violation => "violation",
+            Self::Promote => "promote",
+            Self::Constraint(..) => "constraint",
+            Self::Dropped => "",
+        }
+    }
+
+    /// Its value in words: the label, the weight, the hold, the code. `number` is the weight or the tag that an item carries.
+    pub(crate) fn value<'p>(&'p self, number: i64, batch: &'p Batch) -> Cow<'p, str> {
+        let named = |names: &'p [String], index: usize| Cow::Borrowed(names.get(index).map_or("", String::as_str));
+        match self {
+            Self::Label(label) => named(&batch.vocabulary.labels, usize::from(*label)),
+            Self::Demote(_) | Self::DemoteComputed => Cow::Owned(number.to_string()),
+            Self::Block(hold) => Cow::Borrowed(hold_name(*hold)),
+            Self::Tag(TagAction::Keep) => Cow::Borrowed("keep"),
+            Self::Tag(TagAction::Suppress) => Cow::Borrowed("suppress"),
+            Self::Tag(TagAction::Delete) => Cow::Borrowed("delete"),
+            Self::Obligation(plan) => named(&batch.vocabulary.obligations, usize::from(plan.code)),
+            Self::Veto(feature) => Cow::Borrowed(feature),
+            Self::VetoTag => Cow::Owned(format!("tag:{}", batch.row_id("tags.tag_id", number as u32))),
+            Self::Constraint(constraint, ..) => Cow::Borrowed(&constraint.kind),
+            Self::Violation | Self::Promote | Self::Dropped => Cow::Borrowed(""),
+        }
+    }
 }
 
 impl Plan {
@@ -182,9 +302,14 @@ impl Plan {
         let effects = manifest
             .effects()
             .enumerate()
-            .map(|(index, (rule, effect))| match granted.dropped.contains(&index) {
-                true => (rule as u16, EffectPlan::Dropped),
-                false => (rule as u16, effect_plan(effect, manifest, granted, parameters, vocabulary)),
+            .map(|(index, (rule, effect))| PlannedEffect {
+                rule: rule as u16,
+                about: about(effect, manifest.rules[rule].level),
+                carries: carries(effect),
+                effect: match granted.dropped.contains(&index) {
+                    true => EffectPlan::Dropped,
+                    false => effect_plan(effect, manifest, granted, parameters, vocabulary),
+                },
             })
             .collect();
         Self { request, frames, effects, applies: AppliesPlan::new(&manifest.applies, vocabulary) }
@@ -204,6 +329,15 @@ impl Plan {
             Some(Column::Term(codes)) => codes.iter().any(|code| *code == UNKNOWN || kinds.contains(code)),
             _ => batch.candidates() > 0,
         }
+    }
+
+    /// Values that the module is handed: rows, and what their lists hold.
+    pub(crate) fn values(&self, batch: &Batch) -> u64 {
+        let of_frame = |frame: &FramePlan| {
+            let lists = frame.columns.iter().filter_map(|column| column.source(batch)).map(Column::listed);
+            u64::from(batch.rows[frame.frame]) + lists.sum::<usize>() as u64
+        };
+        self.frames.iter().map(of_frame).sum()
     }
 
     /// Whether the module reads a column, given by its index in the gate's vocabulary.
@@ -231,7 +365,7 @@ impl Plan {
             .zip(&scratch.frames)
             .map(|(frame, made)| {
                 let columns = frame.columns.iter().zip(made).map(|(column, made)| lend(column, made, batch)).collect();
-                (batch.rows[frame.frame], columns)
+                (batch.rows.get(frame.frame).copied().unwrap_or(0), columns)
             })
             .collect();
         let (known, values) = self.request.iter().map(|column| scalar(column, batch)).unzip();
@@ -246,6 +380,25 @@ impl AppliesPlan {
             terms.iter().filter_map(position).map(|p| p + FIRST_ENTRY).collect()
         };
         Self { kinds: codes("kind", &applies.kinds), surfaces: codes("surface", &applies.surfaces) }
+    }
+}
+
+/// Of what an item of an effect names a row. A verdict is on a candidate, whatever its rule looks at.
+fn about(effect: &Effect, level: Level) -> Level {
+    match effect {
+        Effect::Label(_) | Effect::Demote(_) | Effect::Block(_) | Effect::Promote => Level::Row,
+        Effect::Tag(_) => Level::Tag,
+        Effect::Constraint(_) => Level::Request,
+        Effect::Obligation(_) | Effect::Veto(_) | Effect::Violation => level,
+    }
+}
+
+fn carries(effect: &Effect) -> Carries {
+    match effect {
+        Effect::Demote(weight) if weight.is_computed() => Carries::Weight,
+        Effect::Obligation(obligation) if obligation.args.values().any(is_computed) => Carries::Argument,
+        Effect::Veto(feature) if feature == "tag" => Carries::Tag,
+        _ => Carries::Nothing,
     }
 }
 
@@ -298,14 +451,15 @@ fn effect_plan(
             about_request: vocabulary.about_request.contains(code),
             deadline_s: deadline_s.as_ref().map(quantity),
             retain_d: retain_d.as_ref().and_then(retention),
-            computed: args.values().position(is_computed),
             args: (!args.is_empty()).then(|| {
                 let value = |argument: &Argument| match argument {
                     Argument::Flag(flag) => ArgumentValue::Flag(*flag),
                     Argument::Constant(number) => ArgumentValue::Number(*number),
                     Argument::Named(name) => ArgumentValue::Number(parameter(name)),
                 };
-                args.iter().map(|(name, argument)| (name.as_str().into(), value(argument))).collect()
+                let values = args.iter().map(|(name, argument)| (name.as_str().into(), value(argument))).collect();
+                let shared = SharedArguments { values, computed: args.values().position(is_computed) };
+                Arguments { shared: Arc::new(shared), computed: 0 }
             }),
         }),
         Effect::Veto(feature) if feature == "tag" => EffectPlan::VetoTag,

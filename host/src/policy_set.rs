@@ -1,18 +1,22 @@
 //! The policy set: which modules judge, with which parameters and modes. Built once, never changed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use normgate_contract::{Block, Day, Level, Manifest, OnFailure, Rule, Stage, Vocabulary, hex};
+use normgate_contract::{Block, Day, Manifest, OnFailure, Rule, Stage, Vocabulary, hex};
 use sha2::{Digest, Sha256};
 
+use crate::batch::Batch;
 use crate::canary::Draws;
-use crate::config::{Looser, Mode};
+use crate::config::{Looser, Mode, is_required};
 use crate::description::{Origin, PolicyDescription, SetDescription};
 use crate::grant::Granted;
 use crate::module::Module;
 use crate::notice::Notice;
+use crate::outcome::ShadowItem;
 use crate::plan::{EffectPlan, Plan};
 use crate::provider;
+use crate::purse::Share;
 use crate::sandbox::Compiled;
 
 /// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`] or [`FILING`] for what the host itself says.
@@ -74,6 +78,8 @@ pub(crate) struct Loaded {
     pub(crate) successors: Vec<u16>,
     /// Place of each rule's id among all ids of the set, for sorting.
     pub(crate) rank: Vec<u32>,
+    /// Its authority, by index in the set.
+    pub(crate) authority: u16,
 }
 
 /// A module's parameters, encoded, and what they make of its effects.
@@ -88,6 +94,11 @@ pub struct PolicySet {
     pub(crate) policies: Vec<Loaded>,
     /// How many of `policies` judge.
     pub(crate) judging: usize,
+    /// These by index, in the order in which they are asked: what the program carries, then those granted everything, and of each first
+    /// those with rules that the law requires. It leaves no trace in what they say, and decides who is heard when time runs out.
+    pub(crate) turns: Vec<u16>,
+    /// What each authority may use in a request.
+    pub(crate) shares: Vec<Share>,
     /// What each sector norm tightens once it is adopted, by its index.
     pub(crate) tightening: Vec<(u16, Notice)>,
     /// Place of each of the vocabulary's obligations among all by name, for sorting.
@@ -128,6 +139,23 @@ impl PolicySet {
         for policy in &mut policies {
             policy.rank = rules(policy).iter().map(|id| ids.binary_search(id).unwrap_or(0) as u32).collect();
         }
+        let mut authorities: Vec<String> = policies.iter().map(|p| p.module.manifest.authority().to_owned()).collect();
+        authorities.sort_unstable();
+        authorities.dedup();
+        let mut shares = vec![Share::default(); authorities.len()];
+        for policy in &mut policies {
+            let own = policy.module.manifest.authority();
+            let index = authorities.partition_point(|authority| authority.as_str() < own);
+            policy.authority = index as u16;
+            let share = Share { full: policy.granted.share.full || policy.module.embedded, ..policy.granted.share };
+            shares[index] = shares[index].join(share);
+        }
+        let mut turns: Vec<u16> = (0..judging as u16).collect();
+        turns.sort_by_key(|index| {
+            let Loaded { module, granted, .. } = &policies[usize::from(*index)];
+            let must = module.manifest.rules.iter().any(|rule| is_required(&module.manifest, rule));
+            (!module.embedded, !granted.share.full, !must)
+        });
         let digest = digest(&policies, observed_until, &origin.semantics);
         let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
         by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
@@ -149,6 +177,8 @@ impl PolicySet {
         Self {
             policies,
             judging,
+            turns,
+            shares,
             tightening,
             obligation_rank,
             slate_columns,
@@ -256,6 +286,13 @@ impl PolicySet {
         ranks.and_then(|ranks| ranks.get(usize::from(rule.rule))).copied().unwrap_or(u32::MAX)
     }
 
+    /// The value of an effect in shadow: the hold, the weight, the label, the code.
+    pub(crate) fn shadow_value<'s>(&'s self, item: &ShadowItem, batch: &'s Batch) -> Cow<'s, str> {
+        let effects = self.policies.get(usize::from(item.rule.policy)).map(|policy| &policy.resolved[0].plan.effects);
+        let planned = effects.and_then(|effects| effects.get(usize::from(item.index)));
+        planned.map_or(Cow::Borrowed(""), |planned| planned.effect.value(item.number, batch))
+    }
+
     /// `<id>@<version>` of a rule's policy.
     pub fn policy_reference(&self, policy: u16) -> String {
         self.policies.get(usize::from(policy)).map_or(String::new(), |policy| policy.module.manifest.reference())
@@ -338,7 +375,7 @@ impl Loaded {
             if !enforced(rule) {
                 continue;
             }
-            fallback = match (&resolved.plan.effects[index].1, fallback) {
+            fallback = match (&resolved.plan.effects[index].effect, fallback) {
                 (EffectPlan::Block(hold), Fallback::Hold(known)) => {
                     Fallback::Hold(known.max((*hold).min(Block::HumanReview)))
                 }
@@ -363,9 +400,5 @@ impl Loaded {
 
     pub(crate) fn has_stage(&self, stage: Stage) -> bool {
         self.module.manifest.has_stage(stage)
-    }
-
-    pub(crate) fn level(&self, rule: u16) -> Level {
-        self.module.manifest.rules[usize::from(rule)].level
     }
 }

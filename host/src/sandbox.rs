@@ -1,7 +1,8 @@
 //! The sandbox: one wasmtime engine, the limits of a call, and the clock behind them.
 //!
 //! Deterministic by construction: fuel ends a call the same way every time, NaNs are canonical, there are no threads and
-//! no relaxed SIMD. The epoch deadline behind it bounds wall time only; it never decides in a healthy process.
+//! no SIMD. Operators are priced by the time they take (`price.rs`), so that fuel is time; the clock behind it is for what prices do not
+//! know, and it never decides in a healthy process.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -10,18 +11,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, ComponentExportIndex, Func, InstancePre, Linker, TypedFunc};
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits,
-    StoreLimitsBuilder, Trap,
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimitsBuilder, Trap,
 };
 
-use crate::artifacts::Artifacts;
+use crate::artifacts::{Artifact, Artifacts};
 use crate::bindings::PolicyPre;
 use crate::bindings::exports::normgate::policy::judging::{Answer, Call};
+use crate::guest::Guest;
 use crate::module::{LoadError, Module};
+use crate::price;
 
-#[cfg(feature = "weakened")]
+#[cfg(normgate_weakened)]
 pub(crate) mod weakened;
 
 /// Version of wasmtime that judges; part of `semantics`, because fuel is counted by it.
@@ -37,7 +40,7 @@ pub enum FailureKind {
     Fuel,
     /// It used up its time.
     Deadline,
-    /// The modules of one request together used up their work before its turn was over.
+    /// The modules of its authority together used up their work before its turn was over.
     Budget,
     /// It wanted more memory than it may have.
     Memory,
@@ -87,25 +90,40 @@ impl FailureKind {
 }
 
 /// What judging may use. Fuel decides in a healthy process, since it ends the same way every time; the rest bounds the damage.
+///
+/// Work and time are for a short list. A list of n times 32,768 values, which are rows and what their lists hold, has n times as much
+/// besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Units of work of one call. A rule over 10,000 rows takes a few million; this is about 5 ms of work.
     pub fuel: u64,
-    /// Units of work of all calls of one request: room for four modules that use up theirs, and for the honest ones beside
-    /// them. Whoever's turn comes after that is not asked.
+    /// Units of work of one association's modules in one request, where its grant says nothing else: two calls that use up theirs, and
+    /// honest ones beside them. A module whose turn comes after that is not asked. An authority with `base = "full"`, or that the program
+    /// carries, has six times as much; modules that are only observed have half of it apart.
     pub budget: u64,
-    /// Linear memory, bytes. Ten thousand rows of thirty columns take 3 MiB.
+    /// Linear memory, bytes, on the longest lists. On short ones a call has 4 MiB, and 1 KiB for every value: ten thousand rows of
+    /// thirty columns take 3 MiB.
     pub memory: usize,
     /// The guest's stack, bytes; rules do not recurse.
     pub stack: usize,
-    /// Wall-clock backstop of one call, in ticks of 10 ms. Fuel ends a call long before, also on a machine that does ten other
+    /// Backstop of one call, in ticks of 10 ms of processor time. Fuel ends a call before, also on a machine that does ten other
     /// things: a deadline that decided would make outcomes depend on the machine.
     pub deadline_ticks: u64,
+    /// Backstop of all calls of one request together, in ticks of 10 ms by the clock on the wall. An association's may take two fifths
+    /// of it.
+    pub request_ticks: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { fuel: 50_000_000, budget: 300_000_000, memory: 32 << 20, stack: 256 << 10, deadline_ticks: 200 }
+        Self {
+            fuel: 20_000_000,
+            budget: 50_000_000,
+            memory: 32 << 20,
+            stack: 256 << 10,
+            deadline_ticks: 10,
+            request_ticks: 50,
+        }
     }
 }
 
@@ -136,13 +154,29 @@ pub(crate) struct Allowance {
     pub(crate) memory: usize,
     /// Bytes that the module may hand back.
     pub(crate) output: usize,
+    /// Processor time.
+    pub(crate) processor: Duration,
+    /// Time by the clock on the wall.
+    pub(crate) wall: Duration,
 }
 
-/// Compiles a module somewhere else, for example in a child process that can be killed: the artifact's bytes, or why there is
-/// none.
-pub type Compiler = dyn Fn(&Module) -> Result<Vec<u8>, String> + Send + Sync;
+/// What one call used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Used {
+    /// Units of work, its instance included.
+    pub(crate) units: u64,
+    /// Whether it took more than half of the processor time that it may take.
+    pub(crate) slow: bool,
+}
 
-const TICK: Duration = Duration::from_millis(10);
+/// Compiles a module somewhere else, for example in a child process that can be killed: the artifact, or why there is none.
+pub type Compiler = dyn Fn(&Module) -> Result<Artifact, String> + Send + Sync;
+
+/// How often the clock ticks.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+
+/// How many times as long the interpreter may take: it is a few times slower on lists, and more so in a tight loop.
+const INTERPRETED: u32 = 20;
 
 /// Concurrent instances. A call takes one slot; more callers than slots is a typed failure, not a wait.
 const SLOTS: u32 = 256;
@@ -153,8 +187,9 @@ const TABLE_ELEMENTS: usize = 4_096;
 /// The sandbox of a gate. Gates with the same limits and backend share one engine, and so one pool and one clock.
 pub(crate) struct Sandbox {
     shared: Arc<Shared>,
-    linker: Linker<StoreLimits>,
+    linker: Linker<Guest>,
     limits: Limits,
+    backend: Backend,
 }
 
 /// An engine and its clock; they end with the last gate that uses them.
@@ -241,10 +276,15 @@ fn engine(limits: Limits, allocation: Allocation, backend: Backend) -> Result<En
         .allocation_strategy(strategy)
         .concurrency_support(false)
         .consume_fuel(true)
+        .operator_cost(price::operators())
         .epoch_interruption(true)
         .cranelift_nan_canonicalization(true)
-        .relaxed_simd_deterministic(true)
+        // What neither the SDK nor C makes, and has prices of its own.
         .wasm_relaxed_simd(false)
+        .wasm_simd(false)
+        .wasm_tail_call(false)
+        .wasm_multi_memory(false)
+        .wasm_extended_const(false)
         .memory_init_cow(true)
         .max_wasm_stack(limits.stack);
     let cannot = |error| format!("the sandbox cannot start: {error:#}");
@@ -259,9 +299,10 @@ fn engine(limits: Limits, allocation: Allocation, backend: Backend) -> Result<En
 ///
 /// # Errors
 /// What the compiler says of a component that it refuses.
-pub fn precompile(component: &[u8], backend: Backend) -> Result<Vec<u8>, String> {
+pub fn precompile(component: &[u8], backend: Backend) -> Result<Artifact, String> {
     let engine = engine(Limits::default(), Allocation::Pooled, backend)?;
-    engine.precompile_component(component).map_err(|error| format!("{error:#}"))
+    let bytes = engine.precompile_component(component).map_err(|error| format!("{error:#}"))?;
+    Ok(Artifact { component: Sha256::digest(component).into(), bytes })
 }
 
 /// The function that judges, on one instance.
@@ -269,17 +310,17 @@ type Evaluate<'c> = TypedFunc<(Call<'c>,), (Answer,)>;
 
 /// A compiled module, ready to be instantiated. Lives as long as a policy set that holds it.
 pub(crate) struct Compiled {
-    pre: InstancePre<StoreLimits>,
+    pre: InstancePre<Guest>,
     /// Where the component exports the function that judges.
     evaluate: ComponentExportIndex,
     /// Whether that function was found to have the contract's type.
     checked: AtomicBool,
-    #[cfg(feature = "weakened")]
+    #[cfg(normgate_weakened)]
     kept: weakened::Kept,
 }
 
 impl Compiled {
-    fn new(linker: &Linker<StoreLimits>, component: &Component) -> wasmtime::Result<Self> {
+    fn new(linker: &Linker<Guest>, component: &Component) -> wasmtime::Result<Self> {
         // The bindings say what the component lacks, if it lacks something.
         let pre = PolicyPre::new(linker.instantiate_pre(component)?)?.instance_pre().clone();
         let judging = component.get_export_index(None, "normgate:policy/judging@0.1.0");
@@ -289,13 +330,13 @@ impl Compiled {
             pre,
             evaluate,
             checked: AtomicBool::new(false),
-            #[cfg(feature = "weakened")]
+            #[cfg(normgate_weakened)]
             kept: weakened::Kept::default(),
         })
     }
 
     /// A fresh instance's function.
-    fn instantiate(&self, store: &mut Store<StoreLimits>) -> wasmtime::Result<Func> {
+    fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Func> {
         let instance = self.pre.instantiate(&mut *store)?;
         instance
             .get_func(store, self.evaluate)
@@ -305,7 +346,7 @@ impl Compiled {
     /// The same, typed. Comparing types takes longer than a rule over ten rows, and they are the component's, not the instance's: they
     /// are compared until they were found equal.
     #[allow(unsafe_code, reason = "a type that was compared once is not compared at every call")]
-    fn typed<'c>(&self, store: &Store<StoreLimits>, function: Func) -> wasmtime::Result<Evaluate<'c>> {
+    fn typed<'c>(&self, store: &Store<Guest>, function: Func) -> wasmtime::Result<Evaluate<'c>> {
         if self.checked.load(Ordering::Relaxed) {
             // SAFETY: the function is the same export of the same component as the one that passed the comparison below, and a
             // component's exports have one type.
@@ -320,17 +361,26 @@ impl Compiled {
 impl Sandbox {
     pub(crate) fn new(limits: Limits, allocation: Allocation, backend: Backend) -> Result<Self, String> {
         let shared = Shared::of(limits, allocation, backend)?;
-        Ok(Self { linker: Linker::new(&shared.engine), shared, limits })
+        Ok(Self { linker: Linker::new(&shared.engine), shared, limits, backend })
     }
 
     /// What matters for identical outcomes; part of the policy set's digest.
     pub(crate) fn semantics(&self) -> String {
         let Limits { fuel, budget, memory, stack, .. } = self.limits;
-        let weakened = if cfg!(feature = "weakened") { " WEAKENED" } else { "" };
+        let weakened = if cfg!(normgate_weakened) { " WEAKENED" } else { "" };
         format!(
-            "normgate/1 merge=1 wasmtime={WASMTIME} fuel={fuel} budget={budget} memory={memory} stack={stack} simd=1 relaxed=0 \
-             nan=canonical{weakened}"
+            "normgate/2 merge=1 wasmtime={WASMTIME} prices={} fuel={fuel} budget={budget} memory={memory} stack={stack} simd=0 \
+             nan=canonical{weakened}",
+            price::VERSION
         )
+    }
+
+    /// How many times as long as machine code this may take.
+    pub(crate) fn patience(&self) -> u32 {
+        match self.backend {
+            Backend::Native => 1,
+            Backend::Interpreter => INTERPRETED,
+        }
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -361,11 +411,16 @@ impl Sandbox {
         let component = match (artifacts.and_then(|store| store.load(engine, module)), compiler) {
             (Some(component), _) => component,
             (None, Some(compiler)) if !module.embedded => {
-                let bytes = compiler(module).map_err(|message| LoadError::Compile { place: place(), message })?;
-                if let Some(store) = artifacts {
-                    store.save(engine, module, &bytes);
+                let artifact = compiler(module).map_err(|message| LoadError::Compile { place: place(), message })?;
+                if artifact.component != module.digest {
+                    let message = "the compiler gave the code of another module".into();
+                    return Err(LoadError::Compile { place: place(), message });
                 }
-                artifact(engine, &bytes).map_err(fail)?
+                let component = artifact.load(engine).map_err(fail)?;
+                if let Some(store) = artifacts {
+                    store.save(engine, module, artifact.as_bytes());
+                }
+                component
             }
             _ if here || module.embedded => {
                 let component = Component::new(engine, &module.bytes).map_err(fail)?;
@@ -400,7 +455,7 @@ impl Sandbox {
     }
 
     /// A fresh store with its limits.
-    fn store(&self, allowance: Allowance) -> Store<StoreLimits> {
+    fn store(&self, allowance: Allowance) -> Store<Guest> {
         let limits = StoreLimitsBuilder::new()
             .memory_size(allowance.memory)
             .table_elements(TABLE_ELEMENTS)
@@ -408,21 +463,22 @@ impl Sandbox {
             .tables(8)
             .memories(1)
             .build();
-        let mut store = Store::new(&self.shared.engine, limits);
-        store.limiter(|limits| limits);
+        let mut store = Store::new(&self.shared.engine, Guest::new(limits, allowance.processor, allowance.wall));
+        store.limiter(|guest| guest);
         store.set_hostcall_fuel(allowance.output);
-        store.set_epoch_deadline(self.limits.deadline_ticks);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut context| Ok(context.data_mut().tick()));
         store
     }
 
-    /// Asks a module once, on an instance of its own. The second of the pair is the fuel that it used, whatever came of it.
-    #[cfg(not(feature = "weakened"))]
+    /// Asks a module once, on an instance of its own. The second of the pair is what it used, whatever came of it.
+    #[cfg(not(normgate_weakened))]
     pub(crate) fn ask(
         &self,
         compiled: &Compiled,
         call: Call<'_>,
         allowance: Allowance,
-    ) -> (Result<Answer, (FailureKind, String)>, u64) {
+    ) -> (Result<Answer, (FailureKind, String)>, Used) {
         // The instance dies with the store, whatever happened.
         let mut store = self.store(allowance);
         fuelled(&mut store, allowance.fuel, |store| {
@@ -432,28 +488,25 @@ impl Sandbox {
     }
 }
 
-/// Runs guest code on so much fuel, which is set immediately before. The second of the pair is the fuel that it used, whatever
-/// came of it.
+/// Runs guest code on so much fuel, which is set immediately before. The second of the pair is what it used, whatever came of it.
+///
+/// What a function uses is in a local of its own until it calls or returns, and is lost where it traps or is interrupted: such a call is
+/// charged with all that it might have used.
 fn fuelled<T>(
-    store: &mut Store<StoreLimits>,
+    store: &mut Store<Guest>,
     fuel: u64,
-    run: impl FnOnce(&mut Store<StoreLimits>) -> wasmtime::Result<T>,
-) -> (Result<T, (FailureKind, String)>, u64) {
+    run: impl FnOnce(&mut Store<Guest>) -> wasmtime::Result<T>,
+) -> (Result<T, (FailureKind, String)>, Used) {
     if let Err(error) = store.set_fuel(fuel) {
-        return (Err((FailureKind::Trap, error.to_string())), 0);
+        return (Err((FailureKind::Trap, error.to_string())), Used::default());
     }
-    let result = run(store);
-    let used = fuel.saturating_sub(store.get_fuel().unwrap_or(0));
-    (result.map_err(|error| classify(&error)), used)
-}
-
-#[allow(
-    unsafe_code,
-    reason = "wasmtime loads machine code; whoever made these bytes was trusted to, see GateBuilder::compiler"
-)]
-fn artifact(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes come from the compiler that the embedder named, which is `precompile` in another process.
-    unsafe { Component::deserialize(engine, bytes) }
+    let result = run(store).map_err(|error| classify(&error));
+    let counted = match &result {
+        Err((FailureKind::Trap | FailureKind::Deadline, _)) => fuel,
+        _ => fuel.saturating_sub(store.get_fuel().unwrap_or(0)),
+    };
+    let guest = store.data();
+    (result, Used { units: counted.saturating_add(price::instance(guest.memory)), slow: guest.slow })
 }
 
 /// The typed kind of a failed call.

@@ -280,7 +280,7 @@ impl Stats {
             .flat_map(|m| [("0.5", m.p50_us), ("0.9", m.p90_us), ("0.99", m.p99_us)].map(|(q, us)| (m, q, us)))
             .map(|(m, q, us)| (format!(",policy=\"{}\",quantile=\"{q}\"", m.policy), us / 1e6))
             .collect();
-        family("module_call_seconds", "summary", "Time of a call.", &quantiles);
+        family("module_call_seconds", "summary", "Time of a call and of reading its answer.", &quantiles);
         let failures: Vec<(String, f64)> = (self.modules.iter())
             .flat_map(|m| m.failures.iter().map(move |(kind, n)| (m, kind, n)))
             .map(|(m, kind, n)| (format!(",policy=\"{}\",kind=\"{}\"", m.policy, kind.name()), *n as f64))

@@ -24,11 +24,16 @@ pub struct Bounds {
     /// By how much the share of requests in which some module fails may rise, in ppm. Default: 1,000, so that of 256 recorded
     /// requests not one may.
     pub failing_ppm: u64,
+    /// As `withheld_ppm`, where urgent releases judge. Default: 500,000. What is urgent may withhold much, and a person should look
+    /// before it withholds most.
+    pub urgent_withheld_ppm: u64,
+    /// As `failing_ppm`, where urgent releases judge. Default: 100,000: what fails in a tenth of the requests mends nothing.
+    pub urgent_failing_ppm: u64,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { withheld_ppm: 20_000, failing_ppm: 1_000 }
+        Self { withheld_ppm: 20_000, failing_ppm: 1_000, urgent_withheld_ppm: 500_000, urgent_failing_ppm: 100_000 }
     }
 }
 
@@ -99,6 +104,11 @@ impl Tally {
 }
 
 impl Bounds {
+    /// What urgent releases are held to.
+    fn urgent(&self) -> Self {
+        Self { withheld_ppm: self.urgent_withheld_ppm, failing_ppm: self.urgent_failing_ppm, ..*self }
+    }
+
     /// A sentence for each bound that lies between two tallies.
     fn alarms(&self, before: Tally, proposed: Tally) -> Vec<String> {
         let percent = |ppm: u64| ppm as f64 / 1e4;
@@ -124,11 +134,12 @@ impl Bounds {
 impl Gate {
     /// Tries a generation on the recorded requests ([`GateBuilder::recording`]), and has it judge when it stays within bounds.
     ///
-    /// Otherwise the modules that are new or changed, and not marked urgent ([`GateBuilder::urgent`]), stay in shadow, those
-    /// that they would follow go on, and everything else of the proposal judges. Where that does not help, nothing changes,
-    /// unless some of them are urgent. Each bound that is passed is a warning in the log and a sentence in the report.
+    /// Otherwise the modules that are new or changed stay in shadow, those that they would follow go on, and everything else of the
+    /// proposal judges; where that does not help, nothing changes. Releases that are marked urgent ([`GateBuilder::urgent`]), by an
+    /// authority whose grant lets it, are held back only where they go far beyond ([`Bounds::urgent_failing_ppm`]): then a person
+    /// decides. Each bound that is passed is a warning in the log and a sentence in the report.
     ///
-    /// It judges the recorded requests two or three times, in the calling thread; nobody waits for it.
+    /// It judges the recorded requests two to four times, in the calling thread; nobody waits for it.
     ///
     /// # Errors
     /// Where the proposal cannot be built; see [`GateBuilder::generation`]. Then nothing changes.
@@ -140,29 +151,42 @@ impl Gate {
         let before = Tally::of(&current, &requests, &overrides);
         let proposed = Tally::of(&generation, &requests, &overrides);
         let alarms = bounds.alarms(before, proposed);
-        for alarm in &alarms {
-            warn!(generation = generation.label(), alarm, "a proposed generation goes beyond a bound");
-        }
         let mut trial = Trial { ruling: Ruling::Accepted, before, proposed, held: Vec::new(), alarms };
         if trial.alarms.is_empty() {
             self.take_over(generation);
             return Ok(trial);
         }
 
-        let (urgent, held): (Vec<Module>, Vec<Module>) =
+        let beyond = |generation: &Generation, bounds: &Bounds| {
+            bounds.alarms(before, Tally::of(generation, &requests, &overrides))
+        };
+        let (urgent, others): (Vec<Module>, Vec<Module>) =
             changed(&current, &generation).partition(|module| proposal.is_urgent(module));
-        let generation = if held.is_empty() {
-            generation
-        } else {
-            trial.ruling = Ruling::Held;
-            trial.held = held.iter().map(|module| module.manifest.reference()).collect();
-            for module in &held {
+        let mut hold = |modules: &[Module]| {
+            for module in modules {
+                trial.held.push(module.manifest.reference());
                 proposal.hold(module.digest, followed(&current, module));
             }
-            proposal.generation()?
+            proposal.generation()
         };
-        let within = || bounds.alarms(before, Tally::of(&generation, &requests, &overrides)).is_empty();
-        if !urgent.is_empty() || (!held.is_empty() && within()) {
+        // 1. What is not urgent is held back.
+        let mut generation = if others.is_empty() { generation } else { hold(&others)? };
+        let within = if urgent.is_empty() {
+            !others.is_empty() && beyond(&generation, bounds).is_empty()
+        } else {
+            // 2. What is urgent too, where it goes far beyond.
+            let far = beyond(&generation, &bounds.urgent());
+            if !far.is_empty() {
+                generation = hold(&urgent)?;
+                trial.alarms.extend(far.iter().cloned());
+            }
+            far.is_empty() || beyond(&generation, bounds).is_empty()
+        };
+        for alarm in &trial.alarms {
+            warn!(generation = generation.label(), alarm, "a proposed generation goes beyond a bound");
+        }
+        if within {
+            trial.ruling = if trial.held.is_empty() { Ruling::Accepted } else { Ruling::Held };
             self.take_over(generation);
         } else {
             trial.ruling = Ruling::Refused;

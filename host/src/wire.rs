@@ -1,7 +1,9 @@
 //! The outcome as one JSON line.
 
+use std::borrow::Cow;
+
 use normgate_contract::{Audience, TagAction, Text, hex};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -9,7 +11,7 @@ use crate::batch::Batch;
 use crate::merge::hold_name;
 use crate::notice::Notice;
 use crate::outcome::{Cause, Outcome, Scope, TagVerdict, Target, Verdict};
-use crate::plan::ArgumentValue;
+use crate::plan::Arguments;
 use crate::policy_set::{PolicySet, RuleRef};
 use crate::sandbox::FailureKind;
 use crate::verdict::Action;
@@ -75,13 +77,8 @@ struct WireObligation<'o> {
     rule: &'o str,
     deadline_s: Option<i64>,
     retain_d: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "arguments")]
-    args: Option<&'o [(Box<str>, ArgumentValue)]>,
-}
-
-/// Arguments as an object.
-fn arguments<S: Serializer>(args: &Option<&[(Box<str>, ArgumentValue)]>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(args.iter().copied().flatten().map(|(name, value)| (name, value)))
+    #[serde(skip_serializing_if = "Option::is_none")]
+    args: Option<&'o Arguments>,
 }
 
 #[derive(Serialize)]
@@ -118,7 +115,7 @@ struct WireShadow<'o> {
     policy: &'o str,
     target: Option<&'o str>,
     effect: &'static str,
-    value: &'o str,
+    value: Cow<'o, str>,
 }
 
 #[derive(Serialize)]
@@ -264,7 +261,7 @@ impl Outcome {
                     rule: rule(o.rule),
                     deadline_s: o.deadline_s,
                     retain_d: o.retain_d,
-                    args: o.args.as_deref(),
+                    args: o.args.as_ref(),
                 })
                 .collect(),
             vetoes: self.vetoes.iter().map(|v| WireVeto { feature: &v.feature, rule: rule(v.rule) }).collect(),
@@ -291,7 +288,7 @@ impl Outcome {
                     policy: policy(s.rule.policy),
                     target: self.target(s.target),
                     effect: s.effect,
-                    value: &s.value,
+                    value: self.shadow_value(s),
                 })
                 .collect(),
             failures: (self.failures.iter())

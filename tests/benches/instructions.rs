@@ -14,7 +14,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use normgate::{Allocation, Artifacts, Batch, Detail, Gate, embedded};
+use normgate::{Allocation, Artifacts, Batch, Detail, Gate, Limits, embedded};
 use support::native;
 
 /// Counts wander by a few parts in ten thousand, as seeds of hash tables do.
@@ -106,7 +106,10 @@ fn compare(counts: &[(&str, u64)], recorded: &str) -> ExitCode {
 /// What is counted. Everything runs once before, so that what is made once is not in the counts.
 fn workload(artifacts: &Path, part: &str) {
     // Not from the pool: what a pooled memory was used for before is cleared again at each reset, and would be counted.
+    // Under callgrind everything takes fifty times as long.
+    let limits = Limits { deadline_ticks: 1 << 20, request_ticks: 1 << 20, ..Limits::default() };
     let gate = Gate::builder()
+        .limits(limits)
         .policies(embedded::arp())
         .artifacts(Artifacts::open(artifacts).unwrap())
         .allocation(Allocation::OnDemand)

@@ -3,11 +3,13 @@
 //! Each test is a real repository on disk, and a store that has taken its first state.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod bystanders;
 mod names;
 mod publishing;
 mod rollback;
 mod scene;
 mod signatures;
+mod strangers;
 mod taking;
 mod transport;
 

@@ -1,7 +1,7 @@
 //! The publisher's side: keys, delegations, signing elsewhere, other keys, and what changed.
 
 use normgate_repo::keys::{Keyring, SigningKey, generate};
-use normgate_repo::publisher::{Addition, Change, Publisher, sign_exported};
+use normgate_repo::publisher::{Addition, Change, Publisher, exported, sign_exported};
 
 use crate::scene::{CASES, Scene, club, made};
 
@@ -52,12 +52,22 @@ fn root_keys_on_machines_without_a_network_sign_what_is_carried_to_them() {
     let keys = ["root-1", "root-2", "new-root"]
         .map(|name| if name == "new-root" { scene.key(name) } else { scene.public(name) });
     publisher.rotate("root", &keys, 2).unwrap();
-    assert_eq!(publisher.export(&scene.path("disk")).unwrap(), ["root"]);
-    for key in ["root-1", "root-2"] {
-        let said = sign_exported(&scene.path("disk"), &scene.only(&[key])).unwrap();
-        assert_eq!(said, ["root version 2, 0 files: 1 signatures added"]);
+    let disk = scene.path("disk");
+    let told = publisher.export(&disk).unwrap();
+    assert_eq!(exported(&disk).unwrap(), told, "a signer sees what was carried away");
+    assert_eq!(told[0].role, "root");
+    assert!(told[0].head.starts_with("version 2, expires "), "{told:?}");
+    for key in &keys {
+        assert!(
+            told[0].says.iter().any(|line| line.starts_with("role root: 2 of") && line.contains(&key.id())),
+            "{told:?}"
+        );
     }
-    assert_eq!(publisher.import(&scene.path("disk")).unwrap(), 2);
+    for (signed, key) in [(1, "root-1"), (2, "root-2")] {
+        let progress = sign_exported(&disk, "root", &told[0].sha256, &scene.only(&[key])).unwrap();
+        assert_eq!((progress.signed, progress.threshold), (signed, 2));
+    }
+    assert_eq!(publisher.import(&disk).unwrap(), 2);
     let published = publisher.publish(&scene.only(&["online"])).unwrap();
     assert_eq!(published.roles, ["root"]);
     // A platform that knows the first root follows to the second.
@@ -69,11 +79,122 @@ fn signatures_of_something_else_are_not_taken_over() {
     let scene = Scene::new("offline-changed");
     let publisher = scene.publisher();
     publisher.renew("film-club").unwrap();
-    publisher.export(&scene.path("disk")).unwrap();
-    sign_exported(&scene.path("disk"), &scene.only(&["film-club"])).unwrap();
+    let told = publisher.export(&scene.path("disk")).unwrap();
+    sign_exported(&scene.path("disk"), "film-club", &told[0].sha256, &scene.only(&["film-club"])).unwrap();
     publisher.rotate("film-club-modules", &[scene.public("other")], 1).unwrap();
     let error = publisher.import(&scene.path("disk")).unwrap_err().to_string();
     assert!(error.ends_with("it is not what is staged for film-club now; export and sign it again"), "{error}");
+}
+
+#[test]
+fn nothing_is_signed_elsewhere_but_what_the_signer_was_told_with_a_key_that_the_role_names() {
+    let scene = Scene::new("offline-blind");
+    let (publisher, disk) = (scene.publisher(), scene.path("disk"));
+    for role in ["root", "targets", "film-club-modules"] {
+        publisher.renew(role).unwrap();
+    }
+    let told = publisher.export(&disk).unwrap();
+    let digest = |role: &str| told.iter().find(|shown| shown.role == role).unwrap().sha256.clone();
+    let before: Vec<Vec<u8>> =
+        told.iter().map(|shown| std::fs::read(disk.join(format!("{}.json", shown.role))).unwrap()).collect();
+    let refused = |role: &str, sha256: &str, key: &str, why: &str| {
+        let error = sign_exported(&disk, role, sha256, &scene.only(&[key])).unwrap_err().to_string();
+        assert!(error.contains(why), "{role}, {key}: {error}");
+    };
+    refused("targets", &digest("targets"), "film-club", "is none of the role targets; nothing is signed");
+    refused("targets", &digest("root"), "targets", "not the one that you were told; nothing is signed");
+    refused("root", &digest("root"), "targets", "is none of the role root");
+    refused("film-club", &digest("root"), "film-club", "no exported role is here");
+    let after: Vec<Vec<u8>> =
+        told.iter().map(|shown| std::fs::read(disk.join(format!("{}.json", shown.role))).unwrap()).collect();
+    assert_eq!(before, after, "something was signed");
+    // Whoever carries the disk changes what is on it: another key, another file, another end, another role under the name.
+    let path = disk.join("film-club-modules.json");
+    for (from, to) in [
+        ("\"version\": 2", "\"version\": 3"),
+        ("night-films.1.wasm", "night-films.9.wasm"),
+        ("\"expires\": \"20", "\"expires\": \"21"),
+        ("\"length\": ", "\"length\": 1"),
+    ] {
+        let text = String::from_utf8(before[2].clone()).unwrap();
+        assert!(text.contains(from), "{from}: {text}");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        refused("film-club-modules", &digest("film-club-modules"), "film-club", "nothing is signed");
+    }
+    std::fs::copy(disk.join("targets.json"), &path).unwrap();
+    refused("film-club-modules", &digest("targets"), "targets", "it holds the role targets");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_is_made_whole_or_not_at_all_and_its_making_can_be_taken_up_again() {
+    let scene = Scene::new("keys-again");
+    let refused = |name: &str, why: &str| {
+        let error = generate(&scene.path(name)).err().unwrap().to_string();
+        assert!(error.contains(why), "{name}: {error}");
+    };
+    refused("x.pub", "a private key cannot be called like its public one");
+    assert!(!scene.path("x.pub").exists());
+    // Ended between the private file and the public one.
+    let public = generate(&scene.path("mine.pem")).unwrap();
+    let private = std::fs::read(scene.path("mine.pem")).unwrap();
+    std::fs::remove_file(scene.path("mine.pub")).unwrap();
+    assert_eq!(generate(&scene.path("mine.pem")).unwrap().id(), public.id());
+    assert_eq!(std::fs::read(scene.path("mine.pem")).unwrap(), private);
+    // Ended while writing: what was half written is nobody's key.
+    std::fs::write(scene.path(".other.pem.part"), "-----BEGIN").unwrap();
+    generate(&scene.path("other.pem")).unwrap();
+    assert!(!scene.path(".other.pem.part").exists());
+    refused("other.pem", "none is ever overwritten");
+    // A public key that belongs to a private one elsewhere.
+    std::fs::remove_file(scene.path("other.pem")).unwrap();
+    let kept = std::fs::read(scene.path("other.pub")).unwrap();
+    refused("other.pem", "a public key is there already");
+    assert_eq!(std::fs::read(scene.path("other.pub")).unwrap(), kept);
+    assert!(!scene.path("other.pem").exists());
+}
+
+#[test]
+fn a_repository_that_was_begun_half_is_begun_again() {
+    let scene = Scene::new("begun");
+    let (path, keys) = (scene.path("begun"), scene.path("begun-keys"));
+    Publisher::init(&path, &keys, 2, 1).unwrap();
+    // Ended before the targets role was staged.
+    std::fs::remove_file(path.join("staged/targets.json")).unwrap();
+    std::fs::remove_file(keys.join("root-2.pub")).unwrap();
+    let publisher = Publisher::init(&path, &keys, 2, 1).unwrap();
+    let error = Publisher::init(&path, &keys, 2, 1).unwrap_err().to_string();
+    assert!(
+        error.contains("a repository was begun here") && error.contains("`normgate repo publish` go on"),
+        "{error}"
+    );
+    publisher.publish(&Keyring::read(std::slice::from_ref(&keys)).unwrap()).unwrap();
+    assert!(Publisher::init(&path, &keys, 2, 1).unwrap_err().to_string().contains("a repository is here already"));
+}
+
+#[test]
+fn an_association_that_lost_its_key_goes_on_with_another() {
+    let scene = Scene::taken("lost");
+    let (publisher, new) = (scene.publisher(), scene.key("new"));
+    let staged = publisher.rotate("film-club", &[new], 1).unwrap();
+    assert_eq!(staged, ["targets", "film-club", "film-club-modules", "film-club-data"]);
+    // The lost key is in nobody's hand, or in a thief's: it signs nothing of this.
+    let published = publisher.publish(&scene.only(&["targets", "new", "online"])).unwrap();
+    assert_eq!((published.roles.len(), published.waiting.len()), (4, 0));
+    assert!(scene.sync().refused.is_empty());
+    scene.add("1.1.0");
+    let error = publisher.publish(&scene.only(&["film-club", "online"])).unwrap_err().to_string();
+    assert!(error.contains("film-club-modules has 0 of 1"), "{error}");
+    publisher.publish(&scene.only(&["new", "online"])).unwrap();
+    assert!(scene.sync().switched);
+    assert_eq!(scene.in_force(), [(2, "1.1.0".to_owned())]);
+    // A role with keys of its own keeps them.
+    let data = scene.key("data");
+    publisher.rotate("film-club-data", &[data], 1).unwrap();
+    publisher.publish(&scene.only(&["new", "data", "online"])).unwrap();
+    let third = scene.key("third");
+    let staged = publisher.rotate("film-club", &[third], 1).unwrap();
+    assert_eq!(staged, ["targets", "film-club", "film-club-modules"]);
 }
 
 #[test]
@@ -177,11 +298,22 @@ fn lint_says_what_will_expire_and_how_to_renew_it() {
     let scene = Scene::new("lint");
     assert!(scene.publisher().lint().unwrap().is_empty());
     let later = |days: i64| scene.publisher().at(normgate_repo::now_ms() + days * 86_400_000).lint().unwrap();
-    assert_eq!(later(2), ["role timestamp has expired, and platforms take nothing new: `normgate repo refresh`"]);
-    let said = later(350);
-    assert!(
-        said.iter()
-            .any(|line| line == "role film-club expires in 14 days: `normgate repo renew film-club`, sign and publish"),
-        "{said:?}"
+    let (norms, id) =
+        (scene.path("norms").display().to_string(), |name: &str| scene.public(name).id()[..12].to_owned());
+    assert_eq!(
+        later(2),
+        [format!(
+            "role timestamp has expired, and platforms take nothing new: `normgate repo refresh {norms} --keys KEY.pem` with 1 of \
+             [{}]",
+            id("online")
+        )]
     );
+    let said = later(350);
+    for role in ["film-club", "film-club-data", "film-club-modules"] {
+        let line = format!(
+            "role {role} expires in 14 days: `normgate repo renew {norms} film-club --keys KEY.pem` with 1 of [{}], and publish",
+            id("film-club")
+        );
+        assert!(said.contains(&line), "{line}: {said:?}");
+    }
 }

@@ -72,6 +72,37 @@ fn a_floor_that_cannot_be_read_is_no_fresh_start() {
 }
 
 #[test]
+fn a_floor_that_is_gone_is_the_one_of_the_generations() {
+    let scene = rolled_back("floor-gone");
+    fs::remove_file(scene.path("store/repositories/national/trusted.json")).unwrap();
+    let sentence = scene.refused();
+    assert!(sentence.contains("which was taken before; an old state is being served"), "{sentence}");
+    fs::remove_dir_all(scene.path("store/repositories")).unwrap();
+    assert_eq!(scene.refused(), sentence);
+    // What is newer is taken, and it is said that the floor was gone.
+    scene.publisher().refresh(&scene.all()).unwrap();
+    scene.ship("1.2.0");
+    scene.ship("1.3.0");
+    let synced = scene.sync();
+    assert!(synced.switched, "{synced:?}");
+    assert_eq!(synced.notices, ["national: its floor was missing in the store; the one of the generations holds"]);
+}
+
+#[test]
+fn a_used_store_without_any_floor_is_refused_with_a_way_out() {
+    let scene = rolled_back("floor-nowhere");
+    for folder in ["repositories", "generations"] {
+        fs::remove_dir_all(scene.path("store").join(folder)).unwrap();
+    }
+    let sentence = scene.refused();
+    assert!(
+        sentence.starts_with("store/repositories/national/trusted.json: it is missing, and with it which"),
+        "{sentence}"
+    );
+    assert!(sentence.contains("restore it from a backup, or take the store away and sync anew"), "{sentence}");
+}
+
+#[test]
 fn a_new_platform_is_not_shown_an_old_state_below_its_minimum() {
     let mut scene = Scene::new("minimum");
     scene.copy("norms", "old");

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use normgate::Config;
+use normgate::contract::Day;
+use normgate::{Config, Generation};
 use normgate_repo::keys::{Keyring, PublicKey, generate};
 use normgate_repo::publisher::{Addition, Publisher};
 use normgate_repo::{Bounds, Checks, Store, Synced, Trust, sync};
@@ -22,6 +23,8 @@ pub(crate) struct Scene {
     pub(crate) location: String,
     /// More lines for the entry of the repository in the configuration.
     pub(crate) more: String,
+    /// Whether a first generation may lack a repository.
+    pub(crate) partial: bool,
 }
 
 /// A module of the film club.
@@ -80,7 +83,7 @@ impl Scene {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("distribution").join(name);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        Self { location: "norms".into(), more: String::new(), bounds: quick(), folder }
+        Self { location: "norms".into(), more: String::new(), partial: false, bounds: quick(), folder }
     }
 
     fn like(made: &Path, name: &str) -> Self {
@@ -167,8 +170,16 @@ impl Scene {
         let trust = Trust::read(&config.repositories, &self.folder).unwrap();
         let compiler =
             Arc::new(|module: &normgate::Module| normgate::precompile(&module.bytes, normgate::Backend::Native));
-        let checks = Checks { compiler, artifacts: || None, config, bounds: self.bounds };
+        let checks = Checks { compiler, artifacts: || None, config, bounds: self.bounds, partial: self.partial };
         sync(&self.store(), &trust, &checks).unwrap()
+    }
+
+    /// The gate of the store, as everybody builds it.
+    pub(crate) fn gate(&self, config: &str, as_of: Option<Day>) -> Generation {
+        let generation = self.store().generation().unwrap().unwrap();
+        let builder = generation.builder(Config::parse(config).unwrap(), as_of);
+        let compiler = |module: &normgate::Module| normgate::precompile(&module.bytes, normgate::Backend::Native);
+        builder.compiler(compiler).generation().unwrap()
     }
 
     /// The sentence with which the only repository is refused. The generation before stays, and is marked stale.

@@ -181,14 +181,16 @@ fn swapped_bytes_are_refused() {
         fs::write(found.unwrap(), bytes).unwrap();
     };
     swap("night-films.1.wasm", &crate::scene::club("6.6.6"));
-    let sentence = scene.refused();
+    let synced = scene.sync();
+    let [(_, error)] = &synced.refused[..] else { panic!("{synced:?}") };
+    let sentence = error.to_string();
     let begin =
         "repository national, authority film-club, role film-club-modules, file film-club/modules/night-films.1.wasm: ";
     assert!(
         sentence.starts_with(begin) && sentence.ends_with("the repository must serve the file that was signed"),
         "{sentence}"
     );
-    assert_eq!(scene.store().current().unwrap(), None);
+    assert!(scene.in_force().is_empty());
     let said = scene.publisher().lint().unwrap();
     assert!(said.iter().any(|line| line.contains("holds other bytes than film-club-modules signed")), "{said:?}");
 }

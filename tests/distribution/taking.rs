@@ -37,7 +37,7 @@ fn what_is_replaced_stands_by_and_a_mistake_is_shipped_back_as_a_newer_release()
     let generation = scene.store().generation().unwrap().unwrap();
     assert_eq!(generation.modules()[0].manifest.version, "1.1.0");
     assert_eq!(generation.last_good()[0].manifest.version, "1.0.0");
-    let file = scene.publisher().revert("film-club/night-films").unwrap();
+    let file = scene.publisher().revert("film-club/night-films", false).unwrap().file;
     assert_eq!(file.to_string(), "film-club/modules/night-films.3.wasm");
     scene.publisher().publish(&scene.all()).unwrap();
     assert!(scene.sync().switched);
@@ -45,7 +45,7 @@ fn what_is_replaced_stands_by_and_a_mistake_is_shipped_back_as_a_newer_release()
     let generation = scene.store().generation().unwrap().unwrap();
     assert_eq!(generation.last_good()[0].manifest.version, "1.1.0");
     assert_eq!(generation.urgent(), ["film-club/night-films"], "a version that is taken back waits for no trial");
-    let error = scene.publisher().revert("film-club/day-films").unwrap_err().to_string();
+    let error = scene.publisher().revert("film-club/day-films", false).unwrap_err().to_string();
     assert_eq!(error, "film-club/day-films: there is no earlier release of it to go back to");
 }
 
@@ -59,6 +59,7 @@ fn a_release_waits_for_its_day_beside_the_one_in_force() {
     assert_eq!(scene.in_force(), [(1, "1.0.0".to_owned())]);
     let generation = scene.store().generation().unwrap().unwrap();
     let today = normgate_repo::today().unwrap();
+    assert_eq!(generation.changes_after(today).into_iter().collect::<Vec<_>>(), [day("2999-01-01")]);
     assert!(generation.upcoming(today).is_empty(), "its manifest names no day, so a gate would have it act at once");
     for (on, version) in [("2998-12-31", "1.0.0"), ("2999-01-01", "2.0.0")] {
         let modules = generation.modules_on(day(on));
@@ -91,21 +92,35 @@ fn a_module_that_fails_its_own_cases_is_refused() {
 }
 
 #[test]
-fn a_module_beyond_its_grant_is_refused_and_the_platform_can_widen_it() {
+fn a_module_beyond_its_grant_costs_itself_alone_and_the_platform_can_widen_it() {
     let scene = Scene::new("grant");
+    let cases = CASES.replace("club.rule", "films.rule");
+    scene
+        .publisher()
+        .add_module("o.wasm", &made("other/films", "films", "1.0.0"), &cases, &Addition::default())
+        .unwrap();
+    scene.publisher().publish(&scene.all()).unwrap();
     let narrow = scene.config().replace("[authorities.film-club]", "[authorities.film-club]\neffect = \"label\"");
     let synced = scene.sync_with(&narrow);
+    assert!(synced.switched && synced.refused.is_empty(), "{synced:?}");
     assert_eq!(
-        synced.refused[0].1.to_string(),
-        "repository national, authority film-club, role film-club-modules, file film-club/modules/night-films.1.wasm: module \
-         national:film-club/modules/night-films.1.wasm: beyond the grant of `film-club`: rule club.rule may cause demoting rows; \
-         widen [authorities.film-club] or mark it optional"
+        synced.notices,
+        [
+            "repository national, authority film-club, role film-club-modules, file film-club/modules/night-films.1.wasm: module \
+             national:film-club/modules/night-films.1.wasm: beyond the grant of `film-club`: rule club.rule may cause demoting rows; \
+             widen [authorities.film-club] or mark it optional"
+        ]
     );
-    assert_eq!(scene.store().current().unwrap(), None);
+    assert_eq!(scene.in_force().len(), 1);
     assert!(scene.sync().switched);
+    assert_eq!(scene.in_force().len(), 2);
     // What was taken under a wide grant is not kept silently under a narrow one.
     let synced = scene.sync_with(&narrow);
-    assert!(synced.refused[0].1.to_string().contains("beyond the grant of `film-club`"), "{synced:?}");
+    let [notice] = &synced.notices[..] else { panic!("{synced:?}") };
+    assert!(
+        notice.starts_with("film-club/night-films 1.0.0 is left out: ") && notice.contains("beyond the grant"),
+        "{notice}"
+    );
 }
 
 #[test]
@@ -154,7 +169,7 @@ fn what_the_platform_does_not_listen_to_is_left_aside_and_said() {
 }
 
 /// A second repository, of a province, beside the national one.
-fn province(scene: &Scene, id: &str, prefix: &str) -> String {
+pub(crate) fn province(scene: &Scene, id: &str, prefix: &str) -> String {
     let keys = scene.path("province-keys");
     let publisher = Publisher::init(&scene.path("province"), &keys, 1, 1).unwrap();
     let keyring = || normgate_repo::keys::Keyring::read(std::slice::from_ref(&keys)).unwrap();
@@ -189,19 +204,18 @@ fn a_repository_that_is_refused_keeps_no_other_from_being_taken() {
 }
 
 #[test]
-fn two_repositories_whose_rules_clash_are_not_mixed() {
+fn of_two_repositories_whose_rules_clash_the_lower_ranks_module_is_left_out() {
     let scene = Scene::taken("clash");
     let config = province(&scene, "province/films", "club");
-    let synced = scene.sync_with(&config);
-    assert!(!synced.switched);
-    let sentence = synced.refused[0].1.to_string();
-    assert!(
-        sentence.starts_with(
-            "repository province, authority province, role targets, file targets.json: what is in force on "
-        ),
-        "{sentence}"
-    );
-    assert!(sentence.contains("both use the prefix `club`; load one of them"), "{sentence}");
+    let clash = |config: &str| {
+        let synced = scene.sync_with(config);
+        assert!(synced.refused.is_empty(), "{synced:?}");
+        let [notice] = &synced.notices[..] else { panic!("{synced:?}") };
+        assert!(notice.contains("both use the prefix `club`"), "{notice}");
+        notice.split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(clash(&config), "province/films");
+    assert_eq!(clash(&format!("{config}base = \"full\"\n")), "film-club/night-films");
 }
 
 #[test]
@@ -228,7 +242,7 @@ fn a_repository_that_is_no_longer_configured_is_dropped_with_a_notice() {
 fn data_bundles_travel_as_they_are() {
     let scene = Scene::taken("data");
     let publisher = scene.publisher();
-    let file = publisher.add_data("film-club/words", "2026-11", b"\x00opaque", &Addition::default()).unwrap();
+    let file = publisher.add_data("film-club/words", "2026-11", b"\x00opaque", &Addition::default()).unwrap().file;
     assert_eq!(file.to_string(), "film-club/data/words.1.data");
     publisher.publish(&scene.all()).unwrap();
     assert!(scene.sync().switched);
@@ -285,5 +299,42 @@ fn a_store_that_others_may_write_to_is_refused() {
     let scene = Scene::taken("open-store");
     std::fs::set_permissions(scene.path("store"), std::fs::Permissions::from_mode(0o777)).unwrap();
     let error = normgate_repo::Store::open(&scene.path("store")).unwrap_err().to_string();
-    assert!(error.contains("others may write to this store (mode 777): chmod 700"), "{error}");
+    assert!(error.contains("others may write to ") && error.contains("(mode 777): chmod 700"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_somebody_else_could_have_written_into_a_store_is_refused() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let scene = Scene::taken("foreign-store");
+    let mode = |file: &str, mode: u32| {
+        std::fs::set_permissions(scene.path(file), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let refused = |what: &str, why: &str| {
+        let store = normgate_repo::Store::open(&scene.path("store"));
+        let error = store.and_then(|store| store.generation()).unwrap_err().to_string();
+        assert!(error.contains(why), "{what}: {error}");
+    };
+    for file in ["store/current", "store/generations/000001.json", "store/generations", "store/modules"] {
+        let before = std::fs::metadata(scene.path(file)).unwrap().permissions().mode();
+        mode(file, before | 0o020);
+        refused(file, "others may write to ");
+        mode(file, before);
+    }
+    std::fs::rename(scene.path("store/current"), scene.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(scene.path("elsewhere"), scene.path("store/current")).unwrap();
+    refused("a link", "store/current");
+    std::fs::remove_file(scene.path("store/current")).unwrap();
+    std::fs::rename(scene.path("elsewhere"), scene.path("store/current")).unwrap();
+    assert!(scene.store().generation().unwrap().is_some());
+    if chown(scene.path("store/current"), Some(12345), None).is_err() {
+        return eprintln!("skipped: only root can have files that belong to somebody else");
+    }
+    refused("a file of somebody else", "belongs to user 12345");
+    chown(scene.path("store/current"), Some(0), None).unwrap();
+    for folder in ["store/modules", "store"] {
+        chown(scene.path(folder), Some(12345), None).unwrap();
+        refused(folder, "belongs to user 12345");
+        chown(scene.path(folder), Some(0), None).unwrap();
+    }
 }

@@ -10,13 +10,15 @@ use crate::scene::Scene;
 
 /// What the server does with one file.
 #[derive(Clone, Copy)]
-enum Harm {
+pub(crate) enum Harm {
     /// Sends bytes for ever.
     Endless,
     /// Says nothing.
     Silent,
     /// Sends a byte now and then.
     Slow,
+    /// Sends whoever asks elsewhere.
+    Redirect,
     /// Nothing of the kind.
     None,
 }
@@ -25,13 +27,18 @@ enum Harm {
 fn serve(folder: PathBuf, file: &'static str, harm: Harm) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    serve_on(listener, folder, file, harm);
+    url
+}
+
+/// The same on a socket that is there already.
+pub(crate) fn serve_on(listener: TcpListener, folder: PathBuf, file: &'static str, harm: Harm) {
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let folder = folder.clone();
             thread::spawn(move || answer(stream, &folder, file, harm));
         }
     });
-    url
 }
 
 fn answer(mut stream: TcpStream, folder: &std::path::Path, file: &str, harm: Harm) -> Option<()> {
@@ -56,6 +63,10 @@ fn answer(mut stream: TcpStream, folder: &std::path::Path, file: &str, harm: Har
                     thread::sleep(Duration::from_millis(20));
                 }
                 return None;
+            }
+            Harm::Redirect => {
+                let head = "HTTP/1.1 302 Found\r\nlocation: /metadata/1.root.json\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+                return stream.write_all(head.as_bytes()).ok();
             }
             Harm::None => {}
         }
@@ -117,7 +128,7 @@ fn a_module_without_end_is_cut_off_at_its_signed_length() {
         crate::scene::CASES,
         &Default::default(),
     );
-    assert_eq!(added.unwrap().release, 2);
+    assert_eq!(added.unwrap().file.release, 2);
     scene.publisher().publish(&scene.all()).unwrap();
     let report = scene.publisher().report().unwrap();
     let name = "film-club/modules/night-films.2.wasm";
@@ -163,6 +174,16 @@ fn a_repository_that_takes_too_long_altogether_is_left() {
 }
 
 #[test]
+fn a_redirect_is_not_followed() {
+    let scene = served("redirect", "metadata/timestamp.json", Harm::Redirect);
+    assert_eq!(
+        scene.refused(),
+        "repository national, authority national, role timestamp, file timestamp.json: the server redirects (302), and no redirect \
+         is followed; give its new place as `location`"
+    );
+}
+
+#[test]
 fn a_server_that_is_not_there_is_named() {
     let mut scene = Scene::taken("nobody");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -196,11 +217,14 @@ fn many_files_are_bounded_together() {
     scene.publisher().add_data("film-club/words", "1", &bundle, &Default::default()).unwrap();
     scene.publisher().publish(&scene.all()).unwrap();
     scene.bounds.altogether = 41_000;
+    let synced = scene.sync();
+    let [(_, error)] = &synced.refused[..] else { panic!("{synced:?}") };
     assert_eq!(
-        scene.refused(),
+        error.to_string(),
         "repository national, authority film-club, role film-club-data, file film-club/data/words.1.data: with it, what is \
-         to be taken is larger than 41000 bytes"
+         to be taken of film-club is larger than 41000 bytes"
     );
+    assert_eq!(scene.in_force(), [(2, "1.1.0".to_owned())], "what fits is taken");
 }
 
 #[cfg(unix)]

@@ -61,8 +61,8 @@ pub(crate) fn items(items: &[(u32, u16, i64)]) -> String {
     body
 }
 
-/// The same component with another manifest: of several sections of that name the last counts.
+/// The same component with another manifest.
 pub(crate) fn with_manifest(mut component: Vec<u8>, manifest: &str) -> Vec<u8> {
-    normgate_package::append_section(&mut component, "normgate:manifest", manifest.as_bytes());
+    normgate_package::set_section(&mut component, "normgate:manifest", manifest.as_bytes());
     component
 }

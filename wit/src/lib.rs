@@ -6,6 +6,7 @@
 //!
 //! The host validates with these types and the SDK's macros generate code from them, so there is one reading of each.
 
+pub mod bounds;
 mod day;
 pub mod dsa;
 mod hex;
@@ -14,6 +15,7 @@ mod manifest;
 pub mod reference;
 mod source;
 mod standing;
+mod steering;
 mod vocabulary;
 
 pub use day::{Day, now_ms};
@@ -25,6 +27,7 @@ pub use manifest::{
 };
 pub use source::{ManifestError, read_policy_toml};
 pub use standing::Standing;
+pub use steering::steers;
 pub use vocabulary::{ColumnSpec, ColumnType, CommonParameter, SignalCodes, TermSet, Vocabulary, VocabularyError};
 
 /// The package that modules and hosts of this release speak.

@@ -235,7 +235,8 @@ impl Parameter {
     /// How strict an encoded value is: larger = stricter.
     pub fn strictness(&self, encoded: i64) -> i64 {
         match &self.kind {
-            ParameterType::Integer { stricter: Stricter::Smaller, .. } => -encoded,
+            // The complement has no overflow at the end, as the negative has.
+            ParameterType::Integer { stricter: Stricter::Smaller, .. } => !encoded,
             _ => encoded,
         }
     }

@@ -49,6 +49,7 @@ pub fn markdown(vocabulary: &Vocabulary) -> String {
     list("Signal sources, strongest first", &vocabulary.signals.sources);
     list("Labels", &vocabulary.labels);
     list("Obligations", &vocabulary.obligations);
+    list("Arguments of obligations", &vocabulary.arguments);
     list("Obligations about the user or the slate (no target)", &vocabulary.about_request);
     list("Without a target, the service's own", &vocabulary.about_service);
     list("Without a target, about that one list", &vocabulary.about_list);

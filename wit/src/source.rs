@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
 
+use crate::bounds::{self, MAX_MANIFEST_BYTES};
 use crate::manifest::*;
-use crate::{CONTRACT, ColumnSpec, ColumnType, Day, MAX_ENTRIES, Vocabulary};
+use crate::{CONTRACT, ColumnSpec, ColumnType, Day, MAX_ENTRIES, Vocabulary, steers};
+
+/// What the host says of a sector norm that would loosen a parameter of the law, in the place of a rule.
+const LOOSENING: &str = "art05.loosening";
 
 /// A manifest that does not say what it must, or says what the vocabulary does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +21,7 @@ pub struct ManifestError {
     pub message: String,
 }
 
-fn fail<T>(place: impl Into<String>, message: impl Into<String>) -> Result<T, ManifestError> {
+pub(crate) fn fail<T>(place: impl Into<String>, message: impl Into<String>) -> Result<T, ManifestError> {
     Err(ManifestError { place: place.into(), message: message.into() })
 }
 
@@ -137,6 +141,9 @@ enum SourceEffect {
 /// # Errors
 /// The first thing that is not TOML of this form, or that the vocabulary does not know, with its place.
 pub fn read_policy_toml(text: &str, vocabulary: &Vocabulary) -> Result<Manifest, ManifestError> {
+    if text.len() > MAX_MANIFEST_BYTES {
+        return fail("policy.toml", format!("{} bytes; there may be {MAX_MANIFEST_BYTES}", text.len()));
+    }
     let source: Source = match toml::from_str(text) {
         Ok(source) => source,
         Err(error) => {
@@ -144,7 +151,17 @@ pub fn read_policy_toml(text: &str, vocabulary: &Vocabulary) -> Result<Manifest,
             return fail(format!("policy.toml line {line}"), error.message().replace('\n', "; "));
         }
     };
-    let resolved = source.resolve(vocabulary).and_then(|manifest| manifest.check(vocabulary).map(|()| manifest));
+    let resolved = source.resolve(vocabulary).and_then(|manifest| {
+        manifest.check(vocabulary)?;
+        // A module that is compiled with somebody else's pack still loads, and is never adopted; an author can mend it.
+        match &manifest.pack {
+            Some(pack) if !vocabulary.owns_pack_of(&manifest) => {
+                let authority = manifest.authority();
+                fail("pack", format!("`{pack}` is not one of `{authority}`; call it {authority}/<name>"))
+            }
+            _ => Ok(manifest),
+        }
+    });
     resolved.map_err(|error| {
         let line = line_of(text, &error.place).map_or(String::new(), |line| format!(" line {line}"));
         ManifestError { place: format!("policy.toml{line}: {}", error.place), ..error }
@@ -385,6 +402,9 @@ impl Manifest {
     /// # Errors
     /// When the bytes are not a manifest of this contract, or name what the vocabulary does not know.
     pub fn from_json(bytes: &[u8], vocabulary: &Vocabulary) -> Result<Manifest, ManifestError> {
+        if bytes.len() > MAX_MANIFEST_BYTES {
+            return fail("manifest", format!("{} bytes; there may be {MAX_MANIFEST_BYTES}", bytes.len()));
+        }
         let manifest: Manifest = match serde_json::from_slice(bytes) {
             Ok(manifest) => manifest,
             Err(error) => return fail("manifest", error.to_string()),
@@ -406,6 +426,8 @@ impl Manifest {
         if self.contract != CONTRACT {
             return fail("contract", format!("`{}` is not spoken here; this host speaks {CONTRACT}", self.contract));
         }
+        bounds::check(self, vocabulary)?;
+        self.check_texts()?;
         self.check_identity()?;
         self.check_inputs(vocabulary)?;
         self.check_parameters()?;
@@ -416,21 +438,31 @@ impl Manifest {
             return fail("overlays", "only a sector norm tightens parameters of other modules; name its `pack`");
         }
         self.check_applies(vocabulary)?;
+        let columns: HashSet<String> = self.columns().map(|(name, _)| name).collect();
         let mut ids = HashSet::new();
         for (index, rule) in self.rules.iter().enumerate() {
             let place = format!("rules[{index}] `{}`", rule.id);
             if !ids.insert(&rule.id) {
                 return fail(place, "this id is taken by an earlier rule");
             }
-            self.check_rule(rule, &place, vocabulary)?;
+            self.check_rule(rule, &place, &columns, vocabulary)?;
         }
         if self.rules.is_empty() {
             return fail("rules", "a policy needs at least one rule");
         }
-        if self.effects().count() > usize::from(u16::MAX) {
-            return fail("rules", "more than 65535 effects");
-        }
         Ok(())
+    }
+
+    /// Refuses what a reader would not see as it is written, in whatever text it stands: names, sentences, and all to come.
+    fn check_texts(&self) -> Result<(), ManifestError> {
+        let Ok(manifest) = serde_json::to_value(self) else { return fail("manifest", "it cannot be written as JSON") };
+        match steered(&manifest) {
+            Some((place, character)) => fail(
+                place,
+                format!("U+{:04X} steers a terminal or the direction of writing; take it out", u32::from(character)),
+            ),
+            None => Ok(()),
+        }
     }
 
     fn check_identity(&self) -> Result<(), ManifestError> {
@@ -447,7 +479,9 @@ impl Manifest {
                 );
             }
         }
-        if !name(&self.module) || self.module == "host" || self.module == "common" {
+        // What the host itself says is called so, and nothing else may look as if it were.
+        let is_hosts = ["host", "common"].contains(&self.module.split('.').next().unwrap_or_default());
+        if !name(&self.module) || is_hosts {
             return fail(
                 "module",
                 format!("`{}` cannot prefix rule ids; use lower-case letters, digits, - and .", self.module),
@@ -513,7 +547,7 @@ impl Manifest {
             for entry in &input.entries {
                 let known = match &spec.terms {
                     Some(set) => set.open || set.position(entry).is_some(),
-                    None => vocabulary.signals.accepts(entry) || is_letter_family(entry, vocabulary),
+                    None => vocabulary.signals.names(entry),
                 };
                 if !known {
                     return fail(place, format!("the vocabulary has no `{entry}` for this column"));
@@ -560,10 +594,22 @@ impl Manifest {
         Ok(())
     }
 
-    fn check_rule(&self, rule: &Rule, place: &str, vocabulary: &Vocabulary) -> Result<(), ManifestError> {
+    fn check_rule(
+        &self,
+        rule: &Rule,
+        place: &str,
+        columns: &HashSet<String>,
+        vocabulary: &Vocabulary,
+    ) -> Result<(), ManifestError> {
         let prefix = format!("{}.", self.module);
-        if rule.id.strip_prefix(&prefix).is_none_or(str::is_empty) {
-            return fail(place, format!("a rule of this module is named {prefix}<name>"));
+        if rule.id.strip_prefix(&prefix).is_none_or(|name| name.is_empty() || name.contains('.')) {
+            return fail(place, format!("a rule of this module is named {prefix}<name>, with no further dot"));
+        }
+        if rule.id == LOOSENING {
+            return fail(
+                place,
+                "this is what the host calls a sector norm that would loosen the law; choose another name",
+            );
         }
         if [&rule.sentence.zh, &rule.sentence.en, &rule.remedy.zh, &rule.remedy.en, &rule.basis]
             .iter()
@@ -578,7 +624,7 @@ impl Manifest {
             return fail(place, "only art06.illegal-confirmed and art09.illegal-stop bind emergency rows");
         }
         for column in rule.evidence.iter().chain(&rule.release) {
-            if !self.columns().any(|(name, _)| name == *column) {
+            if !columns.contains(column) {
                 return fail(place, format!("evidence or release names `{column}`, which is not among the inputs"));
             }
         }
@@ -678,11 +724,25 @@ impl Manifest {
     }
 }
 
-/// `L*`: a letter of the vocabulary's codes and a star.
-fn is_letter_family(entry: &str, vocabulary: &Vocabulary) -> bool {
-    entry.len() == 2
-        && entry.ends_with('*')
-        && vocabulary.signals.codes.iter().any(|code| code.starts_with(&entry[..1]))
+/// The first character of a document that [`steers`], with its place.
+fn steered(document: &serde_json::Value) -> Option<(String, char)> {
+    use serde_json::Value as Json;
+    let in_text = |text: &str| text.chars().find(|character| steers(*character));
+    let below = |name: String, value: &Json| {
+        steered(value).map(|(place, character)| {
+            let dot = if place.is_empty() || place.starts_with('[') { "" } else { "." };
+            (format!("{name}{dot}{place}"), character)
+        })
+    };
+    match document {
+        Json::String(text) => in_text(text).map(|character| (String::new(), character)),
+        Json::Array(items) => items.iter().enumerate().find_map(|(index, item)| below(format!("[{index}]"), item)),
+        Json::Object(members) => members.iter().find_map(|(name, value)| match in_text(name) {
+            Some(character) => Some((name.escape_debug().to_string(), character)),
+            None => below(name.clone(), value),
+        }),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -719,6 +779,38 @@ effects = [{ block = "none" }]
         assert_eq!(Manifest::from_json(&manifest.to_json(), Vocabulary::shipped()).expect("the same"), manifest);
     }
 
+    /// A manifest in which a text at this place was changed.
+    fn with(place: &str, text: &str) -> Result<Manifest, ManifestError> {
+        let manifest = read_policy_toml(POLICY, Vocabulary::shipped()).expect("a policy");
+        let mut json = serde_json::to_value(manifest).expect("a manifest is JSON");
+        *json.pointer_mut(place).expect(place) = text.into();
+        Manifest::from_json(json.to_string().as_bytes(), Vocabulary::shipped())
+    }
+
+    #[test]
+    fn no_text_of_a_manifest_steers_a_terminal() {
+        for (pointer, place) in [
+            ("/title/zh", "title.zh"),
+            ("/rules/0/basis", "rules[0].basis"),
+            ("/rules/0/sentence/en", "rules[0].sentence.en"),
+            ("/rules/0/remedy/zh", "rules[0].remedy.zh"),
+            ("/rules/0/id", "rules[0].id"),
+            ("/version", "version"),
+            ("/id", "id"),
+            ("/frames/0/columns/0/entries/1", "frames[0].columns[0].entries[1]"),
+        ] {
+            for hidden in ['\u{1b}', '\r', '\n', '\u{7f}', '\u{9b}', '\u{202e}', '\u{2066}', '\u{200f}', '\u{2028}'] {
+                let error = with(pointer, &format!("1{hidden}[2K")).map(|_| ()).expect_err(place).to_string();
+                let said = format!("{place}: U+{:04X} steers a terminal", u32::from(hidden));
+                assert!(error.starts_with(&said), "{said}: {error}");
+                assert!(!error.chars().any(steers), "{error:?}");
+            }
+        }
+        let text = POLICY.replace("en = \"s\"", "en = \"s\\u001b[8m\"");
+        let error = read_policy_toml(&text, Vocabulary::shipped()).map(|_| ()).expect_err("an escape").to_string();
+        assert!(error.contains("rules[0].sentence.en: U+001B"), "{error}");
+    }
+
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
         for (from, to, sentence) in [
@@ -732,6 +824,13 @@ effects = [{ block = "none" }]
             ("\"candidates.kind\"", "\"candidates.signals\"", "list the codes that you distinguish"),
             ("\"candidates.kind\"", "\"candidates.x.c.d\"", "the vocabulary has no such column"),
             ("module = \"m\"", "module = \"host\"", "module: `host` cannot prefix rule ids"),
+            ("module = \"m\"", "module = \"common.x\"", "module: `common.x` cannot prefix rule ids"),
+            ("id = \"r\"", "id = \"r.s\"", "a rule of this module is named m.<name>, with no further dot"),
+            (
+                "on_failure",
+                "pack = \"delivery\"\nissuer = { zh = \"x\", en = \"x\" }\non_failure",
+                "pack: `delivery` is not one of `a`; call it a/<name>",
+            ),
             ("on_failure", "on_failur", "policy.toml line"),
             ("block = \"none\"", "label = \"evil\"", "rules[0] `m.r` effects[0]: the vocabulary has no label `evil`"),
             ("block = \"none\"", "demote = \"w\"", "there is no parameter `m.w` in this module"),

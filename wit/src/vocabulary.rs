@@ -130,6 +130,12 @@ impl SignalCodes {
             && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'_')
             && !code.ends_with('.')
     }
+
+    /// Whether a manifest may list something among its codes: a legal code, or a letter for all of its codes (`L*`).
+    pub fn names(&self, entry: &str) -> bool {
+        let letter = |letter: &str| self.codes.iter().any(|code| code.starts_with(letter));
+        self.accepts(entry) || entry.strip_suffix('*').is_some_and(|rest| rest.len() == 1 && letter(rest))
+    }
 }
 
 /// A parameter that several modules share.
@@ -173,6 +179,8 @@ pub struct Vocabulary {
     pub vetoes: Vec<String>,
     /// Obligations that a rule may raise.
     pub obligations: Vec<String>,
+    /// Names of the arguments that an obligation may have.
+    pub arguments: Vec<String>,
     /// Obligations about the user or the slate, which have no target even when a row raised them.
     pub about_request: Vec<String>,
     /// Obligations that, raised without a target, are the service's own: one is open at a time, whoever's list raises it.
@@ -232,6 +240,7 @@ struct Answers {
     labels: Vec<String>,
     vetoes: Vec<String>,
     obligations: Vec<String>,
+    arguments: Vec<String>,
     about_request: Vec<String>,
     about_service: Vec<String>,
     about_list: Vec<String>,
@@ -342,6 +351,7 @@ impl Vocabulary {
             labels: file.answers.labels,
             vetoes: file.answers.vetoes,
             obligations: file.answers.obligations,
+            arguments: file.answers.arguments,
             about_request: file.answers.about_request,
             about_service: file.answers.about_service,
             about_list: file.answers.about_list,
@@ -451,6 +461,7 @@ impl Vocabulary {
         lines.extend(self.labels.iter().map(|label| format!("label:{label}")));
         lines.extend(self.vetoes.iter().map(|veto| format!("veto:{veto}")));
         lines.extend(self.obligations.iter().map(|obligation| format!("obligation:{obligation}")));
+        lines.extend(self.arguments.iter().map(|argument| format!("argument:{argument}")));
         lines.extend(self.columns.iter().map(|column| format!("column:{}", column.name)));
         lines.extend(self.common.keys().map(|name| format!("parameter:{name}")));
         lines

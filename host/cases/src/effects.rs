@@ -24,10 +24,10 @@ impl Runner {
         let set = outcome.policy_set();
         let effects = outcome.shadow.iter().map(|item| {
             // Of a demotion the weight is no part of the name, of a tag veto the tag.
-            let value = match item.effect {
-                "demote" => "",
-                "veto" if item.value.starts_with("tag:") => "tag",
-                _ => &item.value,
+            let value = match (item.effect, outcome.shadow_value(item)) {
+                ("demote", _) => "".into(),
+                ("veto", value) if value.starts_with("tag:") => "tag".into(),
+                (_, value) => value,
             };
             (set.rule_id(item.rule).to_owned(), format!("{} {value}", item.effect).trim().to_owned())
         });

@@ -2,7 +2,7 @@
 //!
 //! `modules` names the modules loaded (absent = the whole set); `parameters` and `config.modes` override as in
 //! normgate.toml; `as_of` defaults to [`DEFAULT_DAY`]. Every list in `expect` is the exact set; a verdict that is not named
-//! is `allow` with no rules; sections left out are not compared.
+//! is `allow` with no rules; sections left out are not compared, and a case without any is none. No module may fail in a case.
 
 mod accept;
 mod effects;
@@ -18,7 +18,7 @@ pub use effects::{Effects, effect_name};
 pub use generate::{Generator, set};
 pub use mutate::{Mutation, mutate};
 use normgate::contract::{Day, Value};
-use normgate::{Artifacts, Compiler, Config, Detail, Gate, Mode, Module, Outcome, Reader, SetMode};
+use normgate::{Artifacts, Compiler, Config, Detail, Gate, Grant, Mode, Module, Outcome, Reader, SetMode};
 pub use seen::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -60,8 +60,11 @@ pub struct CaseConfig {
     pub modes: BTreeMap<String, Mode>,
 }
 
+/// The place of a difference that is a failure of a module, whatever the case expects.
+pub const FAILURES: &str = "failures";
+
 /// What must come out; absent sections are not compared.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     scope: Option<String>,
@@ -77,7 +80,7 @@ pub struct Expect {
     args: Option<BTreeMap<String, Json>>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 struct ExpectVerdict {
     action: String,
@@ -87,7 +90,7 @@ struct ExpectVerdict {
     rules: Vec<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 struct ExpectTag {
     action: String,
@@ -95,9 +98,21 @@ struct ExpectTag {
 }
 
 impl Case {
-    /// What an answer has that the case does not expect, and the other way round.
+    /// What an answer has that the case does not expect, and the other way round. A module that failed is a difference from
+    /// every case, and so is a case that expects nothing, since everything would pass it.
     pub fn differences(&self, answer: &Json) -> Vec<Difference> {
-        compare(&self.expect, answer)
+        let mut differences = compare(&self.expect, answer);
+        differences.extend(list(answer, FAILURES).map(|failure| {
+            let text = |key: &str| failure[key].as_str().unwrap_or_default().to_owned();
+            let got =
+                format!("{} in the {} stage: {}: {}", text("policy"), text("stage"), text("kind"), text("message"));
+            Difference { place: FAILURES.into(), expected: "none".into(), got }
+        }));
+        if self.expect == Expect::default() {
+            let got = "nothing, which everything would pass; --accept fills it in".into();
+            differences.push(Difference { place: "expect".into(), expected: "what must come out".into(), got });
+        }
+        differences
     }
 }
 
@@ -132,18 +147,23 @@ impl Report {
     pub fn passed(&self) -> bool {
         self.differences.is_empty() && self.error.is_none()
     }
+
+    /// Whether it could be run, and no module failed: then what came out is an answer.
+    pub fn answered(&self) -> bool {
+        self.error.is_none() && self.differences.iter().all(|difference| difference.place != FAILURES)
+    }
 }
 
 /// Reads a case file.
 ///
 /// # Errors
-/// A sentence with the line of the first case that is none.
+/// A sentence with the line of the first case that is none, or when there is no case at all.
 pub fn read(text: &str) -> Result<Vec<Case>, String> {
-    text.lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let cases: Vec<Case> = lines
         .map(|(index, line)| serde_json::from_str(line).map_err(|error| format!("line {}: {error}", index + 1)))
-        .collect()
+        .collect::<Result<_, _>>()?;
+    if cases.is_empty() { Err("there is no case in it; one JSON object a line is one".into()) } else { Ok(cases) }
 }
 
 /// Runs cases over one set of modules. Gates are kept, since many cases share their configuration.
@@ -151,6 +171,7 @@ pub struct Runner {
     modules: Vec<Module>,
     artifacts: Option<Box<dyn Fn() -> Option<Artifacts>>>,
     compiler: Option<Arc<Compiler>>,
+    authorities: Option<BTreeMap<String, Grant>>,
     /// Each with its reader, which knows the columns of the loaded norms.
     gates: HashMap<String, Arc<(Gate, Reader)>>,
 }
@@ -158,7 +179,13 @@ pub struct Runner {
 impl Runner {
     /// A runner over these modules; `artifacts` opens the store of compiled modules, if there is one.
     pub fn new(modules: Vec<Module>, artifacts: Option<Box<dyn Fn() -> Option<Artifacts>>>) -> Self {
-        Self { modules, artifacts, compiler: None, gates: HashMap::new() }
+        Self { modules, artifacts, compiler: None, authorities: None, gates: HashMap::new() }
+    }
+
+    /// Runs cases under what a platform grants, instead of with everything granted.
+    pub fn granting(mut self, authorities: BTreeMap<String, Grant>) -> Self {
+        self.authorities = Some(authorities);
+        self
     }
 
     /// Has modules compiled elsewhere: see [`normgate::GateBuilder::compiler`].
@@ -237,6 +264,7 @@ impl Runner {
             modes: case.config.modes.clone(),
             mode: observe_until.map(|_| SetMode::Observe),
             observe_until,
+            authorities: self.authorities.clone(),
             ..Config::default()
         };
         let day = match case.as_of {

@@ -1,11 +1,16 @@
 //! `normgate`: judge requests, test and inspect policy modules, from a shell.
 //!
 //! Results go to standard output, one JSON object a line where a program reads them; everything meant for a person goes to
-//! standard error. Exit 0: all well; 1: something was refused or a case failed; 2: usage or configuration; 3: a ledger is not anchored; 4:
-//! something was judged under other semantics.
+//! standard error. Exit 0: all well; 1: something was refused or a case failed; 2: usage or configuration, or output was lost; 3: a
+//! ledger is not anchored; 4: something was judged under other semantics.
+
+#[macro_use]
+mod screen;
 
 mod account;
 mod author;
+mod confine;
+mod identity;
 mod judge;
 mod publish;
 
@@ -14,7 +19,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use account::{diff, ledger, replay, report};
-use author::{build, check, inspect, new, test, verify};
+use author::{build, check, inspect, new, test, verify, workbench};
 use judge::{bench, compile, demo, eval, explain, r#override};
 use publish::{key, mirror, repo, sync};
 
@@ -62,6 +67,8 @@ enum Command {
     /// Copy a module from an OCI registry, by digest
     Pull(mirror::PullArgs),
     /// Check, search, prove and purge what a gate recorded
+    ///
+    /// NORMGATE_LEDGER_CONFIG names the file that says how a ledger's keys are kept (docs/ledger.md): for every command that opens one.
     #[command(subcommand)]
     Ledger(ledger::Command),
     /// Judge recorded lists again, and show what comes out otherwise
@@ -76,6 +83,9 @@ enum Command {
     /// Compile a module from standard input to standard output; what `eval -p` runs in a child process
     #[command(name = compile::COMMAND, hide = true)]
     CompileModule(compile::Args),
+    /// Start a program without rights; what `build` and `verify` compile in
+    #[command(name = workbench::COMMAND, hide = true)]
+    RunConfined(workbench::Args),
     /// Print the completion script of a shell
     Completions {
         /// The shell
@@ -84,14 +94,17 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    die_of_a_closed_pipe();
     tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
-        .with_writer(std::io::stderr)
+        .with_writer(|| screen::Log)
         .with_target(false)
         .without_time()
         .init();
-    let result = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return screen::finish(show(&usage)),
+    };
+    let result = match cli.command {
         Command::Eval(args) => eval::run(&args),
         Command::Test(args) => test::run(&args),
         Command::New(args) => new::run(&args),
@@ -110,26 +123,30 @@ fn main() -> ExitCode {
         Command::Ledger(command) => ledger::run(&command),
         Command::Replay(args) => replay::run(&args),
         Command::CompileModule(args) => compile::run(&args),
+        Command::RunConfined(args) => workbench::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Report(command) => report::run(&command),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "normgate", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "normgate", &mut script);
+            screen::own(&String::from_utf8_lossy(&script));
             Ok(ExitCode::SUCCESS)
         }
     };
-    result.unwrap_or_else(|error| {
-        eprintln!("normgate: {error:#}");
+    screen::finish(result.unwrap_or_else(|error| {
+        screen::complain(&error);
         ExitCode::from(2)
-    })
+    }))
 }
 
-/// A reader that goes away (`| head`) ends the program as it ends every other in a pipe; Rust would have it panic instead.
-fn die_of_a_closed_pipe() {
-    #[cfg(unix)]
-    #[allow(unsafe_code, reason = "the default action of a signal is set through libc")]
-    // SAFETY: no other thread runs yet, and no handler of ours is replaced.
-    unsafe {
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+/// Shows help that was asked for, or what is wrong with the arguments.
+fn show(usage: &clap::Error) -> ExitCode {
+    let text = usage.render();
+    match (usage.use_stderr(), screen::is_terminal()) {
+        (true, _) => screen::usage(&text.to_string()),
+        (false, true) => screen::own(&text.ansi().to_string()),
+        (false, false) => screen::own(&text.to_string()),
     }
+    u8::try_from(usage.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }

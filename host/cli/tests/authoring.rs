@@ -1,4 +1,5 @@
 //! An association's engineer at work: from an empty folder to a module that was tested and can be built again, with no network.
+#![allow(clippy::disallowed_macros, reason = "a test speaks to whoever runs it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
@@ -88,25 +89,25 @@ fn from_an_empty_folder(kind: &str, from: &str, to: &str, request: &str, action:
 
 #[test]
 fn a_content_norm_from_an_empty_folder() {
-    let request = r#"{"ctx":{"now_ms":1,"local_min":1270},"provider":{"norms_adopted":["norm"]},"candidates":[{"id":"a","age_rating":"r18"}]}"#;
+    let request = r#"{"ctx":{"now_ms":1,"local_min":1270},"provider":{"norms_adopted":["guild/norm"]},"candidates":[{"id":"a","age_rating":"r18"}]}"#;
     from_an_empty_folder("content", "default = 1260", "default = 1290", request, "block");
 }
 
 #[test]
 fn a_price_norm_from_an_empty_folder() {
-    let request = r#"{"ctx":{"now_ms":1,"local_min":1},"provider":{"norms_adopted":["norm"]},"candidates":[{"id":"a","kind":"product_offer","price_fen":900,"offer":{"claim_was_fen":1040,"min_7d_fen":1000}}]}"#;
+    let request = r#"{"ctx":{"now_ms":1,"local_min":1},"provider":{"norms_adopted":["guild/norm"]},"candidates":[{"id":"a","kind":"product_offer","price_fen":900,"offer":{"claim_was_fen":1040,"min_7d_fen":1000}}]}"#;
     from_an_empty_folder("price", "default = 0", "default = 5", request, "allow");
 }
 
 #[test]
 fn a_dispatch_norm_from_an_empty_folder() {
-    let request = r#"{"ctx":{"now_ms":1,"local_min":1},"provider":{"norms_adopted":["norm"]},"candidates":[{"id":"a","kind":"work_order","work":{"day_s":22000,"overtime_ok":false}}]}"#;
+    let request = r#"{"ctx":{"now_ms":1,"local_min":1},"provider":{"norms_adopted":["guild/norm"]},"candidates":[{"id":"a","kind":"work_order","work":{"day_s":22000,"overtime_ok":false}}]}"#;
     from_an_empty_folder("dispatch", "default = 28800", "default = 21600", request, "block");
 }
 
 #[test]
 fn a_slate_norm_from_an_empty_folder() {
-    let request = r#"{"ctx":{"now_ms":1,"local_min":1},"provider":{"norms_adopted":["norm"]},"candidates":[{"id":"a","rank_pos":1,"author_id":7},{"id":"b","rank_pos":0,"author_id":7}]}"#;
+    let request = r#"{"ctx":{"now_ms":1,"local_min":1},"provider":{"norms_adopted":["guild/norm"]},"candidates":[{"id":"a","rank_pos":1,"author_id":7},{"id":"b","rank_pos":0,"author_id":7}]}"#;
     from_an_empty_folder("slate", "default = 2\n", "default = 1\n", request, "allow");
 }
 

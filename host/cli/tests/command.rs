@@ -133,6 +133,26 @@ fn a_module_of_ones_own_is_built_inspected_checked_and_used() {
 }
 
 #[test]
+fn nothing_to_check_is_no_success() {
+    let file = temporary("nothing").join("cases.jsonl");
+    let tested = |text: &str, more: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        let output = normgate(&[&["test", file.to_str().unwrap()], more].concat(), b"");
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), said.into_owned())
+    };
+    let (code, said) = tested("\n", &[]);
+    assert!(code == Some(2) && said.contains("cases.jsonl: there is no case in it"), "{said}");
+    let empty = format!(r#"{{"case":"one","modules":["art09"],"request":{},"expect":{{}}}}"#, request("r1"));
+    let (code, said) = tested(&empty, &[]);
+    assert!(code == Some(1) && said.contains("  expect\n    expected what must come out"), "{said}");
+    // What came out can be taken over, so that a new case is begun with nothing.
+    assert_eq!(tested(&empty, &["--accept"]).0, Some(0));
+    let accepted = std::fs::read_to_string(&file).unwrap();
+    assert!(accepted.contains(r#""expect":{"verdicts":{"#), "{accepted}");
+}
+
+#[test]
 fn a_failing_case_is_shown_with_what_differs() {
     let file = temporary("cases").join("cases.jsonl");
     let case = format!(
@@ -269,7 +289,7 @@ fn bomb(folder: &Path, functions: usize, size: usize) -> String {
         "level":"row","modality":"must","basis":"none","source":"engineering","verified":false,"audience":"viewer",
         "sentence":{"zh":"x","en":"x"},"remedy":{"zh":"x","en":"x"},"wording":"draft","effects":[{"label":"ad"}]}]}"#;
     let mut component = [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &core)].concat();
-    normgate_package::append_section(&mut component, "normgate:manifest", manifest);
+    normgate_package::set_section(&mut component, "normgate:manifest", manifest);
     let path = folder.join("bomb.wasm");
     std::fs::write(&path, component).unwrap();
     path.display().to_string()
@@ -323,6 +343,19 @@ fn check_names_everything_that_a_grant_refuses_and_what_is_wide() {
     assert!(text.contains("it reads `candidates.age_rating`") && text.contains("withholding rows"), "{text}");
     let (code, text) = check("[authorities.film-club]\neffect = \"block\"\n");
     assert_eq!(code, Some(0), "{text}");
+    let (code, text) = check(
+        "[authorities.film-club]\neffect = \"block\"\ntightens = [\"art06.*\"]\nprefixes = [\"*\"]\nretain_d = 400\nurgent = true\n",
+    );
+    assert_eq!(code, Some(0), "{text}");
+    for what in [
+        "tighten art06.*, once adopted",
+        "use the prefixes *",
+        "have records kept for 400 days",
+        "mark releases urgent, which no trial then holds back",
+    ] {
+        let said = format!("grant: the authority `film-club` may {what}, which an association may not by default");
+        assert!(text.lines().any(|line| line == said), "{said}: {text}");
+    }
 }
 
 #[test]
@@ -356,6 +389,14 @@ fn an_override_needs_a_reason_and_an_end_and_shows_in_every_answer() {
     assert_eq!(judge()["verdicts"][0]["action"], "label");
     let record = std::fs::read_to_string(folder.join("normgate.overrides.jsonl")).unwrap();
     assert_eq!(record.lines().count(), 2, "{record}");
+    // Off is not asked at all, and says so.
+    let (code, text) = over(&["art09", "--off", "--for", "30m", "--reason", "eats the machine, ticket 4712"]);
+    assert!(code == Some(0) && text.contains("art09: off for 1800 s"), "{text}");
+    let answer = judge();
+    assert_eq!((&answer["verdicts"][0]["action"], &answer["shadow"]), (&"allow".into(), &serde_json::json!([])));
+    assert_eq!(answer["notices"][1]["code"], "must-weakened");
+    assert!(over(&[]).1.contains("art09  off  "));
+    assert_eq!(over(&["art09", "--off", "--end", "--reason", "r"]).0, Some(2));
 }
 
 #[test]

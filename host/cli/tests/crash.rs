@@ -47,13 +47,19 @@ impl Scene {
         scene.write("normgate.toml", config.as_bytes());
         scene.good(&["repo", "init", "norms", "--keys", "keys"]);
         scene.good(&["key", "generate", "keys/club.pem"]);
-        scene.good(&["repo", "delegate", "norms", "film-club", "--key", "keys/club.pub", "--keys", "keys"]);
-        scene.good(&["repo", "add", "norms", "1.wasm", "--keys", "keys"]);
-        scene.good(&["repo", "publish", "norms", "--keys", "keys"]);
+        let (association, online) = (["--keys", "keys/club.pem"], ["--keys", "keys/online.pem"]);
+        let delegate =
+            ["repo", "delegate", "norms", "film-club", "--key", "keys/club.pub", "--keys", "keys/targets.pem"];
+        scene.good(&delegate);
+        scene.good(
+            &[&["repo", "sign", "norms", "--role", "film-club", "--role", "film-club-data"], &association[..]].concat(),
+        );
+        scene.good(&[&["repo", "add", "norms", "1.wasm"], &association[..]].concat());
+        scene.good(&[&["repo", "publish", "norms"], &online[..]].concat());
         scene.good(&["sync", "--store", "store"]);
         assert_eq!(scene.judged(), "1.0.0");
-        scene.good(&["repo", "add", "norms", "2.wasm", "--keys", "keys"]);
-        scene.good(&["repo", "publish", "norms", "--keys", "keys"]);
+        scene.good(&[&["repo", "add", "norms", "2.wasm"], &association[..]].concat());
+        scene.good(&[&["repo", "publish", "norms"], &online[..]].concat());
         std::fs::rename(scene.0.join("store"), scene.0.join("before")).unwrap();
         scene
     }
@@ -103,7 +109,7 @@ fn next_version() -> Vec<u8> {
     let mut manifest = manifests.next().unwrap().unwrap();
     manifest["version"] = "1.1.0".into();
     let mut bytes = MODULE.to_vec();
-    normgate_package::append_section(&mut bytes, "normgate:manifest", manifest.to_string().as_bytes());
+    normgate_package::set_section(&mut bytes, "normgate:manifest", manifest.to_string().as_bytes());
     bytes
 }
 
@@ -152,4 +158,28 @@ fn two_syncs_do_not_write_at_the_same_time() {
     assert!(said.contains("another sync is at work in this store"), "{said}");
     drop(lock);
     scene.good(&["sync", "--store", "store"]);
+}
+
+#[test]
+fn a_store_is_for_its_owner_alone_whatever_the_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = Scene::new("crash-umask");
+    let sync = || {
+        let line = format!("umask 000; exec {} sync --store loose", env!("CARGO_BIN_EXE_normgate"));
+        let output = Command::new("sh").args(["-c", &line]).current_dir(&scene.0).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let mut folders = vec![scene.0.join("loose")];
+    sync();
+    // What the first left, the second takes.
+    sync();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap()) {
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o022, 0, "{:?} has mode {mode:o}", entry.path());
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! A mirror in a real registry: Debian's docker-registry on this machine, where it is installed.
 #![cfg(unix)]
+#![allow(clippy::disallowed_macros, reason = "a test speaks to whoever runs it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;

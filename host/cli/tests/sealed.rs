@@ -22,6 +22,15 @@ fn one_decision_leaves_a_ledger_for_an_inspector() {
     assert!(said(&["key", "generate", "--sealing", &key]).contains("inspector.key  private"));
     said(&["key", "generate", "--sealing", &other]);
     refused(&["key", "generate", "--sealing", &key], 2, "none is ever overwritten");
+    // Ended between its two files, or while it wrote the first: taken up again.
+    fs::remove_file(file("inspector.pub")).unwrap();
+    fs::write(file(".third.key.part"), "half").unwrap();
+    let private = fs::read(file("inspector.key")).unwrap();
+    said(&["key", "generate", "--sealing", &key]);
+    assert_eq!(fs::read(file("inspector.key")).unwrap(), private);
+    said(&["key", "generate", "--sealing", &file("third")]);
+    fs::remove_file(file("third.key")).unwrap();
+    refused(&["key", "generate", "--sealing", &file("third")], 2, "third.pub: a key is there already");
     assert!(fs::read_to_string(file("inspector.pub")).unwrap().starts_with("normgate-sealing-public-x25519:"));
     let request = r#"{"id":"the-request","ctx":{"now_ms":1767225600000,"local_min":600,"can_render_labels":true},"user":{"ref":"the-user"},"candidates":[{"id":"the-item","aigc":{"meta_label":"1"}}]}"#;
     fs::write(file("requests.jsonl"), request).unwrap();

@@ -1,5 +1,6 @@
 //! The story of a rule, told by what happens: a regulator, an association and a platform under load, from the first key to a
 //! revoked one. `make story` prints it.
+#![allow(clippy::disallowed_macros, reason = "a test speaks to whoever runs it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![cfg(unix)]
 
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use normgate::contract::Day;
 use normgate::{Batch, Config, Gate, GateBuilder, Outcome, embedded};
-use normgate_package::append_section;
+use normgate_package::set_section;
 use normgate_repo::{Generation, Store, reload};
 use support::folder;
 
@@ -85,17 +86,13 @@ impl Stage {
     }
 
     /// The gate of a generation of the store: what the program carries, and what was taken.
-    fn builder(&self, taken: Option<&Generation>, today: Day) -> GateBuilder {
-        let builder = Gate::builder().policies(embedded::arp()).config(self.config());
-        let builder = builder.compiler(|module| normgate::precompile(&module.bytes, normgate::Backend::Native));
-        match taken {
-            Some(taken) => builder
-                .policies(taken.modules_on(today))
-                .policies(taken.upcoming(today))
-                .last_good(taken.last_good())
-                .label(&format!("generation {}", taken.number)),
-            None => builder.label("what the program carries"),
-        }
+    fn builder(&self, taken: Option<&Generation>, as_of: Option<Day>) -> GateBuilder {
+        let builder = match taken {
+            Some(taken) => taken.builder(self.config(), as_of),
+            None => Gate::builder().config(self.config()).label("what the program carries"),
+        };
+        let builder = builder.policies(embedded::arp());
+        builder.compiler(|module| normgate::precompile(&module.bytes, normgate::Backend::Native))
     }
 }
 
@@ -163,8 +160,20 @@ fn stricter_article_18(from: Day) -> Vec<u8> {
         }
     }
     let mut bytes = reference.bytes.to_vec();
-    append_section(&mut bytes, normgate::contract::MANIFEST_SECTION, manifest.to_string().as_bytes());
+    set_section(&mut bytes, normgate::contract::MANIFEST_SECTION, manifest.to_string().as_bytes());
     bytes
+}
+
+/// Its cases: those of the reference, but for those of its threshold, and its own.
+fn cases_of_article_18(day: Day) -> String {
+    let reference = include_str!("../../../policies/art18-minors/cases.jsonl").lines();
+    let kept = reference.filter(|line| !line.trim().is_empty() && !line.contains("699999"));
+    let moved = kept.map(|line| {
+        let mut case: serde_json::Value = serde_json::from_str(line).unwrap();
+        case["as_of"] = day.to_string().into();
+        case.to_string()
+    });
+    moved.chain([CASE.replace("DAY", &day.to_string())]).collect::<Vec<_>>().join("\n")
 }
 
 /// A day in the time zone in which rules come into force.
@@ -181,10 +190,10 @@ fn arrival(arrived: &Receiver<u64>, number: u64) {
 #[test]
 fn a_rule_travels_from_its_author_to_a_platform_and_is_taken_back() {
     let stage = Stage::new();
-    let (now, tomorrow) = (day("today"), day("tomorrow"));
+    let tomorrow = day("tomorrow");
 
     println!("\nA platform judges with what its program carries, and its users never stop asking.\n");
-    let gate = Arc::new(stage.builder(None, now).build().unwrap());
+    let gate = Arc::new(stage.builder(None, None).build().unwrap());
     let load = Load::on(&gate);
     let [grown_up, child] = tell(&gate);
     assert!(grown_up.contains("night film") && child.contains("rooftop dare"));
@@ -192,22 +201,23 @@ fn a_rule_travels_from_its_author_to_a_platform_and_is_taken_back() {
     println!("\nThe regulator begins a repository, and lets an association speak for itself.\n");
     stage.types("regulator", "normgate repo init norms --keys keys");
     stage.types("film-club", "normgate key generate film-club.pem");
-    stage.types("regulator", "normgate repo delegate norms film-club --key film-club.pub --keys keys");
+    stage.types("regulator", "normgate repo delegate norms film-club --key film-club.pub --keys keys/targets.pem");
 
     println!("\nThe association publishes its norm.\n");
     std::fs::write(stage.folder.join("night-films.wasm"), include_bytes!("../../../tests/frozen/film-club-0.1.0.wasm"))
         .unwrap();
     std::fs::write(stage.folder.join("night-films.jsonl"), include_str!("../../../tests/frozen/film-club.cases.jsonl"))
         .unwrap();
+    stage.types("film-club", "normgate repo sign norms --role film-club --role film-club-data --keys film-club.pem");
     stage.types("film-club", "normgate repo add norms night-films.wasm --cases night-films.jsonl --keys film-club.pem");
-    stage.types("regulator", "normgate repo publish norms --keys keys");
+    stage.types("regulator", "normgate repo publish norms --keys keys/online.pem");
 
     println!("\nThe platform syncs. Whoever asks in that moment is answered by the one generation or the other.\n");
     let (announce, arrived) = channel();
     let watching = {
         let (gate, stage) = (Arc::clone(&gate), Stage { folder: stage.folder.clone() });
         reload::watch(Store::open(&stage.folder.join("store")).unwrap(), Duration::from_millis(20), move |taken| {
-            gate.swap(stage.builder(Some(&taken), now).generation().unwrap());
+            gate.swap(stage.builder(Some(&taken), None).generation().unwrap());
             announce.send(taken.number).unwrap();
         })
         .unwrap()
@@ -220,14 +230,14 @@ fn a_rule_travels_from_its_author_to_a_platform_and_is_taken_back() {
         "\nThe regulator ships an Article 18 of its own, in force from tomorrow. Until then it is only watched.\n"
     );
     std::fs::write(stage.folder.join("art18.wasm"), stricter_article_18(tomorrow)).unwrap();
-    std::fs::write(stage.folder.join("art18.jsonl"), CASE.replace("DAY", &tomorrow.to_string())).unwrap();
+    std::fs::write(stage.folder.join("art18.jsonl"), cases_of_article_18(tomorrow)).unwrap();
     stage.types("regulator", "normgate key generate regulator.pem");
     stage.types(
         "regulator",
-        "normgate repo delegate norms regulator --key regulator.pub --keys keys --keys regulator.pem",
+        "normgate repo delegate norms regulator --key regulator.pub --keys keys/targets.pem --keys regulator.pem",
     );
     stage.types("regulator", "normgate repo add norms art18.wasm --cases art18.jsonl --keys regulator.pem");
-    stage.types("regulator", "normgate repo publish norms --keys keys");
+    stage.types("regulator", "normgate repo publish norms --keys keys/online.pem");
     stage.types("platform", "normgate sync -c normgate.toml --store store");
     arrival(&arrived, 2);
     assert!(tell(&gate)[1].contains("rooftop dare"));
@@ -244,15 +254,15 @@ fn a_rule_travels_from_its_author_to_a_platform_and_is_taken_back() {
     println!("\nTomorrow comes: it judges in the place of the reference reading, by itself.\n");
     let store = Store::open(&stage.folder.join("store")).unwrap();
     let taken = store.generation().unwrap().unwrap();
-    let next_day = stage.builder(Some(&taken), tomorrow).as_of(tomorrow).build().unwrap();
+    let next_day = stage.builder(Some(&taken), Some(tomorrow)).build().unwrap();
     assert!(!tell(&next_day)[1].contains("rooftop dare"));
     assert!(!next_day.policy_set().manifests().any(|manifest| manifest.id == "reference/art18-minors"));
 
     println!(
         "\nThe association's key is in wrong hands. The regulator revokes it, and the platform drops the norm and says why.\n"
     );
-    stage.types("regulator", "normgate repo revoke norms film-club --keys keys");
-    stage.types("regulator", "normgate repo publish norms --keys keys");
+    stage.types("regulator", "normgate repo revoke norms film-club --keys keys/targets.pem");
+    stage.types("regulator", "normgate repo publish norms --keys keys/online.pem");
     let said = stage.types("platform", "normgate sync -c normgate.toml --store store");
     assert!(said.contains("film-club/night-films"), "{said}");
     arrival(&arrived, 3);

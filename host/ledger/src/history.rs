@@ -266,9 +266,14 @@ fn is_of(query: &Query, record: &Record, keys: &EpochKeys) -> Result<bool, Ledge
 pub(crate) fn about<'k>(record: &Record, keys: &'k EpochKeys) -> Result<Option<(About, &'k Key)>, LedgerError> {
     let mut tried = 0;
     for key in keys.decision() {
-        let key = key?;
+        let (keep_d, key) = key?;
         if let Some(text) = key.open(record.entry.record, Part::About, &record.about) {
-            return Ok(Some((parse(record, &text)?, key)));
+            let about: About = parse(record, &text)?;
+            if about.keep_d != keep_d {
+                let what = format!("it says that it is kept for {} days, and is sealed for {keep_d}", about.keep_d);
+                return Err(LedgerError::altered(format!("record {}", record.entry.record), what));
+            }
+            return Ok(Some((about, key)));
         }
         tried += 1;
     }

@@ -49,7 +49,6 @@ struct Sealed {
 
 /// A held record, opened.
 pub(crate) struct Opened {
-    id: String,
     pub(crate) recorded: Recorded,
     /// The policy set that decided.
     pub(crate) set: SetDescription,
@@ -60,7 +59,7 @@ impl Opened {
     pub(crate) fn fits(&self, query: &Query) -> bool {
         let user = self.recorded.facets.as_ref().and_then(|facets| facets.user.as_ref());
         query.covers(self.recorded.ms)
-            && query.decision.as_ref().is_none_or(|id| *id == self.id)
+            && query.decision.as_ref().is_none_or(|id| Some(id) == self.recorded.decision.id.as_ref())
             && query.user.as_ref().is_none_or(|wanted| user == Some(wanted))
             && history::fits(query, &self.recorded)
     }
@@ -168,10 +167,10 @@ impl Held {
         let (number, ms) = (record.entry.record, record.entry.ms);
         let text = key.open(number, Part::Held, &STANDARD.decode(&self.sealed).ok()?)?;
         let Sealed { about, who, personal, columns, outcome } = serde_json::from_slice(&text).ok()?;
-        let (id, body) = (about.id.clone(), Body { columns: columns.into_bytes(), outcome });
+        let body = Body { columns: columns.into_bytes(), outcome };
         let recorded =
             history::assemble((number, ms, self.epoch), listed, about, Some(who), Some(personal.into_bytes()), body);
-        Some(Opened { id, recorded, set: self.set.clone() })
+        Some(Opened { recorded, set: self.set.clone() })
     }
 }
 

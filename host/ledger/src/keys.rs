@@ -20,6 +20,7 @@ use normgate::contract::{Day, hex};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::bytes::take;
 use crate::error::LedgerError;
 use crate::home::{Home, KEYS};
 use crate::record::Part;
@@ -95,9 +96,10 @@ impl Key {
         let failed = |what: String| LedgerError::NotRecorded { message: format!("record {record}: {what}") };
         let length = u32::try_from(text.len()).ok().filter(|length| *length as usize <= MAX_TEXT_BYTES);
         let length = length.ok_or_else(|| failed(format!("{} bytes are too many for a part of it", text.len())))?;
-        let mut body = length.to_le_bytes().to_vec();
         let packed = zstd::bulk::compress(text, LEVEL).map_err(|error| failed(error.to_string()))?;
+        let mut body = [length.to_le_bytes(), (packed.len() as u32).to_le_bytes()].concat();
         body.extend_from_slice(&packed);
+        body.resize(body.len().next_multiple_of(STEP_BYTES), 0);
         let mut nonce = [0; NONCE_LEN];
         rand::fill(&mut nonce).map_err(|_| failed("the system gave no randomness".into()))?;
         let aad = Aad::from(place(record, part));
@@ -113,8 +115,10 @@ impl Key {
         let mut body = body.to_vec();
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let text = self.seal.open_in_place(nonce, Aad::from(place(record, part)), &mut body).ok()?;
-        let (length, packed) = text.split_first_chunk()?;
-        let length = u32::from_le_bytes(*length) as usize;
+        let mut rest: &[u8] = text;
+        let length = take(&mut rest).map(u32::from_le_bytes)? as usize;
+        let packed = take(&mut rest).map(u32::from_le_bytes)? as usize;
+        let packed = rest.get(..packed)?;
         (length <= MAX_TEXT_BYTES).then(|| zstd::bulk::decompress(packed, length).ok())?
     }
 
@@ -139,6 +143,8 @@ fn place(record: u64, part: Part) -> [u8; 9] {
 
 /// How hard texts are compressed: the least, which is within a tenth of the usual level on lists and twice as fast.
 pub(crate) const LEVEL: i32 = 1;
+/// Texts are sealed in steps of so many bytes, so that their lengths tell less of what they are: of whom a list is, for one.
+const STEP_BYTES: usize = 64;
 /// Longest text that is sealed or stored, in bytes: a list of the most rows, with room.
 pub(crate) const MAX_TEXT_BYTES: usize = 512 << 20;
 
@@ -258,9 +264,10 @@ impl EpochKeys {
         Ok(key.get().filter(counts))
     }
 
-    /// The decision keys that are there, those of what is kept the least first.
-    pub(crate) fn decision(&self) -> impl Iterator<Item = Result<&Key, LedgerError>> {
-        KEPT_D.into_iter().filter_map(|keep_d| self.of(Class::Decision, keep_d).transpose())
+    /// The decision keys that are there, by number of days, the least first.
+    pub(crate) fn decision(&self) -> impl Iterator<Item = Result<(u32, &Key), LedgerError>> {
+        let key = |keep_d| Some(self.of(Class::Decision, keep_d).transpose()?.map(|key| (keep_d, key)));
+        KEPT_D.into_iter().filter_map(key)
     }
 }
 
@@ -367,20 +374,29 @@ fn secret(wrapping: Option<&Wrapping>, place: &str, text: &[u8]) -> Result<Secre
         };
         return wrapping.ok_or_else(wrapped)?.unwrap(place, text);
     }
-    let bytes = std::str::from_utf8(text).ok().and_then(|text| unhex(text.strip_suffix('\n')?)).map(Zeroizing::new);
-    let secret = bytes.and_then(|bytes| Some(Secret::new(bytes[..].try_into().ok()?)));
-    secret.ok_or_else(|| LedgerError::altered(place, "it is not a key: 64 hexadecimal digits and a line break"))
+    // Into its place at once: nothing of it stays behind elsewhere.
+    let mut secret = Secret::default();
+    let digits = text.strip_suffix(b"\n").unwrap_or_default();
+    let read = secret.iter_mut().zip(bytes_of(digits)).try_for_each(|(byte, said)| said.map(|said| *byte = said));
+    match read {
+        Some(()) if digits.len() == 2 * secret.len() => Ok(secret),
+        _ => Err(LedgerError::altered(place, "it is not a key: 64 hexadecimal digits and a line break")),
+    }
 }
 
 /// From lower-case hexadecimal, and from no other writing of it.
 pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    bytes_of(text.as_bytes()).collect()
+}
+
+/// The bytes that pairs of digits say; none where they say none.
+fn bytes_of(digits: &[u8]) -> impl Iterator<Item = Option<u8>> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
         _ => None,
     };
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
+    digits.chunks(2).map(move |pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?))
 }
 
 /// SHA-256 in hexadecimal.

@@ -179,6 +179,9 @@ pub struct Listed {
 /// else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Decision {
+    /// Its id, by which it is found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// How much is kept.
     pub level: Level,
     /// Why it is kept in full.
@@ -204,21 +207,29 @@ impl Decision {
     /// A decision as it was recorded at a time; `about` and `who` where their keys are there.
     pub(crate) fn of(listed: Listed, ms: i64, about: Option<About>, who: Option<&Facets>) -> Self {
         let Listed { level, policy_set } = listed;
-        let Some(about) = about else {
-            let circumstances = Circumstances { clock_ms: ms, ..Circumstances::default() };
-            return Self {
-                level,
-                why: Vec::new(),
-                policy_set,
-                generation: None,
-                keep_d: None,
-                input: None,
-                circumstances,
-            };
+        let mut decision = Self {
+            id: None,
+            level,
+            why: Vec::new(),
+            policy_set,
+            generation: None,
+            keep_d: None,
+            input: None,
+            circumstances: Circumstances { clock_ms: ms, ..Circumstances::default() },
         };
-        let About { why, generation, keep_d, input, mut circumstances, .. } = about;
-        circumstances.draws = who.map_or(Vec::new(), |who| who.draws.clone());
-        Self { level, why, policy_set, generation, keep_d: Some(keep_d), input: Some(input), circumstances }
+        if let Some(About { id, why, generation, keep_d, input, circumstances, .. }) = about {
+            decision = Self {
+                id: Some(id),
+                why,
+                generation,
+                keep_d: Some(keep_d),
+                input: Some(input),
+                circumstances,
+                ..decision
+            };
+            decision.circumstances.draws = who.map_or(Vec::new(), |who| who.draws.clone());
+        }
+        decision
     }
 }
 

@@ -80,20 +80,21 @@ pub struct SealingKey {
 }
 
 impl SealingKey {
-    /// Makes a key: `<path>.key` for its owner alone, never over an existing file, and `<path>.pub` to hand on.
+    /// Makes a key: `<path>.key` for its owner alone, and `<path>.pub` to hand on. Neither is ever written over a file. When an
+    /// earlier call was interrupted between the two, this one writes the public key that is missing.
     ///
     /// # Errors
     /// When a file is there already or cannot be written.
     pub fn generate(path: &Path) -> Result<Self, LedgerError> {
         let (private_file, public_file) = (path.with_extension("key"), path.with_extension("pub"));
-        let key = Self::fresh()?;
-        let private_text = format!("{PRIVATE}{}\n", STANDARD.encode(key.private.secret_bytes()));
-        for file in [&private_file, &public_file] {
-            if file.exists() {
-                return Err(taken(file));
-            }
+        if public_file.exists() {
+            return Err(taken(if private_file.exists() { &private_file } else { &public_file }));
         }
-        write_new(&private_file, &private_text, 0o600)?;
+        if !private_file.exists() {
+            let private = Self::fresh()?.private;
+            write_new(&private_file, &format!("{PRIVATE}{}\n", STANDARD.encode(private.secret_bytes())), 0o600)?;
+        }
+        let key = Self::read(&private_file)?;
         write_new(&public_file, &format!("{}\n", key.recipient.text()), 0o644)?;
         Ok(key)
     }
@@ -158,17 +159,27 @@ impl SealingKey {
     }
 }
 
-/// Writes a file that is not there yet, with these rights.
+/// Writes a file with these rights, whole or not at all, and never over another: it gets its name once everything is in it.
 #[cfg_attr(not(unix), expect(unused_variables, reason = "rights are Unix's"))]
 fn write_new(file: &Path, text: &str, mode: u32) -> Result<(), LedgerError> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    let written = options.open(file).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
+    let part = file.with_file_name(format!(".{}.part", file.file_name().unwrap_or_default().to_string_lossy()));
+    let whole = || -> io::Result<()> {
+        // What an interrupted call left is its own.
+        match fs::remove_file(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+        let mut new = options.open(&part)?;
+        new.write_all(text.as_bytes())?;
+        new.sync_all()?;
+        fs::hard_link(&part, file)
+    };
+    let written = whole();
+    let _ = fs::remove_file(&part);
     written.map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => taken(file),
         _ => LedgerError::Io { place: file.display().to_string(), source },

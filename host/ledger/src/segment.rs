@@ -255,7 +255,7 @@ pub(crate) fn is_readable(home: &Home, segment: u64) -> Result<bool, LedgerError
             Next::Frame(_, records) => {
                 for bytes in records.into_iter().flatten() {
                     let record = Record::decode(&bytes).map_err(|what| LedgerError::altered(&place, what))?;
-                    let opens = |key: &&Key| record.open(Part::About, key).is_ok();
+                    let opens = |(_, key): &(u32, &Key)| record.open(Part::About, key).is_ok();
                     if matches!(record.entry.event, Event::Decision(_)) && keys.iter().any(opens) {
                         return Ok(true);
                     }

@@ -204,7 +204,7 @@ fn obeyed(outcome: &Outcome) -> Confirmation {
         decision_id: outcome.decision_id(),
         shown: outcome.ranking().map(|row| row.id().to_owned()).collect(),
         labels_rendered: labels.collect(),
-        vetoes_applied: outcome.vetoes.iter().map(|veto| veto.feature.clone()).collect(),
+        vetoes_applied: outcome.vetoes.iter().map(|veto| veto.feature.to_string()).collect(),
         discharged: Vec::new(),
     }
 }
@@ -257,7 +257,7 @@ fn what_was_done_against_a_decision_is_listed() {
         (Deed::UnjudgedShown, "stranger".into()),
         (Deed::LabelMissing, "c1".into()),
     ];
-    expected.extend(third.vetoes.iter().map(|veto| (Deed::VetoNotApplied, veto.feature.clone())));
+    expected.extend(third.vetoes.iter().map(|veto| (Deed::VetoNotApplied, veto.feature.to_string())));
     expected.sort();
     found.dedup();
     expected.dedup();

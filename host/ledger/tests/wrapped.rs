@@ -176,9 +176,11 @@ fn the_command_is_asked_once_a_key() {
     let _ = fs::remove_file(&log);
     let how = ["counted", log.to_str().unwrap()];
     let ledger = Ledger::open(&folder, Settings { segment_bytes: 1, ..settings(&how) }).unwrap();
-    let day = (0..3).map(|_| record(&ledger, 0)).count();
+    for _ in 0..3 {
+        record(&ledger, 0);
+    }
     ledger.close().unwrap();
-    assert!(fs::read_dir(folder.join("segments")).unwrap().count() >= day);
+    assert!(fs::read_dir(folder.join("segments")).unwrap().count() >= 3);
     let asked = fs::read_to_string(&log).unwrap();
     // The signing key and the five of the day, each wrapped and tried.
     assert_eq!(asked.lines().filter(|line| line.starts_with("wrap ")).count(), 6, "{asked}");

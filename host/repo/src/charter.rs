@@ -195,6 +195,7 @@ impl Reader<'_> {
                     effective_from: None,
                     effective_until: None,
                     urgent: false,
+                    lowers: false,
                     cases: None,
                 },
                 _ => Release::read(&target.custom)

@@ -1,7 +1,7 @@
 //! Loading a repository: TUF by `tough`, and every check that it leaves to its user.
 
-use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Instant;
 
 use tough::error::Error as Tuf;
 use tough::schema::RoleType;
@@ -10,11 +10,9 @@ use tough::{IntoVec, Limits, Repository, RepositoryLoader, TargetName};
 use crate::charter::{self, Charter, Listed};
 use crate::error::{Refusal, Result};
 use crate::names::{Kind, role_of};
-use crate::transport::{Bounds, Seen, Watched};
+use crate::store::Floor;
+use crate::transport::{Bounds, Seen, Watched, role_in};
 use crate::trust::Trust;
-
-/// The smallest version of each role and module that is taken.
-pub(crate) type Floor = BTreeMap<String, u64>;
 
 /// A repository whose every signature, version and name has been checked.
 pub(crate) struct Verified {
@@ -47,7 +45,8 @@ pub(crate) async fn load(trust: &Trust, datastore: &Path, floor: &Floor, bounds:
             .join(folder)
             .map_err(|error| refusal(trust, "root", trust.location.to_string(), error.to_string()))
     };
-    let watched = Watched::new(&trust.location, bounds);
+    let watched =
+        Watched::new(&trust.location, bounds).map_err(|why| refusal(trust, "root", trust.location.to_string(), why))?;
     let limits = Limits {
         max_root_size: bounds.metadata,
         max_targets_size: bounds.metadata,
@@ -100,38 +99,33 @@ pub(crate) async fn load(trust: &Trust, datastore: &Path, floor: &Floor, bounds:
 }
 
 impl Verified {
-    /// Fetches a file whole; nothing of it is used before its digest is known to be right.
-    pub(crate) async fn fetch(&self, listed: &Listed) -> Result<Vec<u8>, Refusal> {
-        let name = listed.file.to_string();
-        let refuse = |why: String| Refusal {
-            repository: self.trust.name.clone(),
-            authority: listed.association.clone(),
-            role: listed.role.clone(),
-            file: name.clone(),
-            why,
-        };
+    /// Fetches a file whole, until an instant; nothing of it is used before its digest is known to be right.
+    ///
+    /// # Errors
+    /// Why not, in a clause.
+    pub(crate) async fn fetch(&self, listed: &Listed, end: Instant) -> Result<Vec<u8>, String> {
         let bound = match listed.file.kind {
             Kind::Module => normgate::MAX_MODULE_BYTES as u64,
             Kind::Cases => self.bounds.cases,
             Kind::Data => self.bounds.data,
         };
         if listed.length > bound {
-            return Err(refuse(format!("it has {} bytes, and at most {bound} are taken", listed.length)));
+            return Err(format!("it has {} bytes, and at most {bound} are taken", listed.length));
         }
         let reading = async {
-            let target = TargetName::new(&name)?;
+            let target = TargetName::new(listed.file.to_string())?;
             match self.repository.read_target(&target).await? {
                 Some(stream) => stream.into_vec().await.map(Some),
                 None => Ok(None),
             }
         };
-        match tokio::time::timeout(self.bounds.total, reading).await {
+        match tokio::time::timeout_at(end.into(), reading).await {
             Ok(Ok(Some(bytes))) => Ok(bytes),
-            Ok(Ok(None)) => Err(refuse("the role that lists it is not the one that speaks for it".into())),
-            Ok(Err(error)) => {
-                Err(refuse(format!("{}; the repository must serve the file that was signed", cause(&error))))
+            Ok(Ok(None)) => Err("the role that lists it is not the one that speaks for it".into()),
+            Ok(Err(error)) => Err(format!("{}; the repository must serve the file that was signed", cause(&error))),
+            Err(_) => {
+                Err(format!("the repository took longer than {:?}; the next sync goes on here", self.bounds.total))
             }
-            Err(_) => Err(refuse(format!("it took longer than {:?}", self.bounds.total))),
         }
     }
 
@@ -194,12 +188,6 @@ fn refusal(trust: &Trust, role: &str, file: String, why: String) -> Refusal {
 /// `metadata/3.film-club.json` as a file.
 fn file_in(path: &str) -> String {
     path.trim_start_matches("metadata/").trim_start_matches("targets/").to_owned()
-}
-
-/// The role whose metadata a path holds.
-fn role_in(path: &str) -> &str {
-    let name = path.trim_start_matches("metadata/").trim_end_matches(".json");
-    name.split_once('.').map_or(name, |(_, role)| role)
 }
 
 /// What `tough` refused, in a sentence that names the file which it looked at last.

@@ -3,7 +3,7 @@
 //! A private key is Ed25519 in PKCS #8, as PEM (`NAME.pem`). A public key (`NAME.pub`) is the JSON that stands in the metadata.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -17,6 +17,7 @@ use crate::digest::hex;
 use crate::error::{Place, Result, at};
 
 const TAG: &str = "PRIVATE KEY";
+const TAKEN: &str = "a key is there already, and none is ever overwritten; take another name";
 
 /// A public key and its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,30 +61,64 @@ impl PublicKey {
     }
 }
 
-/// Makes a key: the private one at `path` (mode 0600, never over an existing file), the public one beside it, ending in `.pub`.
+/// Makes a key: the private one at `path` (mode 0600), the public one beside it, ending in `.pub`. Neither is ever written over a
+/// file. When an earlier call was interrupted between the two, this one writes the public key that is missing.
 ///
 /// # Errors
 /// When a file is there already or cannot be written.
 pub fn generate(path: &Path) -> Result<PublicKey> {
+    let beside = path.with_extension("pub");
+    if beside == path {
+        return Err(at(path.display(), "a private key cannot be called like its public one; end the name in .pem"));
+    }
+    if path.exists() && beside.exists() {
+        return Err(at(path.display(), TAKEN));
+    }
+    if beside.exists() {
+        let way = "it is not of a private key here, and would be lost; take another name";
+        return Err(at(beside.display(), format!("a public key is there already: {way}")));
+    }
+    if !path.exists() {
+        write_new(path, fresh(path)?.as_bytes(), 0o600)?;
+    }
+    let public = SigningKey::read(path)?.public;
+    let json = serde_json::to_string(&public.key).place(beside.display())?;
+    write_new(&beside, (json + "\n").as_bytes(), 0o644)?;
+    Ok(public)
+}
+
+/// A private key that nobody has, as it stands in a file.
+fn fresh(path: &Path) -> Result<String> {
     let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
         .map_err(|_| at(path.display(), "the system gave no random bytes; try again"))?;
-    let text = pem::encode(&pem::Pem::new(TAG, document.as_ref()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            at(path.display(), "a key is there already, and none is ever overwritten; take another name")
+    Ok(pem::encode(&pem::Pem::new(TAG, document.as_ref())))
+}
+
+/// Writes a file with these rights, whole or not at all, and never over another: it gets its name once everything is in it.
+#[cfg_attr(not(unix), expect(unused_variables, reason = "rights are Unix's"))]
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let part = path.with_file_name(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()));
+    let whole = || -> io::Result<()> {
+        // What an interrupted call left is its own.
+        match fs::remove_file(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+        let mut file = options.open(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::hard_link(&part, path)
+    };
+    let written = whole();
+    let _ = fs::remove_file(&part);
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => at(path.display(), TAKEN),
         _ => at(path.display(), error),
-    })?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).place(path.display())?;
-    let public = SigningKey::read(path)?.public;
-    let beside = path.with_extension("pub");
-    let json = serde_json::to_string(&public.key).place(beside.display())?;
-    fs::write(&beside, json + "\n").place(beside.display())?;
-    Ok(public)
+    })
 }
 
 /// A private key. It is never printed.
@@ -153,6 +188,16 @@ impl Keyring {
         Ok(Self(keys))
     }
 
+    /// The public halves of the keys at hand.
+    pub fn public(&self) -> impl Iterator<Item = &PublicKey> {
+        self.0.iter().map(|key| &key.public)
+    }
+
+    /// The ids of the keys at hand.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &Decoded<Hex>> {
+        self.public().map(|key| &key.id)
+    }
+
     /// Adds the signature of each key at hand that is among these and has not signed yet. Says how many were added.
     pub(crate) fn sign<T: Role + Serialize>(&self, document: &mut Signed<T>, ids: &[Decoded<Hex>]) -> Result<usize> {
         let bytes = document.signed.canonical_form().place("metadata")?;
@@ -165,12 +210,6 @@ impl Keyring {
             }
         }
         Ok(document.signatures.len() - before)
-    }
-
-    /// Adds the signature of every key at hand, whatever it may sign: for a machine that has nothing but a document and a key.
-    pub(crate) fn sign_anyway<T: Role + Serialize>(&self, document: &mut Signed<T>) -> Result<usize> {
-        let ids: Vec<_> = self.0.iter().map(|key| key.public.id.clone()).collect();
-        self.sign(document, &ids)
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Release {
     /// Whether the authority asks that it be used at once, without a trial.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub urgent: bool,
+    /// Whether it goes back behind the version before it on purpose. Otherwise a platform that has a higher version refuses it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lowers: bool,
     /// Digest (`sha256:…`) of the cases that this module must pass; they are the file beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cases: Option<String>,
@@ -43,6 +46,16 @@ impl Release {
             Ok(Value::Object(object)) => object.into_iter().collect(),
             _ => HashMap::new(),
         }
+    }
+
+    /// The days on which its use begins and ends.
+    pub(crate) fn days(&self) -> Vec<Day> {
+        [self.effective_from, self.effective_until].into_iter().flatten().collect()
+    }
+
+    /// The version as numbers, so that 1.10.0 is above 1.9.0. Only modules have such a version.
+    pub(crate) fn number(&self) -> Vec<u64> {
+        self.version.split('.').map(|number| number.parse().unwrap_or(0)).collect()
     }
 
     /// Whether it is used on this day.

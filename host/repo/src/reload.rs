@@ -3,6 +3,7 @@
 //! Both run on a thread of their own and end when what they return is dropped. What they find goes to a callback; whoever judges
 //! swaps its gate there.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -15,14 +16,12 @@ use crate::clock::{day_at, now_ms};
 use crate::error::Result;
 use crate::store::{Generation, Store};
 
-/// What was last looked at: the generation, the day, and what was in force on it.
-type Known = (u64, Option<Day>, Vec<String>);
-
-/// Finds out whether a store has something new: another generation, or a day on which another release of one comes into force.
+/// Finds out whether a store has something new: another generation, or a day on which something of one comes into force or ends.
 #[derive(Debug)]
 pub struct Watch {
     store: Store,
-    known: Option<Known>,
+    /// What was last handed on, and the day on which it was looked at.
+    known: Option<(Generation, Option<Day>)>,
 }
 
 impl Watch {
@@ -39,17 +38,17 @@ impl Watch {
         let today = day_at(now_ms());
         // Usually nothing happened, and nothing needs to be read to know it.
         let current = self.store.current()?;
-        let unchanged = |(number, day, _): &Known| Some(*number) == current && *day == today;
-        if current.is_none() || self.known.as_ref().is_some_and(unchanged) {
-            return Ok(None);
+        if let Some((known, day)) = &mut self.known
+            && Some(known.number) == current
+        {
+            let begun = |changes: BTreeSet<Day>| changes.first().is_some_and(|first| Some(*first) <= today);
+            let changed = day.is_some_and(|day| begun(known.changes_after(day)));
+            *day = today;
+            return Ok(changed.then(|| known.clone()));
         }
-        let Some(generation) = self.store.generation()? else { return Ok(None) };
-        let in_force = today.map(|today| generation.in_force(today)).unwrap_or_default();
-        let digests: Vec<String> = in_force.iter().map(|entry| entry.digest.clone()).collect();
-        let same = |(number, _, before): &Known| *number == generation.number && *before == digests;
-        let known = self.known.as_ref().is_some_and(same);
-        self.known = Some((generation.number, today, digests));
-        Ok((!known).then_some(generation))
+        let generation = self.store.generation()?;
+        self.known = generation.clone().map(|generation| (generation, today));
+        Ok(generation)
     }
 }
 

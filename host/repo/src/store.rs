@@ -15,10 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use cap_std::ambient_authority;
-use cap_std::fs::Dir;
-use normgate::Module;
-use normgate::contract::{Day, Vocabulary};
+use normgate::contract::{Day, Manifest, Vocabulary};
+use normgate::private::PrivateFolder;
+use normgate::{Config, Gate, GateBuilder, Module};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +26,9 @@ use crate::digest::sha256;
 use crate::error::{Place, Result, at};
 use crate::fault;
 use crate::release::Release;
+
+/// The smallest version of each role, and the smallest release of each module and bundle, that is taken.
+pub(crate) type Floor = BTreeMap<String, u64>;
 
 /// How many generations are kept, the one in force included.
 const KEPT: usize = 10;
@@ -66,13 +68,55 @@ pub struct Generation {
     pub data: Vec<Entry>,
     /// Of each id that was replaced, the version before: it worked.
     pub previous: Vec<Entry>,
+    /// Of each repository, the versions below which nothing was taken any more when it was made.
+    #[serde(default)]
+    pub(crate) floors: BTreeMap<String, Floor>,
     /// The modules by digest.
     #[serde(skip)]
     loaded: BTreeMap<String, Module>,
 }
 
 impl Generation {
-    /// The modules in force today, for [`normgate::GateBuilder::policies`].
+    /// Starts building the gate of this generation as on a day in Asia/Shanghai, or by the clock: what is in force judges, the
+    /// versions before stand in, and what comes into force later is observed.
+    ///
+    /// Everybody builds from a store in this way, and [`crate::sync()`] has tried it for every day on which something changes. A
+    /// module that does not fit is left out with a notice, and takes nothing else with it. What the embedder adds is a compiler,
+    /// and where it likes artifacts, modules of its own, a recorder.
+    pub fn builder(&self, config: Config, as_of: Option<Day>) -> GateBuilder {
+        let day = as_of.or_else(|| day_at(now_ms()));
+        let builder = Gate::builder()
+            .policies(day.map(|day| self.modules_on(day)).unwrap_or_default())
+            .policies(day.map(|day| self.upcoming(day)).unwrap_or_default())
+            .last_good(self.last_good())
+            .urgent(day.map(|day| self.urgent_on(day)).unwrap_or_default())
+            .label(&format!("generation {}", self.number))
+            .config(config)
+            .tolerant();
+        match as_of {
+            Some(day) => builder.as_of(day),
+            None => builder,
+        }
+    }
+
+    /// Leaves only the modules that pass a test.
+    pub fn retain(&mut self, test: impl Fn(&Module) -> bool) {
+        let loaded = &self.loaded;
+        let passes = |entry: &Entry| loaded.get(&entry.digest).is_some_and(&test);
+        self.modules.retain(passes);
+        self.previous.retain(passes);
+    }
+
+    /// The days after one on which what judges changes: releases, modules, rules and values come into force or end.
+    pub fn changes_after(&self, day: Day) -> BTreeSet<Day> {
+        let all = self.modules.iter().flat_map(|entry| {
+            let module = self.loaded.get(&entry.digest);
+            entry.says.days().into_iter().chain(module.into_iter().flat_map(|module| days_of(&module.manifest)))
+        });
+        all.filter(|on| *on > day).collect()
+    }
+
+    /// The modules in force today.
     pub fn modules(&self) -> Vec<Module> {
         day_at(now_ms()).map(|today| self.modules_on(today)).unwrap_or_default()
     }
@@ -82,10 +126,14 @@ impl Generation {
         self.in_force(day).into_iter().filter_map(|entry| self.loaded.get(&entry.digest).cloned()).collect()
     }
 
-    /// Ids of the policies in force today whose authority asks for no trial, for [`normgate::GateBuilder::urgent`].
+    /// Ids of the policies in force today whose authority asks for no trial.
     pub fn urgent(&self) -> Vec<String> {
-        let in_force = day_at(now_ms()).map(|today| self.in_force(today)).unwrap_or_default();
-        in_force.into_iter().filter(|entry| entry.says.urgent).map(|entry| entry.id.clone()).collect()
+        day_at(now_ms()).map(|today| self.urgent_on(today)).unwrap_or_default()
+    }
+
+    fn urgent_on(&self, day: Day) -> Vec<String> {
+        let in_force = self.in_force(day).into_iter();
+        in_force.filter(|entry| entry.says.urgent).map(|entry| entry.id.clone()).collect()
     }
 
     pub(crate) fn module(&self, entry: &Entry) -> Option<&Module> {
@@ -117,7 +165,7 @@ impl Generation {
         modules.filter(|module| module.manifest.effective_from.is_some_and(|from| from > day)).cloned().collect()
     }
 
-    /// The versions before, for [`normgate::GateBuilder::last_good`].
+    /// The versions before, which stand in when the module of their id fails.
     pub fn last_good(&self) -> Vec<Module> {
         self.previous.iter().filter_map(|entry| self.loaded.get(&entry.digest).cloned()).collect()
     }
@@ -130,10 +178,10 @@ pub struct Heard {
     pub taken_ms: i64,
     /// When what was taken expires.
     pub expires_ms: i64,
-    /// Since when nothing could be taken; absent = all is well.
+    /// Since when it, or something of it, is not taken; absent = all is well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_since_ms: Option<i64>,
-    /// Why the last sync took nothing of it.
+    /// Why the last sync did not take it, or something of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -160,14 +208,14 @@ pub(crate) struct Trusted {
     /// The folder of tough's datastore.
     pub(crate) datastore: Option<String>,
     /// The versions below which nothing is taken, whatever the datastore says.
-    pub(crate) floor: BTreeMap<String, u64>,
+    pub(crate) floor: Floor,
 }
 
 /// A store, open.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    dir: Dir,
+    dir: PrivateFolder,
 }
 
 /// Held while a sync writes; let go when dropped, or when the process ends.
@@ -177,27 +225,9 @@ impl Store {
     /// Opens a store, making it (for its owner alone) when it is missing.
     ///
     /// # Errors
-    /// When it cannot be made or opened, or others may write to it.
+    /// When it cannot be made or opened, belongs to somebody else, or others may write to it or replace it.
     pub fn open(path: &Path) -> Result<Self> {
-        let place = &path.display().to_string();
-        if !path.exists() {
-            if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent).place(place)?;
-            }
-            let mut builder = std::fs::DirBuilder::new();
-            #[cfg(unix)]
-            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-            builder.create(path).place(place)?;
-        }
-        let dir = Dir::open_ambient_dir(path, ambient_authority()).place(place)?;
-        #[cfg(unix)]
-        {
-            use cap_std::fs::PermissionsExt;
-            let mode = dir.dir_metadata().place(place)?.permissions().mode();
-            if mode & 0o022 != 0 {
-                return Err(at(place, format!("others may write to this store (mode {:o}): chmod 700", mode & 0o777)));
-            }
-        }
+        let dir = PrivateFolder::open(path).place(path.display().to_string())?;
         Ok(Self { path: path.to_owned(), dir })
     }
 
@@ -267,16 +297,31 @@ impl Store {
     pub(crate) fn lock(&self) -> Result<Lock> {
         let mut options = cap_std::fs::OpenOptions::new();
         options.write(true).create(true);
+        // Whoever can open it could hold it.
+        #[cfg(unix)]
+        cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = self.dir.open_with("lock", &options).place(self.place("lock"))?.into_std();
         file.try_lock().map_err(|_| at(self.place("lock"), "another sync is at work in this store; wait for it"))?;
         Ok(Lock(file))
     }
 
     /// What has been accepted of a repository. A file that cannot be read is no reason to begin anew: then an old state would
-    /// pass.
+    /// pass. Of one that is gone the floor is in the generations.
     pub(crate) fn trusted(&self, repository: &str) -> Result<Trusted> {
         let folder = format!("repositories/{repository}");
-        let trusted: Trusted = self.json(&format!("{folder}/trusted.json"))?.unwrap_or_default();
+        let file = format!("{folder}/trusted.json");
+        let Some(trusted) = self.json::<Trusted>(&file)? else {
+            let floor = self.floor_of_generations(repository)?;
+            let used = self.status().unwrap_or_default().get(repository).is_some_and(|heard| heard.taken_ms > 0);
+            if floor.is_empty() && used {
+                let way = "restore it from a backup, or take the store away and sync anew, with `minimum` in [[repositories]]";
+                return Err(at(
+                    self.place(&file),
+                    format!("it is missing, and with it which versions were taken before; {way}"),
+                ));
+            }
+            return Ok(Trusted { datastore: None, floor });
+        };
         let Some(datastore) = &trusted.datastore else { return Ok(trusted) };
         let folder = format!("{folder}/{datastore}");
         let entries = self.dir.read_dir(&folder).place(self.place(&folder))?;
@@ -290,11 +335,29 @@ impl Store {
         Ok(trusted)
     }
 
+    /// The highest floor of a repository in any generation that is kept.
+    fn floor_of_generations(&self, repository: &str) -> Result<Floor> {
+        let mut floor = Floor::new();
+        for number in self.numbers()? {
+            let Some(generation) = self.json::<Generation>(&format!("generations/{number:06}.json"))? else { continue };
+            for (name, version) in generation.floors.get(repository).into_iter().flatten() {
+                let known = floor.entry(name.clone()).or_default();
+                *known = (*known).max(*version);
+            }
+            // A generation that was made before it kept floors says at least which releases it has.
+            for entry in generation.modules.iter().chain(&generation.data).filter(|e| e.repository == repository) {
+                let known = floor.entry(entry.id.clone()).or_default();
+                *known = (*known).max(entry.release);
+            }
+        }
+        Ok(floor)
+    }
+
     /// A copy of the datastore for tough to write to, beside the one that is trusted. Says its name.
     pub(crate) fn copy_datastore(&self, repository: &str, trusted: &Trusted) -> Result<(String, PathBuf)> {
         let folder = format!("repositories/{repository}");
         let copy = || -> io::Result<String> {
-            self.dir.create_dir_all(&folder)?;
+            self.dir.make_folder(Path::new(&folder))?;
             for entry in self.dir.read_dir(&folder)? {
                 let name = entry?.file_name().to_string_lossy().into_owned();
                 if name.starts_with("tuf-") && trusted.datastore.as_deref() != Some(&name) {
@@ -304,7 +367,7 @@ impl Store {
             let number =
                 trusted.datastore.as_deref().and_then(|name| name.strip_prefix("tuf-")?.parse().ok()).unwrap_or(0u64);
             let next = format!("tuf-{}", number.saturating_add(1));
-            self.dir.create_dir(format!("{folder}/{next}"))?;
+            self.dir.make_folder(&Path::new(&folder).join(&next))?;
             if let Some(from) = &trusted.datastore {
                 for entry in self.dir.read_dir(format!("{folder}/{from}"))? {
                     let name = entry?.file_name();
@@ -327,7 +390,11 @@ impl Store {
             let folder = format!("{folder}/{datastore}");
             let whole = || -> io::Result<()> {
                 for entry in self.dir.read_dir(&folder)? {
-                    entry?.open()?.sync_all()?;
+                    let file = entry?.open()?;
+                    // tough leaves to the umask who may write.
+                    #[cfg(unix)]
+                    file.set_permissions(cap_std::fs::PermissionsExt::from_mode(0o600))?;
+                    file.sync_all()?;
                 }
                 self.sync_folder(&folder)
             };
@@ -410,7 +477,7 @@ impl Store {
 
     fn bytes(&self, file: &str) -> Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
-        match self.dir.open(file).and_then(|mut opened| opened.read_to_end(&mut bytes)) {
+        match self.dir.open_file(file).and_then(|mut opened| opened.read_to_end(&mut bytes)) {
             Ok(_) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(at(self.place(file), error)),
@@ -436,9 +503,9 @@ impl Store {
         let whole = || -> io::Result<()> {
             fault::step(step)?;
             if !folder.is_empty() {
-                self.dir.create_dir_all(folder)?;
+                self.dir.make_folder(Path::new(folder))?;
             }
-            let mut opened = self.dir.create(&part)?;
+            let mut opened = self.dir.make_file(&part)?;
             opened.write_all(bytes)?;
             opened.sync_all()?;
             fault::step(&format!("{step}-written"))?;
@@ -467,6 +534,14 @@ pub(crate) fn read_module(entry: &Entry, bytes: &[u8]) -> Result<Module> {
     Module::read(&place, bytes, Vocabulary::shipped()).map_err(|error| at(&entry.file, error))
 }
 
+/// The days that a manifest names.
+pub(crate) fn days_of(manifest: &Manifest) -> Vec<Day> {
+    let rules = manifest.rules.iter().flat_map(|rule| [rule.effective_from, rule.effective_until]);
+    let whole = [manifest.effective_from, manifest.effective_until];
+    let values = manifest.parameters.iter().flat_map(|parameter| parameter.dated.iter().map(|(from, _)| *from));
+    whole.into_iter().chain(rules).flatten().chain(values).collect()
+}
+
 impl Entry {
     /// What a repository says of a file.
     pub(crate) fn of(listed: &crate::charter::Listed, repository: &str) -> Self {
@@ -480,5 +555,12 @@ impl Entry {
             role: listed.role.clone(),
             says: listed.release.clone(),
         }
+    }
+
+    /// Whether it is what its repository says of a file.
+    pub(crate) fn is(&self, listed: &crate::charter::Listed) -> bool {
+        self.release == listed.file.release
+            && self.digest == listed.sha256
+            && *self == Self::of(listed, &self.repository)
     }
 }

@@ -1,31 +1,35 @@
 //! Syncing: what several repositories say becomes one generation, or stays what it was.
 //!
-//! 1. Each repository is verified over a copy of its datastore.
-//! 2. Of each module the release in force and those to come are fetched whole.
-//! 3. A module that is new is held against its grant, compiled by the caller's compiler, and must pass its own cases.
-//! 4. The whole set must open as a gate, on every day on which it changes.
-//! 5. Files, generation, floor, pointer: written in this order, the last by one rename.
+//! 1. Repositories are taken side by side (`take`), each on a thread of its own and within its own bounds: verified over a copy of its
+//!    datastore, what is needed of it fetched whole, each new module tried alone (`trial`).
+//! 2. The whole is built as every gate is built from a store, today and on each day on which it changes.
+//! 3. Files, generation, floor, pointer: written in this order, the last by one rename.
 //!
-//! Whatever fails, fails for its repository alone: what was last taken of it stays, and is marked stale.
+//! What a repository does wrong keeps it alone from being taken, and what is wrong with a module that module: what was last taken
+//! stays, and is marked stale. A repository that takes long keeps no other waiting: what is there is switched to before.
+//!
+//! Modules run here as they run in a gate, and what one of them can cost is bounded by the same constants; compiling, which no
+//! constant bounds, is the caller's, in a child process.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use normgate::contract::Day;
-use normgate::{Artifacts, Compiler, Config, Gate, Module};
-use normgate_cases::Runner;
+use normgate::{Artifacts, Base, Compiler, Config, Gate};
+use tokio::sync::Semaphore;
 
-use crate::charter::Listed;
-use crate::client::{self, Verified};
 use crate::clock::{day_at, now_ms};
-use crate::error::{Error, Refusal, Result, at};
-use crate::names::Kind;
-use crate::store::{Entry, Generation, Heard, Store, Trusted, read_module};
+use crate::error::{Error, Place, Refusal, Result, at};
+use crate::store::{Entry, Floor, Generation, Status, Store, Trusted};
+use crate::take::{Part, Taken, Taking};
 use crate::transport::Bounds;
 use crate::trust::Trust;
 
-/// Most cases that one module may bring.
-const MAX_CASES: usize = 1_000;
+/// The stack of a thread that takes a repository: as large as the one on which a gate usually judges.
+const STACK: usize = 8 << 20;
 
 /// How new modules are tried.
 pub struct Checks {
@@ -35,8 +39,11 @@ pub struct Checks {
     pub artifacts: fn() -> Option<Artifacts>,
     /// The platform's configuration, with what it grants to each authority.
     pub config: Config,
-    /// What fetching may use.
+    /// What taking a repository may use.
     pub bounds: Bounds,
+    /// Whether a first generation is made although a repository was refused, or a module of an authority that may do everything:
+    /// what it would have added may be the law.
+    pub partial: bool,
 }
 
 /// What a sync did.
@@ -46,336 +53,290 @@ pub struct Synced {
     pub generation: Option<u64>,
     /// Whether it is a new one.
     pub switched: bool,
-    /// Of each repository that was not taken, why. What was last taken of it stays.
+    /// Of each repository that was not taken, and of each module of one that was, why. What was last taken of it stays.
     pub refused: Vec<(String, Error)>,
     /// What a person should know: a sentence each.
     pub notices: Vec<String>,
 }
 
-/// What one repository contributes.
-#[derive(Clone, Default)]
-struct Part {
-    modules: Vec<Entry>,
-    data: Vec<Entry>,
-    loaded: BTreeMap<String, Module>,
-    bundles: Vec<Vec<u8>>,
-}
-
-/// A repository as it would be taken.
-struct Taken {
-    part: Part,
-    trusted: Trusted,
-    expires_ms: i64,
-    notices: Vec<String>,
-}
-
 /// Brings a store up to date with repositories.
 ///
 /// # Errors
-/// When the store itself cannot be read or written, or is in use. What a repository does wrong is in the answer.
+/// When the store itself cannot be read or written, or is in use; or when no gate can be built with the configuration. What a
+/// repository does wrong is in the answer.
 pub fn sync(store: &Store, repositories: &[Trust], checks: &Checks) -> Result<Synced> {
     let _lock = store.lock()?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| at("sync", error))?;
-    // A store that somebody damaged heals: everything is verified again, and the floor holds.
-    let (before, damaged) = match store.generation() {
-        Ok(before) => (before, None),
-        Err(error) => (None, Some(error.to_string())),
-    };
-    // What was heard is told to people and decides nothing, so that a file of it that cannot be read is written anew.
-    let mut status = store.status().unwrap_or_default();
-    status.retain(|name, _| repositories.iter().any(|trust| trust.name == *name));
-    let mut parts: BTreeMap<&str, Part> =
-        repositories.iter().map(|trust| (trust.name.as_str(), part_of(before.as_ref(), &trust.name))).collect();
-    let mut trusted = Vec::new();
-    let mut synced = Synced {
-        generation: before.as_ref().map(|g| g.number),
-        switched: false,
-        refused: Vec::new(),
-        notices: damaged.iter().cloned().collect(),
-    };
-    for trust in repositories {
-        let heard = status.entry(trust.name.clone()).or_default();
-        let taken = runtime.block_on(take(store, trust, checks, &parts[trust.name.as_str()])).and_then(|taken| {
-            let mut with = parts.clone();
-            with.insert(&trust.name, taken.part.clone());
-            together(trust, with.values(), checks)?;
-            Ok(taken)
-        });
-        match taken {
-            Ok(taken) => {
-                parts.insert(&trust.name, taken.part);
-                trusted.push((trust.name.as_str(), taken.trusted));
-                synced.notices.extend(taken.notices);
-                *heard = Heard { taken_ms: now_ms(), expires_ms: taken.expires_ms, stale_since_ms: None, why: None };
+    let mut syncing = Syncing::begin(store, repositories, checks)?;
+    let known: Vec<Part> = repositories.iter().map(|trust| syncing.parts[trust.name.as_str()].clone()).collect();
+    let bench = Semaphore::new(thread::available_parallelism().map_or(1, usize::from));
+    thread::scope(|scope| {
+        let (say, heard) = channel();
+        for (index, trust) in repositories.iter().enumerate() {
+            let taking = Taking { store, trust, checks, known: &known[index], bench: &bench };
+            let say = say.clone();
+            // Who listens goes on until everybody has spoken, or gave up over an error of the store.
+            let work = move || drop(say.send((index, alone(&taking))));
+            let name = format!("normgate-sync-{}", trust.name);
+            thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, work).place("sync")?;
+        }
+        drop(say);
+        syncing.gather(&heard, Instant::now() + checks.bounds.patience)
+    })?;
+    store.set_status(&syncing.status)?;
+    Ok(syncing.synced)
+}
+
+/// Takes one repository on this thread, whatever happens.
+fn alone(taking: &Taking<'_>) -> Result<Taken> {
+    let name = &taking.trust.name;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().place("sync")?;
+    // A panic here would be a mistake of ours; it costs this repository and no other.
+    catch_unwind(AssertUnwindSafe(|| runtime.block_on(taking.take())))
+        .unwrap_or_else(|_| Err(at(format!("repository {name}"), "taking it panicked; please report that")))
+}
+
+/// A sync under way.
+struct Syncing<'a> {
+    store: &'a Store,
+    repositories: &'a [Trust],
+    checks: &'a Checks,
+    /// The generation in force.
+    before: Option<Generation>,
+    /// Whether the generation in force cannot be read.
+    damaged: bool,
+    status: Status,
+    /// What the next generation has of each repository.
+    parts: BTreeMap<&'a str, Part>,
+    floors: BTreeMap<String, Floor>,
+    /// Whether something was refused that may be the law: a repository, or a module of an authority that may do everything.
+    lacking: bool,
+    synced: Synced,
+}
+
+impl<'a> Syncing<'a> {
+    fn begin(store: &'a Store, repositories: &'a [Trust], checks: &'a Checks) -> Result<Self> {
+        // A store that somebody damaged heals: everything is verified again, and the floor holds.
+        let (before, damaged) = match store.generation() {
+            Ok(before) => (before, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        // What was heard is told to people and decides nothing, so that a file of it that cannot be read is written anew.
+        let mut status = store.status().unwrap_or_default();
+        status.retain(|name, _| repositories.iter().any(|trust| trust.name == *name));
+        let parts = repositories.iter().map(|trust| (trust.name.as_str(), Part::of(before.as_ref(), &trust.name)));
+        Ok(Self {
+            parts: parts.collect(),
+            floors: before.as_ref().map(|before| before.floors.clone()).unwrap_or_default(),
+            damaged: damaged.is_some(),
+            lacking: false,
+            synced: Synced {
+                generation: before.as_ref().map(|generation| generation.number),
+                switched: false,
+                refused: Vec::new(),
+                notices: damaged.into_iter().collect(),
+            },
+            store,
+            repositories,
+            checks,
+            before,
+            status,
+        })
+    }
+
+    /// Takes up what the threads say. What has come within the patience is switched to, and then the rest as it comes; a first
+    /// generation waits for everybody.
+    fn gather(&mut self, heard: &Receiver<(usize, Result<Taken>)>, patience: Instant) -> Result<()> {
+        let mut missing = self.repositories.len();
+        while missing > 0 {
+            let mut wave = Vec::new();
+            while missing > 0 {
+                let waits = wave.is_empty() || self.before.is_none();
+                let wait = if waits { Duration::MAX } else { patience.saturating_duration_since(Instant::now()) };
+                match heard.recv_timeout(wait) {
+                    Ok(said) => {
+                        wave.push(said);
+                        missing -= 1;
+                    }
+                    Err(RecvTimeoutError::Timeout) => break,
+                    Err(RecvTimeoutError::Disconnected) => missing = 0,
+                }
             }
-            Err(error) => {
-                heard.stale_since_ms.get_or_insert(now_ms());
-                heard.why = Some(error.to_string());
-                tracing::warn!(repository = %trust.name, %error, "not taken; the last good generation stays");
-                synced.refused.push((trust.name.clone(), error));
+            wave.sort_by_key(|(index, _)| *index);
+            self.settle(wave)?;
+        }
+        Ok(())
+    }
+
+    /// Switches to what was taken of some repositories, beside what there is of the others.
+    fn settle(&mut self, wave: Vec<(usize, Result<Taken>)>) -> Result<()> {
+        let mut trusted = Vec::new();
+        for (index, taken) in wave {
+            let name = self.repositories[index].name.as_str();
+            let heard = self.status.entry(name.to_owned()).or_default();
+            let (whole, refused) = match taken {
+                Ok(Taken { part, trusted: taken, expires_ms, notices, refused }) => {
+                    self.parts.insert(name, part);
+                    self.floors.insert(name.to_owned(), taken.floor.clone());
+                    self.synced.notices.extend(notices);
+                    (heard.taken_ms, heard.expires_ms) = (now_ms(), expires_ms);
+                    trusted.push((name, taken));
+                    (true, refused)
+                }
+                Err(error) => (false, vec![error]),
+            };
+            self.lacking |= !whole || refused.iter().any(|error| is_of_full_rights(error, &self.checks.config));
+            match refused.first() {
+                None => (heard.stale_since_ms, heard.why) = (None, None),
+                Some(error) => {
+                    heard.stale_since_ms.get_or_insert(now_ms());
+                    heard.why = Some(error.to_string());
+                }
             }
+            for error in refused {
+                tracing::warn!(repository = %name, %error, "not taken; what was last taken stays");
+                self.synced.refused.push((name.to_owned(), error));
+            }
+        }
+        let next = self.next_generation()?;
+        self.try_out(&next)?;
+        if self.is_to_be_switched_to(&next) {
+            self.synced.notices.extend(self.dropped(&next));
+            for part in self.parts.values() {
+                for bytes in part.loaded.values().map(|module| &module.bytes[..]) {
+                    self.store.keep("modules", bytes)?;
+                }
+                for bytes in &part.bundles {
+                    self.store.keep("data", bytes)?;
+                }
+            }
+            self.store.write_generation(&next)?;
+            raise(self.store, &trusted)?;
+            self.store.switch(next.number)?;
+            (self.synced.generation, self.synced.switched) = (Some(next.number), true);
+            if let Err(error) = self.store.clean() {
+                self.synced.notices.push(error.to_string());
+            }
+            (self.before, self.damaged) = (Some(next), false);
+        } else {
+            raise(self.store, &trusted)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a generation is new, and nothing is missing without which it must not be in force.
+    fn is_to_be_switched_to(&mut self, next: &Generation) -> bool {
+        match &self.before {
+            Some(before) => (&before.modules, &before.data) != (&next.modules, &next.data),
+            // What was lost of a damaged store comes back whole, or what is left of it stays.
+            None if self.damaged => !self.lacking,
+            None if self.lacking && !self.checks.partial => {
+                let why = "no first generation is made while a repository is refused, or a module of an authority with base = \"full\", \
+                           since what it would add may be the law; mend \
+                           what was refused and sync again, or say --partial";
+                self.synced.notices.push(why.into());
+                false
+            }
+            None => self.parts.keys().any(|name| self.floors.contains_key(*name)),
         }
     }
-    let next = next_generation(store, before.as_ref(), &parts, checks)?;
-    let new = before.as_ref().is_none_or(|old| (&old.modules, &old.data) != (&next.modules, &next.data));
-    // What was lost of a damaged store comes back whole, or what is left of it stays.
-    let whole = if damaged.is_some() { synced.refused.is_empty() } else { before.is_some() || !trusted.is_empty() };
-    if new && whole {
-        synced.notices.extend(dropped(before.as_ref(), &next, repositories, &status));
-        for part in parts.values() {
-            for bytes in part.loaded.values().map(|module| &module.bytes[..]) {
-                store.keep("modules", bytes)?;
+
+    /// Builds a generation as every gate is built from a store, today and on each day on which it changes, and notes which modules
+    /// do not fit.
+    fn try_out(&mut self, next: &Generation) -> Result<()> {
+        let today = crate::today().ok_or_else(|| at("the clock", "it stands outside of the calendar; set it"))?;
+        let mut said = BTreeSet::new();
+        // The one before lives until the next is built, so that what it compiled is compiled once.
+        let mut built = Vec::new();
+        for day in std::iter::once(today).chain(next.changes_after(today)) {
+            let builder = self.checks.equip(next.builder(self.checks.config.clone(), Some(day)));
+            let gate = builder.generation().map_err(|error| {
+                at(
+                    "the configuration",
+                    format!("on {day} no gate can be built with it, so that nothing is taken: {error}"),
+                )
+            })?;
+            for normgate::LeftOut { id, version, why, .. } in gate.left_out() {
+                if said.insert((id.clone(), version.clone())) {
+                    let from = if day == today { String::new() } else { format!(" from {day} on") };
+                    self.synced.notices.push(format!("{id} {version} is left out{from}: {why}"));
+                }
             }
-            for bytes in &part.bundles {
-                store.keep("data", bytes)?;
-            }
+            built.truncate(1);
+            built.push(gate);
         }
-        store.write_generation(&next)?;
-        raise(store, &trusted)?;
-        store.switch(next.number)?;
-        synced.generation = Some(next.number);
-        synced.switched = true;
-        if let Err(error) = store.clean() {
-            synced.notices.push(error.to_string());
-        }
-    } else {
-        raise(store, &trusted)?;
+        Ok(())
     }
-    store.set_status(&status)?;
-    Ok(synced)
+
+    fn next_generation(&self) -> Result<Generation> {
+        let mut next = Generation::default();
+        (next.number, next.created_ms) = (self.store.highest()? + 1, now_ms());
+        next.floors.clone_from(&self.floors);
+        for part in self.parts.values() {
+            next.add(&part.modules, &part.loaded);
+            next.data.extend(part.data.iter().cloned());
+        }
+        if let (Some(before), Some(today)) = (&self.before, day_at(now_ms())) {
+            // What is replaced was judging until now, so it is what stands in when its successor fails.
+            let old = before.in_force(today);
+            for entry in next.in_force(today).into_iter().cloned().collect::<Vec<_>>() {
+                let replaced = old.iter().find(|old| old.id == entry.id && old.digest != entry.digest).copied();
+                let still = before.previous.iter().find(|old| old.id == entry.id && old.digest != entry.digest);
+                // Only what may still do what it does: otherwise the gate would not open for the sake of an old version.
+                let opens = |old: &&Entry| {
+                    let builder = |module| Gate::builder().policies([module]).config(self.checks.config.clone());
+                    before
+                        .module(old)
+                        .is_some_and(|module| self.checks.equip(builder(module.clone())).generation().is_ok())
+                };
+                if let Some(previous) = replaced.or(still).filter(opens) {
+                    next.previous.push(previous.clone());
+                }
+            }
+        }
+        Ok(next)
+    }
+
+    /// What was taken before and is no more, and why.
+    fn dropped(&self, next: &Generation) -> Vec<String> {
+        let mut said = Vec::new();
+        let Some(before) = &self.before else { return said };
+        let mut ids = BTreeSet::new();
+        let gone = |entry: &&Entry| next.modules.iter().all(|kept| kept.id != entry.id);
+        for entry in before.modules.iter().filter(gone).filter(|entry| ids.insert(entry.id.clone())) {
+            let known = self.repositories.iter().any(|trust| trust.name == entry.repository);
+            let why = match (known, self.status.contains_key(&entry.repository)) {
+                (true, true) => {
+                    format!("{} no longer lists it, or no longer delegates to {}", entry.repository, entry.authority)
+                }
+                _ => format!("{} is no longer among the repositories", entry.repository),
+            };
+            said.push(format!(
+                "{} {} is dropped: {why} (role {}, file {})",
+                entry.id, entry.says.version, entry.role, entry.file
+            ));
+        }
+        let today = day_at(now_ms());
+        let announced = |entry: &&Entry| entry.says.effective_from > today;
+        let there =
+            |entry: &&Entry| next.modules.iter().any(|kept| kept.digest == entry.digest) || ids.contains(&entry.id);
+        for entry in before.modules.iter().filter(announced).filter(|entry| !there(entry)) {
+            let day = entry.says.effective_from.map(|day| day.to_string()).unwrap_or_default();
+            said.push(format!(
+                "{} {}, which was announced for {day}, is withdrawn by {} (role {}, file {})",
+                entry.id, entry.says.version, entry.repository, entry.role, entry.file
+            ));
+        }
+        said
+    }
+}
+
+/// Whether a file was refused of an authority that the platform lets do everything.
+fn is_of_full_rights(error: &Error, config: &Config) -> bool {
+    let Error::Refused(Refusal { file, .. }) = error else { return false };
+    let authority = file.split('/').next().unwrap_or_default();
+    config.authorities.as_ref().and_then(|known| known.get(authority)).is_some_and(|grant| grant.base == Base::Full)
 }
 
 fn raise(store: &Store, trusted: &[(&str, Trusted)]) -> Result<()> {
     trusted.iter().try_for_each(|(name, trusted)| store.trust(name, trusted))
-}
-
-/// What a generation has of a repository.
-fn part_of(generation: Option<&Generation>, repository: &str) -> Part {
-    let Some(generation) = generation else { return Part::default() };
-    let of =
-        |entries: &[Entry]| entries.iter().filter(|entry| entry.repository == repository).cloned().collect::<Vec<_>>();
-    let modules = of(&generation.modules);
-    let loaded =
-        modules.iter().filter_map(|entry| Some((entry.digest.clone(), generation.module(entry)?.clone()))).collect();
-    Part { modules, data: of(&generation.data), loaded, bundles: Vec::new() }
-}
-
-/// Verifies a repository and fetches what a platform needs of it.
-async fn take(store: &Store, trust: &Trust, checks: &Checks, known: &Part) -> Result<Taken> {
-    let trusted = store.trusted(&trust.name)?;
-    let (datastore, path) = store.copy_datastore(&trust.name, &trusted)?;
-    let today = day_at(now_ms()).ok_or_else(|| at("the clock", "it stands outside of the calendar; set it"))?;
-    let verified = client::load(trust, &path, &trusted.floor, checks.bounds).await?;
-    let notices = unheard(trust, &verified);
-    let mut part = Part::default();
-    let mut size = 0u64;
-    for listed in needed(trust, &verified.charter.files, today) {
-        size = size.saturating_add(listed.length);
-        let entry = Entry::of(listed, &trust.name);
-        if size > checks.bounds.altogether {
-            let why = format!("with it, what is to be taken is larger than {} bytes", checks.bounds.altogether);
-            return Err(refuse(&entry, why));
-        }
-        if listed.file.kind == Kind::Data {
-            if store.object("data", &entry.digest)?.is_none() {
-                part.bundles.push(verified.fetch(listed).await?);
-            }
-            part.data.push(entry);
-            continue;
-        }
-        let module = match known.loaded.get(&entry.digest) {
-            // The same bytes were tried when they first came; under another grant they are tried again, by `together`.
-            Some(module) if known.modules.contains(&entry) => module.clone(),
-            _ => fetch_module(trust, &verified, listed, &entry, checks).await?,
-        };
-        part.loaded.insert(entry.digest.clone(), module);
-        part.modules.push(entry);
-    }
-    let trusted = Trusted { datastore: Some(datastore), floor: verified.versions };
-    Ok(Taken { part, trusted, expires_ms: verified.expires_ms, notices })
-}
-
-/// Of each id that the repository may speak for: the highest release in force, and those to come.
-fn needed<'a>(trust: &Trust, files: &'a [Listed], today: Day) -> Vec<&'a Listed> {
-    let may = |listed: &&Listed| listed.file.kind != Kind::Cases && trust.authorities.contains(&listed.file.namespace);
-    let over = |listed: &&Listed| listed.release.effective_until.is_some_and(|until| until <= today);
-    let mut current: BTreeMap<(String, Kind), u64> = BTreeMap::new();
-    for listed in files.iter().filter(may).filter(|listed| listed.release.in_force(today)) {
-        let highest = current.entry((listed.file.id(), listed.file.kind)).or_default();
-        *highest = listed.file.release.max(*highest);
-    }
-    let wanted = |listed: &&Listed| {
-        let highest = current.get(&(listed.file.id(), listed.file.kind)).copied().unwrap_or(0);
-        !over(listed) && listed.file.release >= highest
-    };
-    files.iter().filter(may).filter(wanted).collect()
-}
-
-fn unheard(trust: &Trust, verified: &Verified) -> Vec<String> {
-    let mut unheard = BTreeSet::new();
-    for (association, namespaces) in &verified.charter.associations {
-        for namespace in namespaces.iter().filter(|namespace| !trust.authorities.contains(namespace)) {
-            unheard.insert(format!(
-                "{}: it speaks for `{namespace}` through {association}, and nothing of that is taken; to take it, list it under `authorities`",
-                trust.name
-            ));
-        }
-    }
-    unheard.into_iter().collect()
-}
-
-async fn fetch_module(
-    trust: &Trust,
-    verified: &Verified,
-    listed: &Listed,
-    entry: &Entry,
-    checks: &Checks,
-) -> Result<Module> {
-    let refuse = |why: String| refuse(entry, why);
-    let bytes = verified.fetch(listed).await?;
-    let module = read_module(entry, &bytes).map_err(|error| refuse(error.to_string()))?;
-    let manifest = &module.manifest;
-    if manifest.id != entry.id {
-        return Err(refuse(format!("its manifest says `{}`; a module is shipped under its own name", manifest.id)));
-    }
-    if manifest.version != entry.says.version {
-        return Err(refuse(format!(
-            "its manifest says version {}, and what was signed {}",
-            manifest.version, entry.says.version
-        )));
-    }
-    // Its cases: signed by the same role, and named by digest in what was signed of the module.
-    let cases =
-        verified.charter.files.iter().find(|other| other.file == listed.file.cases() && other.role == listed.role);
-    let Some(cases) = cases.filter(|cases| entry.says.cases.as_deref() == Some(&format!("sha256:{}", cases.sha256)))
-    else {
-        return Err(refuse(
-            "it comes without the cases that were signed with it; its publisher adds it with --cases".into(),
-        ));
-    };
-    let text = verified.fetch(cases).await?;
-    examine(&module, &text, checks).map_err(refuse)?;
-    tracing::info!(repository = %trust.name, id = %entry.id, release = entry.release, "tried and found good");
-    Ok(module)
-}
-
-fn refuse(entry: &Entry, why: String) -> Error {
-    let Entry { repository, authority, role, file, .. } = entry.clone();
-    Refusal { repository, authority, role, file, why }.into()
-}
-
-/// Tries a module: its grant, the compiler, and its own cases.
-///
-/// # Errors
-/// What is wrong with it, in a clause.
-pub fn examine(module: &Module, cases: &[u8], checks: &Checks) -> Result<(), String> {
-    let text = std::str::from_utf8(cases).map_err(|_| "its cases are no text".to_owned())?;
-    let cases = normgate_cases::read(text).map_err(|why| format!("its cases cannot be read: {why}"))?;
-    if cases.is_empty() || cases.len() > MAX_CASES {
-        return Err(format!("it comes with {} cases; 1 to {MAX_CASES} are taken", cases.len()));
-    }
-    // The gate lives while the cases run, so that what it compiled is compiled once.
-    let gate = open([module.clone()], checks).map_err(|error| error.to_string())?;
-    let mut runner =
-        Runner::new(vec![module.clone()], Some(Box::new(checks.artifacts))).compiler(Arc::clone(&checks.compiler));
-    for case in &cases {
-        let report = runner.run(case);
-        if let Some(error) = &report.error {
-            return Err(format!("its own case `{}` cannot be run: {error}", report.case));
-        }
-        if let Some(difference) = report.differences.first() {
-            let (place, expected, got) = (&difference.place, &difference.expected, &difference.got);
-            return Err(format!("its own case `{}` fails: {place}: expected {expected}, got {got}", report.case));
-        }
-    }
-    drop(gate);
-    Ok(())
-}
-
-fn open(modules: impl IntoIterator<Item = Module>, checks: &Checks) -> Result<Gate, normgate::BuildError> {
-    let compiler = Arc::clone(&checks.compiler);
-    let mut builder =
-        Gate::builder().policies(modules).config(checks.config.clone()).compiler(move |module| compiler(module));
-    if let Some(artifacts) = (checks.artifacts)() {
-        builder = builder.artifacts(artifacts);
-    }
-    builder.build()
-}
-
-/// Whether everything together opens as a gate: today, and on each day on which something comes into force.
-fn together<'a>(trust: &Trust, parts: impl Iterator<Item = &'a Part>, checks: &Checks) -> Result<()> {
-    let mut all = Generation::default();
-    for part in parts {
-        all.add(&part.modules, &part.loaded);
-    }
-    let mut days: BTreeSet<Day> = all.modules.iter().filter_map(|entry| entry.says.effective_from).collect();
-    days.extend(day_at(now_ms()));
-    for day in days {
-        open(all.modules_on(day), checks).map_err(|error| Refusal {
-            repository: trust.name.clone(),
-            authority: trust.name.clone(),
-            role: "targets".into(),
-            file: "targets.json".into(),
-            why: format!("what is in force on {day} does not go together: {error}"),
-        })?;
-    }
-    Ok(())
-}
-
-fn next_generation(
-    store: &Store,
-    before: Option<&Generation>,
-    parts: &BTreeMap<&str, Part>,
-    checks: &Checks,
-) -> Result<Generation> {
-    let mut next = Generation::default();
-    (next.number, next.created_ms) = (store.highest()? + 1, now_ms());
-    for part in parts.values() {
-        next.add(&part.modules, &part.loaded);
-        next.data.extend(part.data.iter().cloned());
-    }
-    if let (Some(before), Some(today)) = (before, day_at(now_ms())) {
-        // What is replaced was judging until now, so it is what stands in when its successor fails.
-        let old = before.in_force(today);
-        for entry in next.in_force(today).into_iter().cloned().collect::<Vec<_>>() {
-            let replaced = old.iter().find(|old| old.id == entry.id && old.digest != entry.digest).copied();
-            let still = before.previous.iter().find(|old| old.id == entry.id && old.digest != entry.digest);
-            // Only what may still do what it does: otherwise the gate would not open for the sake of an old version.
-            let opens = |old: &&Entry| before.module(old).is_some_and(|module| open([module.clone()], checks).is_ok());
-            if let Some(previous) = replaced.or(still).filter(opens) {
-                next.previous.push(previous.clone());
-            }
-        }
-    }
-    Ok(next)
-}
-
-/// What was taken before and is no more, and why.
-fn dropped(
-    before: Option<&Generation>,
-    next: &Generation,
-    repositories: &[Trust],
-    status: &crate::store::Status,
-) -> Vec<String> {
-    let gone = |entry: &&Entry| next.modules.iter().all(|kept| kept.id != entry.id);
-    let mut ids = BTreeSet::new();
-    let mut said = Vec::new();
-    for entry in before.iter().flat_map(|before| &before.modules).filter(gone) {
-        if !ids.insert(&entry.id) {
-            continue;
-        }
-        let known =
-            repositories.iter().any(|trust| trust.name == entry.repository) && status.contains_key(&entry.repository);
-        let why = if known {
-            format!("{} no longer lists it, or no longer delegates to {}", entry.repository, entry.authority)
-        } else {
-            format!("{} is no longer among the repositories", entry.repository)
-        };
-        said.push(format!(
-            "{} {} is dropped: {why} (role {}, file {})",
-            entry.id, entry.says.version, entry.role, entry.file
-        ));
-    }
-    said
 }

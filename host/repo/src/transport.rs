@@ -13,8 +13,13 @@ use std::time::Duration;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use futures_util::{Stream, StreamExt, stream};
-use tough::{Bytes, HttpTransport, HttpTransportBuilder, Transport, TransportError, TransportErrorKind, async_trait};
+use reqwest::{Client, Response, StatusCode, redirect};
+use serde::Deserialize;
+use tough::{Bytes, Transport, TransportError, TransportErrorKind, async_trait};
 use url::Url;
+
+/// How far below the targets role a role may lie: an association, and the two that it delegates to.
+const DEEPEST: usize = 2;
 
 /// What fetching may use. Engineering defaults: ten times what a large repository needs.
 #[derive(Clone, Copy, Debug)]
@@ -25,12 +30,20 @@ pub struct Bounds {
     pub data: u64,
     /// Bytes of one file of cases.
     pub cases: u64,
-    /// Bytes of all metadata of one repository, and of all files that are taken of it.
+    /// Bytes of all metadata of one repository, and of all files that are taken of one authority.
     pub altogether: u64,
+    /// Modules and bundles that are taken of one authority, those included that wait for their day.
+    pub files: usize,
+    /// Days on which something changes in what is taken of one authority: on each of them everything is built.
+    pub days: usize,
     /// How long one file may take.
     pub request: Duration,
-    /// How long the metadata of one repository may take altogether, and then each of its files.
+    /// How long one repository may take altogether: its metadata, its files, and trying them.
     pub total: Duration,
+    /// How long the cases of one module may take.
+    pub trial: Duration,
+    /// How long repositories that were taken wait for those that are not yet, before what is there is switched to.
+    pub patience: Duration,
 }
 
 impl Default for Bounds {
@@ -40,8 +53,12 @@ impl Default for Bounds {
             data: 64 << 20,
             cases: 4 << 20,
             altogether: 256 << 20,
+            files: 64,
+            days: 64,
             request: Duration::from_secs(30),
             total: Duration::from_secs(300),
+            trial: Duration::from_secs(10),
+            patience: Duration::from_secs(20),
         }
     }
 }
@@ -53,6 +70,54 @@ pub(crate) struct Seen {
     pub(crate) last: String,
     /// The metadata, by file.
     pub(crate) metadata: BTreeMap<String, Vec<u8>>,
+    /// How far below the targets role each role lies that was delegated to.
+    depths: BTreeMap<String, usize>,
+}
+
+/// The part of a role's metadata that says to whom it delegates.
+#[derive(Deserialize)]
+struct Delegating {
+    signed: Signed,
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    delegations: Option<Delegations>,
+}
+
+#[derive(Deserialize)]
+struct Delegations {
+    roles: Vec<Role>,
+}
+
+#[derive(Deserialize)]
+struct Role {
+    name: String,
+}
+
+impl Seen {
+    /// Notes whom a role delegates to. Nobody may after an association, and tough would follow to any depth, so that this has
+    /// to be known before it reads on.
+    fn descend(&mut self, file: &str, bytes: &[u8]) -> Result<(), String> {
+        let role = role_in(file);
+        let depth = match self.depths.get(role) {
+            Some(depth) => *depth,
+            None if role == "targets" => 0,
+            None if ["root", "snapshot", "timestamp"].contains(&role) => return Ok(()),
+            None => return Err("it has no name that a role may have".into()),
+        };
+        // What is no metadata is refused by whoever reads it.
+        let Ok(Delegating { signed: Signed { delegations: Some(delegations) } }) = serde_json::from_slice(bytes) else {
+            return Ok(());
+        };
+        if depth >= DEEPEST && !delegations.roles.is_empty() {
+            return Err("it delegates further; nobody may after an association".into());
+        }
+        for Role { name } in delegations.roles {
+            self.depths.entry(name).or_insert(depth + 1);
+        }
+        Ok(())
+    }
 }
 
 /// A transport that bounds and remembers.
@@ -67,21 +132,19 @@ pub(crate) struct Watched {
 #[derive(Clone, Debug)]
 enum Inner {
     Directory(PathBuf),
-    Http(Box<HttpTransport>),
+    Http(Web),
 }
 
 type Fetched = Result<Bytes, TransportError>;
+type Body = Pin<Box<dyn Stream<Item = Fetched> + Send + Sync>>;
 
 impl Watched {
-    pub(crate) fn new(location: &Url, bounds: Bounds) -> Self {
+    pub(crate) fn new(location: &Url, bounds: Bounds) -> Result<Self, String> {
         let inner = match location.to_file_path() {
             Ok(path) if location.scheme() == "file" => Inner::Directory(path),
-            // One try more than none: what fails twice is for the next sync.
-            _ => Inner::Http(Box::new(
-                HttpTransportBuilder::new().timeout(bounds.request).connect_timeout(bounds.request).tries(2).build(),
-            )),
+            _ => Inner::Http(Web::new(bounds)?),
         };
-        Self { inner, location: location.clone(), bounds, seen: Arc::default() }
+        Ok(Self { inner, location: location.clone(), bounds, seen: Arc::default() })
     }
 
     /// Takes out what was seen so far.
@@ -99,8 +162,8 @@ impl Watched {
         let bound = if file.starts_with("metadata/") { self.bounds.metadata } else { largest };
         let bytes = match &self.inner {
             Inner::Directory(path) => read_below(path, file, bound, url)?,
-            Inner::Http(transport) => {
-                let mut stream = transport.fetch(url.clone()).await?;
+            Inner::Http(web) => {
+                let mut stream = web.fetch(url).await?;
                 let mut bytes = Vec::new();
                 while let Some(chunk) = stream.next().await {
                     bytes.extend_from_slice(&chunk?);
@@ -113,11 +176,12 @@ impl Watched {
         };
         if file.starts_with("metadata/") {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let other = |why: String| TransportError::new_with_cause(TransportErrorKind::Other, url, why);
+            seen.descend(file, &bytes).map_err(other)?;
             seen.metadata.insert(file.to_owned(), bytes.clone());
             let all: u64 = seen.metadata.values().map(|bytes| bytes.len() as u64).sum();
             if all > self.bounds.altogether {
-                let why = format!("with it, the metadata is larger than {} bytes", self.bounds.altogether);
-                return Err(TransportError::new_with_cause(TransportErrorKind::Other, url, why));
+                return Err(other(format!("with it, the metadata is larger than {} bytes", self.bounds.altogether)));
             }
         }
         Ok(bytes.into())
@@ -126,7 +190,7 @@ impl Watched {
 
 #[async_trait]
 impl Transport for Watched {
-    async fn fetch(&self, url: Url) -> Result<Pin<Box<dyn Stream<Item = Fetched> + Send + Sync>>, TransportError> {
+    async fn fetch(&self, url: Url) -> Result<Body, TransportError> {
         let file = url.as_str().strip_prefix(self.location.as_str()).unwrap_or(url.path()).to_owned();
         if file.starts_with("metadata/") {
             self.note(&file);
@@ -136,8 +200,55 @@ impl Transport for Watched {
         match &self.inner {
             Inner::Directory(_) => Ok(Box::pin(stream::iter([self.whole(&url, &file).await]))),
             // A target has a signed length, at which tough stops reading.
-            Inner::Http(transport) => transport.fetch(url).await,
+            Inner::Http(web) => web.fetch(&url).await,
         }
+    }
+}
+
+/// A web server.
+///
+/// No redirect is followed: whoever serves a repository would choose what this machine talks to.
+#[derive(Clone, Debug)]
+struct Web(Client);
+
+impl Web {
+    fn new(bounds: Bounds) -> Result<Self, String> {
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // Whoever else sets one in this moment sets as good a one.
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        }
+        let client = Client::builder().redirect(redirect::Policy::none());
+        let client = client.timeout(bounds.request).connect_timeout(bounds.request).build();
+        client.map(Self).map_err(|error| format!("no web client can be had: {error}"))
+    }
+
+    async fn fetch(&self, url: &Url) -> Result<Body, TransportError> {
+        // One try more than none: what fails twice is for the next sync.
+        let response = match self.ask(url).await {
+            Err(error) if error.kind() == TransportErrorKind::Other => self.ask(url).await?,
+            answered => answered?,
+        };
+        let url = url.clone();
+        let fail = move |error| TransportError::new_with_cause(TransportErrorKind::Other, &url, error);
+        Ok(Box::pin(response.bytes_stream().map(move |chunk| chunk.map_err(&fail))))
+    }
+
+    async fn ask(&self, url: &Url) -> Result<Response, TransportError> {
+        let other = |error| TransportError::new_with_cause(TransportErrorKind::Other, url, error);
+        let response = self.0.get(url.clone()).send().await.map_err(other)?;
+        let status = response.status();
+        if status.is_redirection() {
+            let code = status.as_u16();
+            let why =
+                format!("the server redirects ({code}), and no redirect is followed; give its new place as `location`");
+            return Err(TransportError::new_with_cause(TransportErrorKind::Other, url, why));
+        }
+        // Some servers forbid what is not there.
+        let missing = [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::GONE].contains(&status);
+        response.error_for_status().map_err(|error| match missing {
+            true => TransportError::new_with_cause(TransportErrorKind::FileNotFound, url, error),
+            false => other(error),
+        })
     }
 }
 
@@ -163,4 +274,35 @@ fn read_below(folder: &Path, file: &str, bound: u64, url: &Url) -> Result<Vec<u8
     let opened = dir.open(file).map_err(fail)?;
     opened.take(bound.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > bound { Err(too_large(url, bound)) } else { Ok(bytes) }
+}
+
+/// The role whose metadata a path holds: `metadata/3.film-club.json` that of `film-club`.
+pub(crate) fn role_in(path: &str) -> &str {
+    let name = path.trim_start_matches("metadata/").trim_end_matches(".json");
+    name.split_once('.').map_or(name, |(_, role)| role)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Seen;
+
+    #[test]
+    fn nobody_is_followed_further_than_an_association_delegates() {
+        let to = |names: &[&str]| {
+            let roles: Vec<_> = names.iter().map(|name| serde_json::json!({"name": name})).collect();
+            serde_json::json!({"signed": {"delegations": {"keys": {}, "roles": roles}}}).to_string()
+        };
+        let mut seen = Seen::default();
+        let mut read = |file: &str, text: &str| seen.descend(file, text.as_bytes());
+        assert_eq!(read("metadata/2.root.json", &to(&[])), Ok(()));
+        assert_eq!(read("metadata/2.targets.json", &to(&["club", "other", "a b"])), Ok(()));
+        assert_eq!(read("metadata/2.club.json", &to(&["club-modules", "club"])), Ok(()));
+        let further = Err("it delegates further; nobody may after an association".to_owned());
+        assert_eq!(read("metadata/2.club-modules.json", &to(&["deeper"])), further);
+        assert_eq!(read("metadata/2.club-modules.json", &to(&[])), Ok(()));
+        // A name that is written in another way in the file's would never be found again.
+        for file in ["metadata/2.a%20b.json", "metadata/2.deeper.json"] {
+            assert_eq!(read(file, &to(&["x"])), Err("it has no name that a role may have".to_owned()), "{file}");
+        }
+    }
 }

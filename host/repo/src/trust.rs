@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 
 use crate::error::{Place, Result, at};
 use crate::names;
@@ -35,6 +35,9 @@ struct Entry {
     authorities: Vec<String>,
     #[serde(default)]
     minimum: BTreeMap<String, u64>,
+    /// Whether it may be asked over a connection that anybody on the way can read and hold up.
+    #[serde(default)]
+    plain_http: bool,
 }
 
 impl Trust {
@@ -71,7 +74,7 @@ impl Trust {
                 }
             }
             all.push(Self {
-                location: location(&entry.location, base).place(&place)?,
+                location: location(&entry.location, base, entry.plain_http).place(&place)?,
                 root: base.join(entry.root),
                 name: entry.name,
                 authorities: entry.authorities,
@@ -83,9 +86,21 @@ impl Trust {
 }
 
 /// A URL of a web server, or of a directory.
-fn location(text: &str, base: &Path) -> std::result::Result<Url, String> {
+fn location(text: &str, base: &Path, plain_http: bool) -> std::result::Result<Url, String> {
     let mut url = if text.starts_with("https://") || text.starts_with("http://") {
-        Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?
+        let url = Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+        let local = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        if url.scheme() == "http" && !local && !plain_http {
+            return Err(format!(
+                "whoever is on the way to `{text}` can hold updates back; write https://, or say plain_http = true"
+            ));
+        }
+        url
     } else {
         let path = std::path::absolute(base.join(text)).map_err(|error| format!("{text}: {error}"))?;
         Url::from_directory_path(&path).map_err(|()| format!("{text}: no path of a directory"))?
@@ -121,6 +136,28 @@ mod tests {
         assert_eq!(trust[0].root, Path::new("/etc/normgate/root.json"));
         assert_eq!(trust[1].location.as_str(), "https://norms.example/x/");
         assert_eq!(trust[1].minimum["club/night"], 2);
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_or_said() {
+        let entry = |location: &str, more: &str| {
+            read(&format!(
+                "[[repositories]]\nname = \"a\"\nroot = \"r\"\nlocation = \"{location}\"\nauthorities = [\"mct\"]\n{more}"
+            ))
+        };
+        for place in ["http://127.0.0.1:8000/x", "http://[::1]/x", "http://localhost/x", "https://norms.example/x"] {
+            assert!(entry(place, "").is_ok(), "{place}");
+        }
+        for place in ["http://norms.example/x", "http://127.0.0.1.norms.example/x", "http://localhost.example/"] {
+            assert_eq!(
+                entry(place, "").expect_err("plain http"),
+                format!(
+                    "repositories[0] `a`: whoever is on the way to `{place}` can hold updates back; write https://, or say \
+                     plain_http = true"
+                )
+            );
+            assert!(entry(place, "plain_http = true").is_ok(), "{place}");
+        }
     }
 
     #[test]

@@ -204,7 +204,7 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.total();
         let (base, other) = (self.base.words(Language::En), self.other.words(Language::En));
-        writeln!(f, "base   {base}\nother  {other}")?;
+        writeln!(f, "base   {}\nother  {}", clean(&base), clean(&other))?;
         if let Some(anchorage) = &self.anchorage {
             writeln!(f, "anchor {anchorage}")?;
         }
@@ -216,7 +216,7 @@ impl fmt::Display for Difference {
         let rules: Vec<(String, Change)> =
             self.by_rule().into_iter().map(|(rule, change)| (rule.to_owned(), change)).collect();
         lines(f, "rule", &rules, |rule| {
-            self.examples.get(rule).map_or(String::new(), |example| format!("  {example}"))
+            self.examples.get(rule).map_or(String::new(), |example| format!("  {}", clean(&example.to_string())))
         })?;
         let none = |_: &str| String::new();
         let surfaces: Vec<_> = self.by_surface().into_iter().map(|(name, change)| (name.to_owned(), change)).collect();

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use normgate::Language;
+use normgate::contract::steers;
 
 /// A document in one language.
 #[derive(Clone, Debug)]
@@ -259,10 +260,7 @@ pub(crate) fn clean(text: &str) -> String {
     for character in text.chars() {
         match character {
             '\n' | '\r' | '\t' => out.push(' '),
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
-                let _ = write!(out, "⟨U+{:04X}⟩", u32::from(character));
-            }
-            c if c.is_control() => {
+            c if steers(c) || c == '\u{feff}' => {
                 let _ = write!(out, "⟨U+{:04X}⟩", u32::from(c));
             }
             c => out.push(c),

@@ -224,6 +224,7 @@ mod tests {
             ms: 1_767_225_600_000,
             epoch: "2026-01-01".parse().unwrap(),
             decision: Decision {
+                id: None,
                 level: Level::Commit,
                 why: Vec::new(),
                 policy_set: "sha256:0".into(),

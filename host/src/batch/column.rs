@@ -78,6 +78,16 @@ pub(crate) enum Column {
 pub(crate) const OPEN_TERM: u32 = 1 << 31;
 
 impl Column {
+    /// How many values its lists hold; none where it has one value a row.
+    pub(crate) fn listed(&self) -> usize {
+        match self {
+            Self::Integers(lists) => lists.values.len(),
+            Self::Terms(lists) | Self::Ids(lists) => lists.values.len(),
+            Self::Signals(lists) => lists.values.len(),
+            Self::Tri(_) | Self::Integer { .. } | Self::Term(_) | Self::Id(_) | Self::Number(_) | Self::Text(_) => 0,
+        }
+    }
+
     pub(crate) fn empty(kind: normgate_contract::ColumnType) -> Self {
         use normgate_contract::ColumnType as T;
         match kind {

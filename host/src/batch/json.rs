@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use normgate_contract::{ColumnType, Vocabulary};
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Batch, Draft, InputError, Signal};
+use super::{Batch, Draft, InputError, MAX_VALUES, Signal};
 
 /// Where a key of an object leads.
 #[derive(Clone, Copy, Debug)]
@@ -404,7 +404,8 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
         let mut codes = Vec::new();
         let mut numbers = Vec::new();
         let mut signals: Vec<Signal> = Vec::new();
-        loop {
+        // One value too many is enough to refuse the list, below.
+        while position <= MAX_VALUES {
             let step: Result<bool, A::Error> = match kind {
                 ColumnType::Terms | ColumnType::Ids => match seq.next_element_seed(Key) {
                     Ok(Some(text)) => {

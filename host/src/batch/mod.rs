@@ -17,10 +17,16 @@ pub(crate) use strings::Strings;
 
 /// Most rows of one frame.
 pub const MAX_ROWS: usize = 65_536;
+/// Most values in all lists of a request: eight a row of the longest list. The shipped modules judge such a list within their limits.
+pub const MAX_LISTED: usize = 8 * MAX_ROWS;
+/// Most values in one list of a row, such as its signals. An engineering default: a hundred times what is said of one thing.
+pub const MAX_VALUES: usize = 1_024;
 /// Longest identifier, in bytes.
 const MAX_ID_BYTES: usize = 1_024;
 /// Longest text, in bytes.
 const MAX_TEXT_BYTES: usize = 1 << 20;
+/// Most bytes that the different identifiers, codes and open terms of a request take together; places in them are 32 bits wide.
+const MAX_STRINGS_BYTES: usize = 1 << 30;
 
 /// A request that cannot be judged as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -392,6 +398,8 @@ struct Draft {
     rows: Vec<u32>,
     columns: Vec<Option<Column>>,
     strings: Strings,
+    /// Values in all lists.
+    listed: usize,
     ignored: u32,
 }
 
@@ -403,7 +411,7 @@ impl Draft {
         let mut rows = vec![0; vocabulary.frames.len()];
         rows[0] = 1;
         let columns = vocabulary.columns.iter().map(|_| None).collect();
-        Self { vocabulary, id: None, rows, columns, strings: Strings::default(), ignored: 0 }
+        Self { vocabulary, id: None, rows, columns, strings: Strings::default(), listed: 0, ignored: 0 }
     }
 
     fn error(&self, path: impl Into<String>, message: impl Into<String>) -> InputError {
@@ -417,6 +425,15 @@ impl Draft {
         }
         self.rows[frame] += 1;
         Ok(row)
+    }
+
+    /// Counts the values of another list.
+    fn list(&mut self, values: usize) -> Result<(), Clause> {
+        self.listed += values;
+        match self.listed {
+            0..=MAX_LISTED => Ok(()),
+            _ => Err(format!("more than {MAX_LISTED} values in the lists of the request; split it")),
+        }
     }
 
     fn spec(&self, index: usize) -> &ColumnSpec {
@@ -477,7 +494,7 @@ impl Draft {
         let Some(set) = self.vocabulary.columns[index].terms.clone() else { return Ok(u32::from(UNLISTED)) };
         match set.position(value) {
             Some(position) => Ok(u32::from(position) + 2),
-            None if set.open && value.len() <= MAX_ID_BYTES => Ok(self.strings.intern(value) | OPEN_TERM),
+            None if set.open && value.len() <= MAX_ID_BYTES => Ok(self.intern(value)? | OPEN_TERM),
             None if set.open => Err(format!("a term of {} bytes is longer than {MAX_ID_BYTES}", value.len())),
             None => Err(format!("{} is none of {}", shorten(value), set.terms.join(", "))),
         }
@@ -497,6 +514,13 @@ impl Draft {
         }
         if value.len() > MAX_ID_BYTES {
             return Err(format!("an identifier of {} bytes is longer than {MAX_ID_BYTES}", value.len()));
+        }
+        self.intern(value)
+    }
+
+    fn intern(&mut self, value: &str) -> Result<u32, Clause> {
+        if self.strings.bytes() + value.len() > MAX_STRINGS_BYTES {
+            return Err(format!("the identifiers of the request take more than {MAX_STRINGS_BYTES} bytes; split it"));
         }
         Ok(self.strings.intern(value))
     }
@@ -520,6 +544,8 @@ impl Draft {
     }
 
     fn codes(&mut self, index: usize, row: usize, codes: &[u32]) -> Result<(), Clause> {
+        self.list(codes.len())?;
+        short_enough(codes)?;
         if let Column::Terms(lists) | Column::Ids(lists) = self.at(index, row)? {
             lists.known.push(1);
             lists.values.extend_from_slice(codes);
@@ -529,6 +555,8 @@ impl Draft {
     }
 
     fn integers(&mut self, index: usize, row: usize, numbers: &[i64]) -> Result<(), Clause> {
+        self.list(numbers.len())?;
+        short_enough(numbers)?;
         for number in numbers {
             self.in_range(index, *number)?;
         }
@@ -555,15 +583,12 @@ impl Draft {
             Some(text) => self.intern_id(text)?,
             None => 0,
         };
-        Ok(Signal {
-            code: self.strings.intern(code),
-            confidence: confidence as u32,
-            source: position as u8 + 2,
-            reference,
-        })
+        Ok(Signal { code: self.intern(code)?, confidence: confidence as u32, source: position as u8 + 2, reference })
     }
 
     fn signals(&mut self, index: usize, row: usize, signals: &[Signal]) -> Result<(), Clause> {
+        self.list(signals.len())?;
+        short_enough(signals)?;
         if let Column::Signals(lists) = self.at(index, row)? {
             lists.known.push(1);
             lists.values.extend_from_slice(signals);
@@ -651,6 +676,14 @@ impl Draft {
             strings: Arc::new(self.strings),
             ignored: self.ignored,
         })
+    }
+}
+
+/// Holds a list of one row against its bound.
+fn short_enough<T>(values: &[T]) -> Result<(), Clause> {
+    match values.len() {
+        0..=MAX_VALUES => Ok(()),
+        _ => Err(format!("more than {MAX_VALUES} values in one list; leave out those that no rule needs")),
     }
 }
 

@@ -38,6 +38,11 @@ impl Strings {
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
+
+    /// Bytes of all texts together.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len()
+    }
 }
 
 fn text_of<'t>(all: &'t str, ends: &[u32], number: u32) -> &'t str {

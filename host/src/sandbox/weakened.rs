@@ -7,7 +7,7 @@ use normgate_contract::REQUEST_ROW;
 use wasmtime::component::Func;
 use wasmtime::{Store, StoreLimits};
 
-use super::{Allowance, Answer, Call, Compiled, FailureKind, Sandbox, fuelled};
+use super::{Allowance, Answer, Call, Compiled, FailureKind, Guest, Sandbox, Used, fuelled};
 
 #[deprecated = "this build of normgate is WEAKENED: it protects nobody, and is for `make hostile WEAK=1` alone"]
 const WEAKENED: () = ();
@@ -16,7 +16,7 @@ const _: () = WEAKENED;
 
 /// The instance that a module's last call left.
 #[derive(Default)]
-pub(super) struct Kept(Mutex<Option<(Store<StoreLimits>, Func)>>);
+pub(super) struct Kept(Mutex<Option<(Store<Guest>, Func)>>);
 
 impl Sandbox {
     /// Asks a module on the instance that its last call left, if it left one that still works.
@@ -25,12 +25,12 @@ impl Sandbox {
         compiled: &Compiled,
         call: Call<'_>,
         allowance: Allowance,
-    ) -> (Result<Answer, (FailureKind, String)>, u64) {
+    ) -> (Result<Answer, (FailureKind, String)>, Used) {
         let kept = || compiled.kept.0.lock().unwrap_or_else(PoisonError::into_inner);
         let last = kept().take();
         let (mut store, function) = last.map_or_else(|| (self.store(allowance), None), |(store, it)| (store, Some(it)));
-        *store.data_mut() = StoreLimits::default();
-        store.set_epoch_deadline(self.limits.deadline_ticks);
+        *store.data_mut() = Guest::new(StoreLimits::default(), allowance.processor, allowance.wall);
+        store.set_epoch_deadline(1);
         // Whoever comes first may use up the work of everybody.
         let fuel = self.limits.budget;
         let (answer, used) = fuelled(&mut store, fuel, |store| {

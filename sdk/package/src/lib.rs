@@ -6,10 +6,13 @@
 //! 2. Wrap the core module as a component of the contract's world. Nothing else is linked, so nothing can be imported.
 //! 3. Lift the manifest, which the SDK put into the core module, to the component, where it is read without running it.
 
+use std::io::{self, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use normgate_contract::MANIFEST_SECTION;
+use wasmparser::BinaryReader;
 
 /// The target that guests compile for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
@@ -20,6 +23,9 @@ const INITIAL_MEMORY: usize = 512 * 1024;
 
 /// The guest's stack. Rules do not recurse.
 const STACK: usize = 64 * 1024;
+
+/// How much of what a compiler says is kept, in bytes: a macro can make it say any amount.
+const MAX_OUTPUT: u64 = 1 << 20;
 
 /// The custom section of a component that says what it was built of. It decides nothing, and a component may lack it.
 pub const BUILD_SECTION: &str = "normgate:build";
@@ -51,71 +57,132 @@ pub enum PackageError {
     },
 }
 
-/// Makes sure that the wasm target is installed.
-///
-/// # Errors
-/// [`PackageError::Target`] when it is missing and rustup cannot add it.
-pub fn ensure_target() -> Result<(), PackageError> {
-    let sysroot = Command::new(rustc()).args(["--print", "target-libdir", "--target", TARGET]).output();
-    let sysroot = sysroot.map_err(|_| PackageError::Rust(rustc()))?;
-    if Path::new(String::from_utf8_lossy(&sysroot.stdout).trim()).is_dir() {
+/// A compiler: what belongs to one toolchain.
+#[derive(Clone, Debug)]
+pub struct Toolchain {
+    /// The folder of all of it.
+    pub sysroot: PathBuf,
+    /// Its cargo.
+    pub cargo: PathBuf,
+    /// Its rustc.
+    pub rustc: PathBuf,
+    /// The compiler as it names itself: `rustc 1.95.0 (…)`.
+    pub version: String,
+}
+
+impl Toolchain {
+    /// Finds the compiler that this machine uses outside of any project, with the target: no `rust-toolchain` file of a folder
+    /// says which.
+    ///
+    /// # Errors
+    /// [`PackageError::Rust`] when there is none; [`PackageError::Target`] when the target is missing and rustup cannot add it.
+    pub fn find() -> Result<Self, PackageError> {
+        let root = outside();
+        ensure_target(&root)?;
+        let sysroot = PathBuf::from(rustc_says(&root, &["--print", "sysroot"])?);
+        // Of rustup they stand in for whatever the folder at hand asks for; what is in the toolchain itself does not.
+        let tool = |name: &str, variable: &str| {
+            let own = sysroot.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+            let named = || std::env::var_os(variable).map_or_else(|| name.into(), PathBuf::from);
+            if own.is_file() { own } else { on_path(named()) }
+        };
+        let (cargo, rustc) = (tool("cargo", "CARGO"), tool("rustc", "RUSTC"));
+        let version = rustc_says(&root, &["--version"])?;
+        Ok(Self { sysroot, cargo, rustc, version })
+    }
+}
+
+/// A folder around which nobody leaves settings for cargo or rustup.
+pub fn outside() -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    here.ancestors().last().unwrap_or(&here).to_owned()
+}
+
+/// The file that a program's name stands for.
+fn on_path(program: PathBuf) -> PathBuf {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&folders).filter(|folder| folder.is_absolute()).map(|f| f.join(&program));
+    found.find(|file| file.is_file()).unwrap_or(program)
+}
+
+/// Makes sure that the target is installed for the compiler that a folder uses.
+fn ensure_target(folder: &Path) -> Result<(), PackageError> {
+    if Path::new(&rustc_says(folder, &["--print", "target-libdir", "--target", TARGET])?).is_dir() {
         return Ok(());
     }
-    match Command::new("rustup").args(["target", "add", TARGET]).output() {
+    match Command::new("rustup").current_dir(folder).args(["target", "add", TARGET]).output() {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => Err(PackageError::Target(String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; "))),
         Err(error) => Err(PackageError::Target(format!("rustup: {error}"))),
     }
 }
 
-fn rustc() -> String {
-    std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into())
-}
-
-/// The compiler as it names itself: `rustc 1.95.0 (…)`.
-///
-/// # Errors
-/// [`PackageError::Rust`] when there is none.
-pub fn rustc_version() -> Result<String, PackageError> {
-    let output = Command::new(rustc()).arg("--version").output().map_err(|_| PackageError::Rust(rustc()))?;
+fn rustc_says(folder: &Path, args: &[&str]) -> Result<String, PackageError> {
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    let output = Command::new(&rustc).current_dir(folder).args(args).output();
+    let output = output.map_err(|_| PackageError::Rust(rustc))?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Builds the named packages of a workspace for the sandbox and returns one component each, in order.
+/// Builds the named packages of a workspace of our own for the sandbox and returns one component each, in order. What a surrounding
+/// build has fetched is enough as a rule; the network is asked only for what is missing.
 ///
 /// `target_dir` must not be the one that a surrounding cargo holds locked.
 ///
 /// # Errors
 /// See [`PackageError`].
 pub fn build(workspace: &Path, packages: &[String], target_dir: &Path) -> Result<Vec<Vec<u8>>, PackageError> {
-    ensure_target()?;
+    ensure_target(workspace)?;
+    let cargo = |offline: &[&str]| {
+        let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+        cargo
+            .current_dir(workspace)
+            .arg("--locked")
+            .args(offline)
+            // What a surrounding build set for itself is not meant for the guests.
+            .env_remove("RUSTFLAGS")
+            .env_remove("RUSTC_WORKSPACE_WRAPPER")
+            .env_remove("RUSTC_WRAPPER")
+            .env_remove("CARGO_TARGET_DIR");
+        cargo
+    };
+    match build_by(cargo(&["--offline"]), workspace, packages, target_dir) {
+        Err(PackageError::Cargo { output, .. }) if output.contains("--offline") => {
+            build_by(cargo(&[]), workspace, packages, target_dir)
+        }
+        built => built,
+    }
+}
+
+/// Builds as [`build`] does, by a cargo that is ready to be started, with the environment and the options that it is to have.
+///
+/// # Errors
+/// See [`PackageError`].
+pub fn build_by(
+    mut cargo: Command,
+    workspace: &Path,
+    packages: &[String],
+    target_dir: &Path,
+) -> Result<Vec<Vec<u8>>, PackageError> {
     let flags = [
         format!("-Clink-arg=-zstack-size={STACK}"),
         format!("-Clink-arg=--initial-memory={INITIAL_MEMORY}"),
         // Paths of the building machine must not reach the bytes.
         format!("--remap-path-prefix={}=/policy", workspace.display()),
     ];
-    let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
     cargo
-        .current_dir(workspace)
-        .args(["build", "--quiet", "--locked", "--lib", "--profile", "guest", "--target", TARGET])
+        .args(["build", "--quiet", "--lib", "--profile", "guest", "--target", TARGET])
+        .arg("--manifest-path")
+        .arg(workspace.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(target_dir)
-        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
-        // What a surrounding build set for itself is not meant for the guests.
-        .env_remove("RUSTFLAGS")
-        .env_remove("RUSTC_WORKSPACE_WRAPPER")
-        .env_remove("RUSTC_WRAPPER")
-        .env_remove("CARGO_TARGET_DIR");
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     for package in packages {
         cargo.args(["-p", package]);
     }
-    let output = cargo.output().map_err(|_| PackageError::Rust("cargo".into()))?;
-    if !output.status.success() {
-        return Err(PackageError::Cargo {
-            package: packages.join("`, `"),
-            output: String::from_utf8_lossy(&output.stderr).into_owned(),
-        });
+    let (success, output) = run(cargo).map_err(|_| PackageError::Rust("cargo".into()))?;
+    if !success {
+        return Err(PackageError::Cargo { package: packages.join("`, `"), output });
     }
     packages
         .iter()
@@ -128,6 +195,17 @@ pub fn build(workspace: &Path, packages: &[String], target_dir: &Path) -> Result
         .collect()
 }
 
+/// Whether a command succeeds, and what it says of errors, up to a bound.
+fn run(mut command: Command) -> io::Result<(bool, String)> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let mut said = Vec::new();
+    if let Some(pipe) = child.stderr.take() {
+        // What is beyond is not waited for: whoever writes it finds the pipe closed.
+        pipe.take(MAX_OUTPUT).read_to_end(&mut said)?;
+    }
+    Ok((child.wait()?.success(), String::from_utf8_lossy(&said).into_owned()))
+}
+
 /// Wraps a core module that `normgate_sdk::policy!` exported, and lifts its manifest to the component.
 ///
 /// # Errors
@@ -135,7 +213,7 @@ pub fn build(workspace: &Path, packages: &[String], target_dir: &Path) -> Result
 pub fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
     let (core, manifest) = take_manifest(module)?;
     let mut component = wrap_encoded(&core)?;
-    append_section(&mut component, MANIFEST_SECTION, &manifest);
+    set_section(&mut component, MANIFEST_SECTION, &manifest);
     Ok(component)
 }
 
@@ -162,10 +240,28 @@ pub fn wrap(core: &[u8]) -> Result<Vec<u8>, String> {
     wrap_encoded(&core)
 }
 
-/// Appends a custom section to a component.
-pub fn append_section(component: &mut Vec<u8>, name: &str, data: &[u8]) {
+/// Gives a component a custom section, in the place of those that it has of that name.
+pub fn set_section(component: &mut Vec<u8>, name: &str, data: &[u8]) {
     use wasm_encoder::{ComponentSection, CustomSection};
+    for range in sections(component, name).into_iter().rev() {
+        component.drain(range);
+    }
     CustomSection { name: name.into(), data: data.into() }.append_to_component(component);
+}
+
+/// Where a component's own custom sections of a name lie, in order. What is malformed has none from there on.
+fn sections(component: &[u8], name: &str) -> Vec<Range<usize>> {
+    const HEADER: usize = 8;
+    const CUSTOM: u8 = 0;
+    let mut found = Vec::new();
+    let mut reader = BinaryReader::new(component.get(HEADER..).unwrap_or_default(), HEADER as u64);
+    loop {
+        let from = reader.original_position() as usize;
+        let (Ok(id), Ok(mut content)) = (reader.read_u8(), reader.read_reader()) else { return found };
+        if id == CUSTOM && content.read_string().is_ok_and(|known| known == name) {
+            found.push(from..reader.original_position() as usize);
+        }
+    }
 }
 
 /// What a custom section of a component or a module holds, if there is one of the name.

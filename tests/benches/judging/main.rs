@@ -13,6 +13,7 @@ mod feed;
 #[expect(dead_code, reason = "the peers open what this one wrote, and measure longer")]
 mod measure;
 mod modules;
+mod rows;
 mod start;
 mod stream;
 #[path = "../../support/mod.rs"]
@@ -40,6 +41,7 @@ fn main() {
     start::run(effort, &mut summary);
     modules::run(&gate, effort, &mut summary);
     modules::parts(&gate, effort, &mut summary, "after_large.");
+    rows::run(&gate, effort, &mut summary);
     if effort.is_full() {
         summary.write();
     }

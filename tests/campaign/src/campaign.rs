@@ -5,21 +5,35 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use normgate::contract::{OnFailure, Vocabulary};
 use normgate::{
-    ArgumentValue, Batch, BreakerConfig, BuildError, Config, Detail, FailureKind, Gate, Limits, LoadError, Module,
-    Outcome, embedded,
+    ArgumentValue, Batch, BreakerConfig, BuildError, Config, Detail, Failure, FailureKind, Gate, GateBuilder, Limits,
+    LoadError, Module, Outcome, embedded,
 };
 
+use crate::cost::measured;
+use crate::manifests::Author;
 use crate::modules::Workshop;
 use crate::numbers::Numbers;
+use crate::platform::{self, AUTHORITIES};
 use crate::requests::{self, INNOCENTS, REQUESTS, Request};
+use crate::road::Road;
 use crate::tally::Tally;
 
-/// Enough for the innocents and for what made modules do before they end; a loop without end costs a millisecond.
-const LIMITS: Limits =
-    Limits { fuel: 2_000_000, budget: 40_000_000, memory: 32 << 20, stack: 256 << 10, deadline_ticks: 200 };
+/// Enough for the innocents and for what made modules do before they end; a loop without end costs a millisecond. A crowd that
+/// spends all it may spends more than one request has.
+pub(crate) const LIMITS: Limits = Limits {
+    fuel: 2_000_000,
+    budget: 5_000_000,
+    memory: 32 << 20,
+    stack: 256 << 10,
+    deadline_ticks: 200,
+    request_ticks: 200,
+};
 
 /// One unit in so many is a crowd.
 const CROWD_EVERY: u64 = 100;
+
+/// One module in so many travels the road too, with others.
+const ROAD_EVERY: u64 = 20;
 
 /// Modules of a crowd, and requests that it is judged with.
 const CROWD: usize = 4;
@@ -32,6 +46,7 @@ pub struct Campaign {
     /// Requests that each module is judged with, the repeated first not counted.
     each: usize,
     workshop: Workshop,
+    road: Road,
     requests: Vec<Request>,
     innocents: Vec<Module>,
     /// The innocents alone, in the same pool of instances.
@@ -46,7 +61,7 @@ impl Campaign {
     pub fn new(seed: u64, modules: u64, each: usize) -> Result<Self, String> {
         let innocents: Vec<Module> =
             embedded::arp().into_iter().filter(|module| INNOCENTS.contains(&module.manifest.module.as_str())).collect();
-        let alone = gate(&innocents, Vec::new(), Config::default()).map_err(|error| error.to_string())?;
+        let alone = gate(&innocents, Vec::new(), Config::default()).build().map_err(|error| error.to_string())?;
         let requests = requests::lines(seed)?.into_iter().map(|line| {
             let batch = Batch::from_json(line.as_bytes()).map_err(|error| error.to_string())?;
             let outcome = alone.evaluate(&batch);
@@ -57,7 +72,9 @@ impl Campaign {
             Ok(Request { batch, said, order })
         });
         let requests = requests.collect::<Result<_, String>>()?;
-        Ok(Self { seed, modules, each, workshop: Workshop::open()?, requests, innocents, alone })
+        let workshop = Workshop::open()?;
+        let road = Road::new(&workshop).map_err(|error| format!("the repositories: {error}"))?;
+        Ok(Self { seed, modules, each, workshop, road, requests, innocents, alone })
     }
 
     /// How many units it takes until all modules are through, with the crowds among them. What comes after are crowds.
@@ -85,7 +102,9 @@ impl Campaign {
 
     fn module(&self, number: u64) -> Tally {
         let mut tally = Tally::default();
-        let made = match self.workshop.make(self.seed, number) {
+        // Three in four are held against what a platform grants; of the others nobody asks for anything.
+        let granted = number % 4 != 0;
+        let made = match self.workshop.make(self.seed, number, granted) {
             Ok(made) => made,
             Err(error) => {
                 eprintln!("hostile: {error}");
@@ -99,19 +118,21 @@ impl Campaign {
             tally.count(&format!("source.{source}.{what}"));
         };
         count(&mut tally, "modules");
+        if number % ROAD_EVERY == 0 {
+            let mut numbers = Numbers::of(self.seed.rotate_left(32), number);
+            if let Err(error) = self.road.travel(number, &self.workshop, &mut numbers, &mut tally) {
+                eprintln!("hostile: the road of unit {number}: {error}");
+                tally.count("unmade");
+            }
+        }
         let mut numbers = Numbers::of(!self.seed, number);
         let gate = Module::read("made.wasm", &made.bytes, Vocabulary::shipped()).map_err(BuildError::from).and_then(
             |module| {
                 // Half of them hold rows when they fail, and half are simply not there.
                 let allow = made.illegal || numbers.position(2) == 0;
-                let config = Config {
-                    on_failure: [(module.manifest.module.clone(), OnFailure::Allow)]
-                        .into_iter()
-                        .take(allow.into())
-                        .collect(),
-                    ..Config::default()
-                };
-                gate(&self.innocents, vec![module], config)
+                let on_failure = [(module.manifest.module.clone(), OnFailure::Allow)].into_iter().take(allow.into());
+                let config = Config { on_failure: on_failure.collect(), ..config(granted.then_some(&mut numbers)) };
+                gate(&self.innocents, vec![module], config).build()
             },
         );
         let gate = match gate {
@@ -154,26 +175,30 @@ impl Campaign {
         tally
     }
 
-    /// Several spies, liars and hogs on one gate.
+    /// Several modules of several authorities on one gate, which leaves out what does not fit its grants.
     fn crowd(&self, number: u64) -> Tally {
         let mut tally = Tally::default();
         let mut numbers = Numbers::of(self.seed, number);
-        let modules = (0..CROWD).map(|place| {
-            let made = self.workshop.spy(&mut numbers, &format!("m{place}"))?;
-            Module::read("crowd.wasm", &made.bytes, Vocabulary::shipped()).map_err(|error| error.to_string())
+        let modules = (0..CROWD).filter_map(|place| {
+            let author = Author::of(numbers.pick::<&str>(&AUTHORITIES), &format!("m{place}"));
+            let made = self.workshop.spy(&mut numbers, &author, true).ok()?;
+            Module::read("crowd.wasm", &made.bytes, Vocabulary::shipped()).ok()
         });
-        let gate = modules
-            .collect::<Result<_, String>>()
-            .and_then(|modules| gate(&self.innocents, modules, Config::default()).map_err(|error| error.to_string()));
-        let gate = match gate {
+        let modules: Vec<Module> = modules.collect();
+        let gate = match gate(&self.innocents, modules, config(Some(&mut numbers))).tolerant().build() {
             Ok(gate) => gate,
             Err(error) => {
-                eprintln!("hostile: crowd {number}: {error}");
-                tally.count("unmade");
+                eprintln!("hostile: crowd {number} of seed {}: no gate: {error}", self.seed);
+                tally.count("unbuildable");
                 return tally;
             }
         };
         let trial = Trial::new(self, gate, false);
+        if trial.innocent.iter().filter(|innocent| **innocent).count() < INNOCENTS.len() {
+            eprintln!("hostile: crowd {number} of seed {}: the law's modules are not all there", self.seed);
+            tally.count("unbuildable");
+            return tally;
+        }
         for _ in 0..CROWD_REQUESTS {
             trial.judge(numbers.position(REQUESTS), number, &mut tally);
             if numbers.position(4) == 0 {
@@ -222,12 +247,18 @@ impl<'c> Trial<'c> {
     /// Judges one request and counts what must not be.
     fn judge(&self, index: usize, number: u64, tally: &mut Tally) -> Outcome {
         let (campaign, request) = (self.campaign, &self.campaign.requests[index]);
-        let outcome = self.gate.evaluate(&request.batch);
+        let outcome = measured(tally, "request", || self.gate.evaluate(&request.batch));
         tally.count("requests");
         let innocent = |policy: u16| self.innocent[usize::from(policy)];
         let failures = || outcome.failures.iter().filter(|failure| !innocent(failure.policy));
         for failure in failures() {
             tally.count(&format!("kind.{}", failure.kind.name()));
+        }
+        let denied = |failure: &&Failure| {
+            innocent(failure.policy) && matches!(failure.kind, FailureKind::Budget | FailureKind::Deadline)
+        };
+        if outcome.failures.iter().any(|failure| denied(&failure)) {
+            tally.count("starved");
         }
         // 1. What the innocents say is what they say alone.
         if requests::said(&outcome, innocent, innocent) != request.said {
@@ -244,7 +275,7 @@ impl<'c> Trial<'c> {
             .flat_map(|owed| owed.args.iter().flat_map(|args| args.iter()));
         for (_, value) in reported {
             if let ArgumentValue::Number(value) = value
-                && requests::owner(campaign.seed, *value).is_some_and(|owner| owner != index)
+                && requests::owner(campaign.seed, value).is_some_and(|owner| owner != index)
             {
                 if tally.of("leaks") == 0 {
                     eprintln!("hostile: a leak in unit {number} of seed {}, request {index}", campaign.seed);
@@ -284,13 +315,19 @@ fn refusal(error: &BuildError) -> &'static str {
     }
 }
 
+/// The platform's configuration: what it grants, drawn, or nothing of it.
+fn config(granted: Option<&mut Numbers>) -> Config {
+    let text = granted.map(platform::authorities).unwrap_or_default();
+    Config::parse(&text).unwrap_or_else(|error| unreachable!("{text}: {error}"))
+}
+
 /// Whether a policy of this reference (`<id>@<version>`) is one of the innocents.
 fn innocent(reference: &str) -> bool {
     INNOCENTS.iter().any(|name| reference.starts_with(&format!("reference/{name}-")))
 }
 
 /// A gate with these modules beside the innocents, which asks each every time, however often it fails.
-fn gate(innocents: &[Module], modules: Vec<Module>, config: Config) -> Result<Gate, BuildError> {
+fn gate(innocents: &[Module], modules: Vec<Module>, config: Config) -> GateBuilder {
     let breaker = BreakerConfig { failures: u32::MAX, ..BreakerConfig::default() };
     Gate::builder()
         .policies(modules)
@@ -300,5 +337,4 @@ fn gate(innocents: &[Module], modules: Vec<Module>, config: Config) -> Result<Ga
         .trusting()
         // Also a module that would have nothing to say is asked.
         .without_applicability()
-        .build()
 }

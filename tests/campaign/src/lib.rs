@@ -7,10 +7,15 @@
 //! [`targets`] holds the bodies of the fuzz targets under `fuzz/`, so that ordinary tests run them too.
 
 mod campaign;
+mod claims;
+mod cost;
+pub mod heap;
 mod manifests;
 pub mod modules;
 mod numbers;
+mod platform;
 mod requests;
+mod road;
 mod spies;
 mod tally;
 pub mod targets;

@@ -29,10 +29,30 @@ pub(crate) const REPORT: u16 = 2;
 /// How many there are.
 pub(crate) const EFFECTS: u16 = 10;
 
-/// The manifest of a module `name` (which is also the prefix of its rules), as JSON.
-pub(crate) fn manifest(name: &str, shape: Shape) -> String {
+/// The authority of the only attacker on a gate.
+pub(crate) const HOSTILE: &str = "hostile";
+
+/// Whose module it is, and under which names.
+#[derive(Clone, Debug)]
+pub(crate) struct Author {
+    pub(crate) authority: String,
+    pub(crate) name: String,
+    /// Prefix of its rules.
+    pub(crate) prefix: String,
+}
+
+impl Author {
+    /// An author that claims no prefix but its module's name.
+    pub(crate) fn of(authority: &str, name: &str) -> Self {
+        Self { authority: authority.into(), name: name.into(), prefix: name.into() }
+    }
+}
+
+/// The manifest of an author's module, as JSON.
+pub(crate) fn manifest(author: &Author, shape: Shape) -> Value {
+    let Author { authority, name, prefix } = author;
     let rule = |id: &str, stage: &str, level: &str, effects: Value| {
-        json!({"id": format!("{name}.{id}"), "stage": stage, "level": level, "modality": "must", "basis": "none",
+        json!({"id": format!("{prefix}.{id}"), "stage": stage, "level": level, "modality": "must", "basis": "none",
                "source": "engineering", "verified": false, "audience": "viewer", "sentence": {"zh": "x", "en": "x"},
                "remedy": {"zh": "x", "en": "x"}, "wording": "draft", "effects": effects})
     };
@@ -74,8 +94,7 @@ pub(crate) fn manifest(name: &str, shape: Shape) -> String {
             json!([rule("row", "candidate", "row", json!(["promote", {"demote": 500_000}, report]))]),
         ),
     };
-    json!({"contract": "normgate:policy@0.1.0", "id": format!("hostile/{name}"), "module": name, "version": "1.0.0",
+    json!({"contract": "normgate:policy@0.1.0", "id": format!("{authority}/{name}"), "module": prefix, "version": "1.0.0",
            "title": {"zh": "x", "en": "x"}, "law": "arp", "on_failure": "hold", "request": request, "frames": frames,
            "parameters": [], "rules": rules})
-    .to_string()
 }

@@ -7,9 +7,11 @@ use arbitrary::Unstructured;
 use normgate::Module;
 use wasm_mutate::WasmMutate;
 
-use crate::manifests::{Shape, manifest};
+use crate::claims;
+use crate::manifests::{Author, BLOCK, HOSTILE, Shape, manifest};
 use crate::numbers::Numbers;
 use crate::requests::INNOCENTS;
+use crate::road::LAW_MODULE;
 use crate::spies;
 
 /// Where a module comes from.
@@ -58,16 +60,17 @@ impl Workshop {
         Ok(Self { policies: policies.collect(), bones: normgate_package::wrap(&core)? })
     }
 
-    /// Module `number` of the campaign with this seed. A generator that fails is asked again.
+    /// Module `number` of the campaign with this seed, with claims to be held against a grant or without. A generator that
+    /// fails is asked again.
     ///
     /// # Errors
     /// When no module can be made at all.
-    pub fn make(&self, seed: u64, number: u64) -> Result<Made, String> {
+    pub fn make(&self, seed: u64, number: u64, claims: bool) -> Result<Made, String> {
         let mut last = String::new();
         for attempt in 0..20 {
             let mut numbers = Numbers::of(seed.wrapping_add(attempt << 32), number);
             // The generators are not on trial, so their panics are no finding.
-            match catch_unwind(AssertUnwindSafe(|| self.try_make(&mut numbers))) {
+            match catch_unwind(AssertUnwindSafe(|| self.try_make(&mut numbers, claims))) {
                 Ok(Ok(made)) => return Ok(made),
                 Ok(Err(error)) => last = error,
                 Err(_) => last = "a generator panicked".into(),
@@ -76,8 +79,9 @@ impl Workshop {
         Err(format!("module {number} of seed {seed} cannot be made: {last}"))
     }
 
-    fn try_make(&self, numbers: &mut Numbers) -> Result<Made, String> {
+    fn try_make(&self, numbers: &mut Numbers, claims: bool) -> Result<Made, String> {
         let shape = *numbers.pick(&Shape::ALL);
+        let author = |name: &str| Author::of(HOSTILE, name);
         match numbers.position(20) {
             0..5 => {
                 let memory = r#"(memory (export "memory") 64 256)"#;
@@ -85,12 +89,17 @@ impl Workshop {
                 let core = smith(numbers, &format!("{memory} {realloc}"), None)?;
                 // What the packager refuses, a determined author would have packaged by hand.
                 let component = normgate_package::wrap(&core).unwrap_or_else(|_| with_core(&self.bones, &core));
-                Ok(Made { source: "smith", bytes: labelled(component, "smith", shape), illegal: false })
+                Ok(Made {
+                    source: "smith",
+                    bytes: labelled(numbers, component, &author("smith"), shape, claims),
+                    illegal: false,
+                })
             }
             5..10 => {
                 let memory = r#"(module (import "bones" "memory" (memory 64 256)))"#;
                 let core = smith(numbers, "", Some(memory))?;
-                let bytes = labelled(beside_bones(&self.bones, &core)?, "bones", shape);
+                let component = beside_bones(&self.bones, &core)?;
+                let bytes = labelled(numbers, component, &author("bones"), shape, claims);
                 Ok(Made { source: "bones", bytes, illegal: false })
             }
             10..14 => {
@@ -103,29 +112,59 @@ impl Workshop {
                     numbers.pick(&self.policies).bytes.to_vec()
                 } else {
                     let core = spies::any(numbers)?.core;
-                    labelled(normgate_package::wrap(&core)?, "broken", Shape::Wide)
+                    labelled(numbers, normgate_package::wrap(&core)?, &author("broken"), Shape::Wide, claims)
                 };
                 let other = &numbers.pick(&self.policies).bytes;
                 let bytes = broken(numbers, whole, other);
                 Ok(Made { source: "broken", bytes, illegal: false })
             }
-            _ => self.spy(numbers, "spy"),
+            _ => self.spy(numbers, &author("spy"), claims),
         }
     }
 
-    /// A spy, a liar or a hog of this name.
-    pub(crate) fn spy(&self, numbers: &mut Numbers, name: &str) -> Result<Made, String> {
+    /// A module of an author, written by hand.
+    pub(crate) fn spy(&self, numbers: &mut Numbers, author: &Author, claims: bool) -> Result<Made, String> {
         let spy = spies::any(numbers)?;
-        let bytes = labelled(normgate_package::wrap(&spy.core)?, name, Shape::Wide);
+        let bytes = labelled(numbers, normgate_package::wrap(&spy.core)?, author, Shape::Wide, claims);
         Ok(Made { source: "spy", bytes, illegal: spy.illegal })
+    }
+
+    /// A release that an association ships: most are honest, and claim all the same.
+    pub(crate) fn shipped(&self, numbers: &mut Numbers, author: &Author, version: &str) -> Result<Vec<u8>, String> {
+        let spy =
+            if numbers.position(3) == 0 { spies::any(numbers)? } else { spies::honest(numbers.position(3) as u16)? };
+        let author = claims::prefix(numbers, author.clone());
+        let mut manifest = manifest(&author, Shape::Bare);
+        claims::add(numbers, &mut manifest);
+        manifest["version"] = version.into();
+        let mut bytes = normgate_package::wrap(&spy.core)?;
+        normgate_package::set_section(&mut bytes, MANIFEST, manifest.to_string().as_bytes());
+        Ok(bytes)
+    }
+
+    /// The ministry's module: it withholds the first row.
+    pub(crate) fn law(&self) -> Result<Vec<u8>, String> {
+        let (authority, name) = LAW_MODULE.split_once('/').unwrap_or_default();
+        let mut bytes = normgate_package::wrap(&spies::honest(BLOCK)?.core)?;
+        let author = Author { authority: authority.into(), name: name.into(), prefix: "art22".into() };
+        normgate_package::set_section(&mut bytes, MANIFEST, manifest(&author, Shape::Bare).to_string().as_bytes());
+        Ok(bytes)
     }
 }
 
 const PARAMETERS: &str = "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)";
 
 /// The same component under a made manifest.
-fn labelled(mut component: Vec<u8>, name: &str, shape: Shape) -> Vec<u8> {
-    normgate_package::append_section(&mut component, MANIFEST, manifest(name, shape).as_bytes());
+fn labelled(numbers: &mut Numbers, mut component: Vec<u8>, author: &Author, shape: Shape, claims: bool) -> Vec<u8> {
+    let manifest = if claims {
+        let author = claims::prefix(numbers, author.clone());
+        let mut manifest = manifest(&author, shape);
+        claims::add(numbers, &mut manifest);
+        manifest
+    } else {
+        manifest(author, shape)
+    };
+    normgate_package::set_section(&mut component, MANIFEST, manifest.to_string().as_bytes());
     component
 }
 
@@ -153,7 +192,9 @@ fn smith(numbers: &mut Numbers, exports: &str, imports: Option<&str>) -> Result<
         config.exceptions_enabled = false;
         config.memory64_enabled = false;
         config.threads_enabled = false;
+        config.simd_enabled = false;
         config.relaxed_simd_enabled = false;
+        config.extended_const_enabled = false;
         config.tail_call_enabled = false;
     }
     let count = 1_024 << numbers.position(4);

@@ -1,4 +1,5 @@
-//! Modules written by hand: spies, which look for what another call left and report it; liars, whose answers are none; hogs.
+//! Modules written by hand: spies, which look for what another call left and report it; liars, whose answers are none; hogs,
+//! burners and floods, which take what they can get, against the rules or within them.
 //!
 //! A spy plants the canary of its request somewhere, and looks in the same place for one that was there before. On an
 //! instance of its own it finds nothing.
@@ -7,7 +8,7 @@ use crate::manifests::{BLOCK, DEMOTE, EFFECTS, REPORT};
 use crate::numbers::Numbers;
 use crate::requests::CANARY;
 
-/// The core module of a spy, a liar or a hog.
+/// The core module of a spy, a liar, a hog, a burner or a flood.
 pub(crate) struct Spy {
     pub(crate) core: Vec<u8>,
     /// Whether its answers are against the contract, so that nothing of them may ever be used.
@@ -16,11 +17,24 @@ pub(crate) struct Spy {
 
 /// One of them.
 pub(crate) fn any(numbers: &mut Numbers) -> Result<Spy, String> {
-    match numbers.position(10) {
+    match numbers.position(12) {
         0..5 => spy(numbers),
         5..8 => liar(numbers),
-        _ => hog(numbers),
+        8..10 => hog(numbers),
+        10 => burner(numbers),
+        _ => flood(numbers),
     }
+}
+
+/// One that says one thing in order: this effect of the first row.
+pub(crate) fn honest(effect: u16) -> Result<Spy, String> {
+    let said = item("(i32.const 0)", effect, 0, 0);
+    core(
+        &memory(64),
+        "",
+        &format!("(if (i32.lt_u (local.get 0) (i32.ne (i32.load (local.get 9)) (i32.const 0))) (then {said}))"),
+        false,
+    )
 }
 
 /// One that remembers, or looks where others have been.
@@ -144,6 +158,52 @@ fn hog(numbers: &mut Numbers) -> Result<Spy, String> {
         _ => "(memory.fill (i32.const 65536) (i32.const 94) (i32.const 4000000)) unreachable",
     };
     core(&format!("{} {more}", memory(64)), "", body, false)
+}
+
+/// One that spends what it may and answers in order: others pay for it, or the clock does.
+fn burner(numbers: &mut Numbers) -> Result<Spy, String> {
+    let times = [100_000, 200_000, 390_000][numbers.position(3)];
+    let smallest = "(f64x2.splat (f64.const 0x1p-1074))";
+    let step = match numbers.position(8) {
+        0 | 1 => String::new(),
+        2 => "(drop (ref.func $f))".into(),
+        3 => "(drop (memory.grow (i32.const 60000)))".into(),
+        4 => "(drop (table.grow $t (ref.null func) (i32.const 60000)))".into(),
+        5 => "(memory.fill (i32.const 65536) (i32.const 0) (i32.const 0))".into(),
+        6 => format!("(v128.store (i32.const 3072) (f64x2.div {smallest} (v128.load (i32.const 3088))))"),
+        _ => "(f64.store (i32.const 3072) (f64.sqrt (f64.load (i32.const 3088))))".into(),
+    };
+    let table = "(table $t 4 funcref) (func $f) (elem declare func $f)";
+    let body = format!(
+        "(v128.store (i32.const 3088) {smallest})
+         (loop $on {step}
+            (br_if $on (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (i32.const {times}))))"
+    );
+    core(&format!("{} {table}", memory(64)), "", &body, false)
+}
+
+/// One that says everything of every row, again and again.
+fn flood(numbers: &mut Numbers) -> Result<Spy, String> {
+    let items = [1_000, 4_000, 100_000][numbers.position(3)];
+    // Every effect of a row's rules, or obligations alone.
+    let effect = *numbers.pick(&["(i32.rem_u (local.get $at) (i32.const 3))", "(i32.const 2)"]);
+    let lists: String = [(1024, 0x10_0000), (1032, 0x20_0000), (1040, 0x24_0000), (1048, 0x38_0000)]
+        .map(|(list, cells)| {
+            let count = list + 4;
+            format!(
+                "(i32.store (i32.const {list}) (i32.const {cells})) (i32.store (i32.const {count}) (i32.const {items}))"
+            )
+        })
+        .concat();
+    let body = format!(
+        "(if (i32.and (i32.eqz (local.get 0)) (i32.ne (i32.load (local.get 9)) (i32.const 0))) (then {lists}
+            (loop $on
+                (i32.store offset=0x100000 (i32.shl (local.get $at) (i32.const 2))
+                    (i32.rem_u (local.get $at) (i32.load (local.get 9))))
+                (i32.store16 offset=0x200000 (i32.shl (local.get $at) (i32.const 1)) {effect})
+                (br_if $on (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (i32.const {items}))))))"
+    );
+    core(&memory(64), "", &body, false)
 }
 
 fn memory(pages: u32) -> String {

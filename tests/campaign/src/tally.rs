@@ -1,4 +1,5 @@
 //! What came of units of work, counted by name; written as `name=count` pairs, so that a child process can hand it over.
+//! Under `most.` stands the largest figure of all, not their sum.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,9 +14,10 @@ impl Tally {
         self.add(name, 1);
     }
 
-    /// So many more of this.
+    /// So many more of this; for a name under `most.`, so many if that is more than ever.
     pub fn add(&mut self, name: &str, more: u64) {
-        *self.0.entry(name.to_owned()).or_default() += more;
+        let known = self.0.entry(name.to_owned()).or_default();
+        *known = if name.starts_with("most.") { more.max(*known) } else { *known + more };
     }
 
     /// How many of this.

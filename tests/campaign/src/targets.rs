@@ -3,10 +3,10 @@
 use std::sync::OnceLock;
 
 use normgate::contract::{Manifest, Vocabulary};
-use normgate::{Batch, Config, Detail, Gate, Language, Limits, Module, Outcome, embedded};
+use normgate::{Batch, BuildError, Config, Detail, Gate, Language, Limits, Module, Outcome, embedded};
 use serde_json::{Value, json};
 
-use crate::manifests::{EFFECTS, Shape, manifest as manifest_of};
+use crate::manifests::{Author, EFFECTS, HOSTILE, Shape, manifest as manifest_of};
 use crate::requests::{INNOCENTS, said};
 
 /// A target: its name, and what it does with an input.
@@ -22,21 +22,38 @@ pub const ALL: [Target; 5] = [
 ];
 
 /// Work enough for any list that fits an input, and little enough that a loop without end is over at once.
-const LIMITS: Limits =
-    Limits { fuel: 2_000_000, budget: 40_000_000, memory: 32 << 20, stack: 256 << 10, deadline_ticks: 200 };
+const LIMITS: Limits = Limits {
+    fuel: 2_000_000,
+    budget: 40_000_000,
+    memory: 32 << 20,
+    stack: 256 << 10,
+    deadline_ticks: 200,
+    request_ticks: 200,
+};
 
 /// A gate of everything that the library carries.
 fn gate() -> &'static Gate {
     static GATE: OnceLock<Gate> = OnceLock::new();
-    GATE.get_or_init(|| built(embedded::arp()))
+    GATE.get_or_init(|| built("", embedded::arp()))
 }
 
+/// A grant under which made modules may see everything and do nothing: what they may do without is dropped.
+const NOTHING: &str =
+    "[authorities.hostile]\ncolumns = [\"*\"]\neffect = \"allow\"\nlabels = []\nobligations = []\nvetoes = []\ntags = \"keep\"
+    constraints = false\npromote = false\nviolations = false";
+
 #[expect(clippy::panic, reason = "without its gate a target has nothing to say")]
-fn built(modules: Vec<Module>) -> Gate {
-    match Gate::builder().policies(modules).limits(LIMITS).trusting().build() {
+fn built(config: &str, modules: Vec<Module>) -> Gate {
+    match build(config, modules) {
         Ok(gate) => gate,
         Err(error) => panic!("{error}"),
     }
+}
+
+/// A gate of these modules under a configuration, which may refuse them. It asks a module however often that failed.
+fn build(config: &str, modules: Vec<Module>) -> Result<Gate, BuildError> {
+    let config = Config::parse(&format!("{config}\n[breaker]\nfailures = {}", u32::MAX))?;
+    Gate::builder().policies(modules).config(config).limits(LIMITS).trusting().build()
 }
 
 /// A request: read, judged and written with everything that can be said about it. No shipped module fails on it.
@@ -67,24 +84,29 @@ pub fn manifest(data: &[u8]) {
     let _ = vocabulary.extended([&manifest]);
 }
 
-/// A component: read, compiled and asked. Whatever it is, the outcome is whole.
+/// A component: read, compiled and asked, with all that it asks for granted and with nothing. Whatever it is, the outcome is
+/// whole.
 pub fn component(data: &[u8]) {
     let Ok(module) = Module::read("fuzz.wasm", data, Vocabulary::shipped()) else { return };
-    let Ok(gate) = Gate::builder().policies([module]).limits(LIMITS).trusting().build() else { return };
     let request = br#"{"id":"r","ctx":{"now_ms":1767225600000,"local_min":600},"user":{"tags":[{"tag_id":"t"}]},
         "candidates":[{"id":"a","kind":"article","score":2.0},{"id":"b","price_fen":7}]}"#;
-    if let Ok(batch) = Batch::from_json(request) {
-        written(&gate.evaluate(&batch));
+    let Ok(batch) = Batch::from_json(request) else { return };
+    for config in ["", NOTHING] {
+        if let Ok(gate) = build(config, vec![module.clone()]) {
+            written(&gate.evaluate(&batch));
+        }
     }
 }
 
 /// An answer: up to 64 items of 11 bytes (row, effect, flag, value), given by a module that says what its rows tell it to.
-/// Whatever it is, the others say what they say without it, and no row is judged milder.
+/// Whatever it is, the others say what they say without it, and no row is judged milder. Where nothing is granted to the module, the
+/// same answers are refused, and the others' alone counts.
 pub fn merge(data: &[u8]) {
-    static GATES: OnceLock<(Gate, Gate)> = OnceLock::new();
-    let (with, without) = GATES.get_or_init(|| {
+    static GATES: OnceLock<[Gate; 3]> = OnceLock::new();
+    let [with, nothing, without] = GATES.get_or_init(|| {
         let innocents = || embedded::arp().into_iter().filter(|m| INNOCENTS.contains(&m.manifest.module.as_str()));
-        (built(innocents().chain([echo()]).collect()), built(innocents().collect()))
+        let with = || innocents().chain([echo()]).collect();
+        [built("", with()), built(NOTHING, with()), built("", innocents().collect())]
     });
     let item = |(index, item): (usize, &[u8])| {
         let [row, effect, missing, value @ ..] = item else { return Value::Null };
@@ -101,6 +123,14 @@ pub fn merge(data: &[u8]) {
                       "user": {"tags": [{"tag_id": "t0"}, {"tag_id": "t1"}]}, "candidates": candidates});
     let Ok(batch) = Batch::from_json(line.to_string().as_bytes()) else { return };
     let (attacked, alone) = (with.evaluate(&batch), without.evaluate(&batch));
+    let powerless = nothing.evaluate(&batch);
+    // In the slate stage the lists differ by what was withheld before.
+    let refused = |outcome: &Outcome| -> Vec<_> {
+        let first = outcome.failures.iter().filter(|failure| failure.stage == "candidate");
+        first.map(|failure| (failure.policy, failure.kind, failure.message.clone())).collect()
+    };
+    assert_eq!(refused(&powerless), refused(&attacked));
+    assert_eq!(said(&powerless, |_| true, |policy| policy > 0), said(&alone, |_| true, |_| true));
     assert!(serde_json::from_str::<Value>(&attacked.to_json(Detail::default())).is_ok());
     // `hostile/…` comes before `reference/…`.
     let innocent = |policy: u16| policy > 0;
@@ -151,13 +181,23 @@ fn echo() -> Module {
     );
     let made = wat::parse_str(&text).map_err(|error| error.to_string()).and_then(|core| {
         let mut bytes = normgate_package::wrap(&core)?;
-        normgate_package::append_section(&mut bytes, "normgate:manifest", manifest_of("echo", Shape::Echo).as_bytes());
+        let manifest = dispensable(&manifest_of(&Author::of(HOSTILE, "echo"), Shape::Echo).to_string());
+        normgate_package::set_section(&mut bytes, "normgate:manifest", manifest.as_bytes());
         Module::read("echo.wasm", &bytes, Vocabulary::shipped()).map_err(|error| error.to_string())
     });
     match made {
         Ok(module) => module,
         Err(error) => panic!("{error}"),
     }
+}
+
+/// The same manifest of a module that can do without any of its effects.
+fn dispensable(manifest: &str) -> String {
+    let mut manifest: Value = serde_json::from_str(manifest).unwrap_or_default();
+    for rule in manifest["rules"].as_array_mut().into_iter().flatten() {
+        rule["optional_effects"] = (0..rule["effects"].as_array().map_or(0, Vec::len)).collect();
+    }
+    manifest.to_string()
 }
 
 /// A configuration: parsed, and held against everything that the library carries. What fits, judges.

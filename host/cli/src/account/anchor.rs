@@ -59,9 +59,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     history(&args.ledger)?;
     loop {
         match ask(&args.ledger, &place, &cosigner) {
-            Ok(said) => println!("{}: {said}", args.ledger.display()),
+            Ok(said) => say!("{}: {said}", args.ledger.display()),
             Err(error) => {
-                eprintln!("normgate: {}: not anchored: {error:#}", args.ledger.display());
+                remark!("{}: not anchored: {error:#}", args.ledger.display());
                 if args.once {
                     return Ok(ExitCode::from(1));
                 }

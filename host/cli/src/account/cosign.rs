@@ -11,6 +11,7 @@ use normgate_ledger::{Answered, Cosigner, History, Shown, Verifier, Witness};
 use normgate_repo::keys::{PublicKey, SigningKey};
 
 use crate::account::lookup::{read, verifier};
+use crate::screen;
 
 #[derive(ClapArgs)]
 pub(crate) struct Args {
@@ -58,13 +59,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let proof = args.proof.as_deref().map(read).transpose()?;
     let shown = history.as_ref().map_or(Shown::Proof(proof.as_deref()), Shown::Ledger);
     match witness.cosign(&note, ledger_key.as_ref(), &shown, now_s) {
-        Ok(cosigned) => print!("{cosigned}"),
+        Ok(cosigned) => screen::page(&cosigned),
         Err(error) => {
-            eprintln!("normgate: {}: {error}", what.display());
+            remark!("{}: {error}", what.display());
             return Ok(ExitCode::from(1));
         }
     }
-    eprintln!("normgate: cosigned as {}", witness.cosigner.text());
+    remark!("cosigned as {}", witness.cosigner.text());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -73,19 +74,16 @@ fn answer(witness: &Witness<'_>, request: &Path, log: Option<&Verifier>, now_s: 
     let body = if request.as_os_str() == "-" { io::read_to_string(io::stdin())? } else { read(request)? };
     match witness.add_checkpoint(&body, log, now_s) {
         Ok(Answered::Cosigned(line)) => {
-            print!("{line}");
+            screen::page(&line);
             Ok(ExitCode::SUCCESS)
         }
         Ok(Answered::Conflict(size)) => {
-            println!("{size}");
-            eprintln!(
-                "normgate: {}: {size} frames were cosigned last; the proof has to begin there",
-                request.display()
-            );
+            say!("{size}");
+            remark!("{}: {size} frames were cosigned last; the proof has to begin there", request.display());
             Ok(ExitCode::from(1))
         }
         Err(error) => {
-            eprintln!("normgate: {}: {error}", request.display());
+            remark!("{}: {error}", request.display());
             Ok(ExitCode::from(1))
         }
     }

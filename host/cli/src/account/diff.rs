@@ -1,6 +1,5 @@
 //! `normgate diff`: what another policy set, another day or other parameters would have changed.
 
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
@@ -18,6 +17,7 @@ use crate::account::private;
 use crate::judge::eval::Lang;
 use crate::judge::requests::{Requests, complain};
 use crate::judge::source::{Source, judging_again};
+use crate::screen::{self, Progress};
 
 /// Judge the same lists on two sides and show which verdicts, places, exposure and obligations change, by rule, surface and group
 /// of users.
@@ -129,15 +129,15 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     difference.other = SideName { recorded, options: options(&other) };
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(&difference)? + "\n";
-        private::write(path, text.as_bytes())?;
+        private::write(path, text)?;
     }
     if let Some(path) = &args.html {
         let modules = args.base.modules()?.into_iter().chain(other.modules()?);
         let manifests: Vec<_> = modules.map(|module| module.manifest).collect();
         let page = difference.page(&manifests, args.lang.into());
-        private::write(path, page.to_html().as_bytes())?;
+        private::write(path, page.to_html())?;
     }
-    println!("{difference}");
+    screen::page(&format!("{difference}\n"));
     Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
@@ -149,17 +149,10 @@ fn over_ledger(args: &Args, ledger: &std::path::Path, other: &Source, threads: u
         true => ((Side::Recorded, None), (recorded_but_for(&args.other, other)?, args.other.to_as_of)),
         false => (side(&args.base)?, side(other)?),
     };
-    let show_progress = io::stderr().is_terminal();
+    let progress = Progress::new();
     let comparison = Comparison::new(sides.0, sides.1, threads, args.personal);
-    let difference = comparison.ledger(&history, &args.range.query(), |lists| {
-        if show_progress {
-            eprint!("\r{lists} lists compared");
-        }
-    })?;
-    if show_progress {
-        eprintln!();
-    }
-    Ok(difference)
+    let count = |lists| progress.show(format_args!("{lists} lists compared"));
+    Ok(comparison.ledger(&history, &args.range.query(), count)?)
 }
 
 /// Compares over requests; whether some were refused.
@@ -169,7 +162,7 @@ fn over_requests(args: &Args, input: &std::path::Path, other: &Source, threads: 
     // One clock for all lists and both sides.
     let circumstances = Circumstances { clock_ms: now_ms(), ..Circumstances::default() };
     let mut comparison = Comparison::new(side(&args.base)?, side(other)?, threads, args.personal);
-    let show_progress = io::stderr().is_terminal();
+    let progress = Progress::new();
     let mut refused = false;
     while let Some(request) = requests.next()? {
         match request {
@@ -181,10 +174,8 @@ fn over_requests(args: &Args, input: &std::path::Path, other: &Source, threads: 
                     facets: Facets::of(&batch, &[]),
                     circumstances: circumstances.clone(),
                 };
-                if let Some(lists) = comparison.list(list)?
-                    && show_progress
-                {
-                    eprint!("\r{lists} lists compared");
+                if let Some(lists) = comparison.list(list)? {
+                    progress.show(format_args!("{lists} lists compared"));
                 }
             }
             Err(error) => {
@@ -192,9 +183,6 @@ fn over_requests(args: &Args, input: &std::path::Path, other: &Source, threads: 
                 complain(requests.number, &error);
             }
         }
-    }
-    if show_progress {
-        eprintln!();
     }
     Ok((comparison.finish()?, refused))
 }

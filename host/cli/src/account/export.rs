@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,10 +13,11 @@ use normgate::contract::Day;
 use normgate_ledger::{Case, History, LedgerError, Query, Recipient, Recorded, Redaction, Replay};
 use normgate_report::{Parquet, statements};
 
-use crate::account::lookup::{Range, View, note_access, show};
+use crate::account::lookup::{Range, View, note_access, show, unwritten_line};
 use crate::account::opened::history;
 use crate::account::private;
 use crate::judge::source::{at_hand, judging_again};
+use crate::screen::{JsonLines, Progress};
 
 /// Write everything of a time as JSON lines; as a Parquet file; as DSA statements of reasons; or one decision as a sealed case.
 ///
@@ -67,7 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         None if args.dsa => dsa(args, &query, &asked),
         None => {
             let found = show(&args.ledger, &query, "export", &asked, &args.view)?;
-            eprintln!("normgate: {found} decisions");
+            remark!("{found} decisions");
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -80,7 +81,7 @@ fn seal(args: &Args, id: &str, recipient: &Path, output: &Path) -> Result<ExitCo
     let sealed =
         Case::export(&history, id, &at_hand(&args.policies)?, judging_again(Backend::Native))?.seal(&recipient)?;
     private::write(output, &sealed)?;
-    println!("{}: decision {id}, {} bytes, for the key {} alone", output.display(), sealed.len(), recipient.id());
+    say!("{}: decision {id}, {} bytes, for the key {} alone", output.display(), sealed.len(), recipient.id());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -120,7 +121,7 @@ fn parquet(args: &Args, query: &Query, asked: &str, file: &Path) -> Result<ExitC
         },
     )?;
     table.close()?;
-    eprintln!("normgate: {written} decisions, {unreadable} without a key");
+    remark!("{written} decisions, {unreadable} without a key");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -141,7 +142,7 @@ fn dsa(args: &Args, query: &Query, asked: &str) -> Result<ExitCode> {
     let modules = at_hand(&args.policies)?;
     let mut replay = Replay::new(&modules, || judging_again(Backend::Native), 1);
     let sets = RefCell::new(HashMap::new());
-    let mut output = BufWriter::new(io::stdout().lock());
+    let (mut output, progress) = (JsonLines::new(), Progress::beside_output());
     let (mut written, mut refused) = (0u64, 0u64);
     let mut state = |recorded: Recorded| -> Result<(), LedgerError> {
         let Some(answer) = recorded.answer()? else { return Ok(()) };
@@ -154,18 +155,17 @@ fn dsa(args: &Args, query: &Query, asked: &str) -> Result<ExitCode> {
             match statement.check() {
                 Ok(()) => {
                     let line = serde_json::to_string(&statement).unwrap_or_default();
-                    let place = || "standard output".to_owned();
-                    writeln!(output, "{line}").map_err(|source| LedgerError::Io { place: place(), source })?;
+                    output.write(&line).map_err(unwritten_line)?;
                     written += 1;
                 }
                 Err(error) => {
-                    eprintln!("normgate: {error}");
+                    remark!("{error}");
                     refused += 1;
                 }
             }
         }
-        if io::stderr().is_terminal() && written.is_multiple_of(100) {
-            eprint!("\r{written} statements");
+        if written.is_multiple_of(100) {
+            progress.show(format_args!("{written} statements"));
         }
         Ok(())
     };
@@ -177,7 +177,8 @@ fn dsa(args: &Args, query: &Query, asked: &str) -> Result<ExitCode> {
         },
         &mut state,
     )?;
-    output.flush()?;
-    eprintln!("normgate: {written} statements, {refused} refused");
+    output.flush().map_err(unwritten_line)?;
+    drop(progress);
+    remark!("{written} statements, {refused} refused");
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

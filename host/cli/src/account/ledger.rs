@@ -14,10 +14,12 @@ use normgate_ledger::{
     check, expired,
 };
 
-use crate::account::lookup::{Range, View, caller, note_access, read, show, verifier};
+use crate::account::lookup::{Range, View, note_access, read, show, verifier};
 use crate::account::opened::{history, settings};
 use crate::account::{anchor, cosign, export};
+use crate::identity::caller;
 use crate::judge::source::at_hand;
+use crate::screen;
 
 /// How a check ends that found nothing, and could not see whether the end is there.
 const NOT_ANCHORED: u8 = 3;
@@ -245,7 +247,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             let which = if item.is_some() { "an item, " } else { "" };
             let asked = format!("{whose}{which}{}", range.words());
             let found = show(ledger, &query, "find", &asked, view)?;
-            eprintln!("normgate: {found} decisions");
+            remark!("{found} decisions");
             Ok(ExitCode::SUCCESS)
         }
         Command::Export(args) => export::run(args),
@@ -256,14 +258,12 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             let text = read(proof)?;
             let key = key.as_deref().map(verifier).transpose()?;
             if key.is_none() {
-                eprintln!(
-                    "normgate: no --key: the proof is checked with the key that it carries itself, which proves no origin"
-                );
+                remark!("no --key: the proof is checked with the key that it carries itself, which proves no origin");
             }
             match check(&text, key.as_ref()) {
-                Ok(checked) => println!("{checked}"),
+                Ok(checked) => say!("{checked}"),
                 Err(error) => {
-                    eprintln!("normgate: {}: {error}", proof.display());
+                    remark!("{}: {error}", proof.display());
                     return Ok(ExitCode::from(1));
                 }
             }
@@ -272,10 +272,10 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         Command::Checkpoint { ledger } => {
             let history = history(ledger)?;
             match Ledger::open(ledger, settings()?) {
-                Ok(ledger) => print!("{}", ledger.checkpoint()?),
+                Ok(ledger) => screen::page(&ledger.checkpoint()?),
                 // A running writer signs at the end of every segment; what it signed last is what there is.
                 Err(LedgerError::Held { .. }) => match history.checkpoint()? {
-                    Some(note) => print!("{note}"),
+                    Some(note) => screen::page(&note),
                     None => bail!("{}: its writer has signed no checkpoint yet", ledger.display()),
                 },
                 Err(error) => return Err(error.into()),
@@ -285,7 +285,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         Command::Cosign(args) => cosign::run(args),
         Command::Anchor(args) => anchor::run(args),
         Command::Stats { ledger } => {
-            print!("{}", history(ledger)?.anchorage(now_ms())?.to_prometheus());
+            screen::page(&history(ledger)?.anchorage(now_ms())?.to_prometheus());
             Ok(ExitCode::SUCCESS)
         }
         Command::Hold { ledger, id, case } => {
@@ -294,7 +294,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             note_access(&history, "hold", id, 1, false)?;
             writer.hold(id, case, &caller())?;
             writer.close()?;
-            println!("{}: {id} is held for case {case}, until it is released", ledger.display());
+            say!("{}: {id} is held for case {case}, until it is released", ledger.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Release { ledger, case } => {
@@ -302,7 +302,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             let writer = Ledger::open(ledger, settings()?)?;
             writer.release(case, &caller())?;
             writer.close()?;
-            println!("{}: case {case} is over; its key is destroyed", ledger.display());
+            say!("{}: case {case} is over; its key is destroyed", ledger.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Purge { ledger, day: Some(day), reason, .. } => {
@@ -310,7 +310,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             let writer = Ledger::open(ledger, settings()?)?;
             writer.erase(*day, reason.as_deref().unwrap_or_default(), &caller())?;
             writer.close()?;
-            println!("{}: the personal columns of {day} are erased; the erasure is on the record", ledger.display());
+            say!("{}: the personal columns of {day} are erased; the erasure is on the record", ledger.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Purge { ledger, until, personal, after_idling, .. } => {
@@ -323,7 +323,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
                 false => writer.purge(until, what, &caller())?,
             }
             writer.close()?;
-            println!("{}: purged up to {until}; the purge is on the record", ledger.display());
+            say!("{}: purged up to {until}; the purge is on the record", ledger.display());
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -345,18 +345,18 @@ fn verify(
         Against { known: known.as_deref(), key: key.as_ref(), cosigner: cosigner.as_ref(), modules: &modules };
     let found = history.verify(&against)?;
     for finding in &found.findings {
-        println!("ALTERED  {finding}");
+        say!("ALTERED  {finding}");
     }
     for note in &found.notes {
-        println!("note     {note}");
+        say!("note     {note}");
     }
     for (module, kinds) in &found.disturbed {
         let kinds: Vec<String> = kinds.iter().map(|(kind, calls)| format!("{calls} {kind}")).collect();
-        println!("note     {module}: calls that are recorded as disturbed: {}", kinds.join(", "));
+        say!("note     {module}: calls that are recorded as disturbed: {}", kinds.join(", "));
     }
     let by = if cosigner.is_some() { "" } else { ", by the witnesses that the ledger itself names" };
-    println!("anchor   {}{by}", Anchorage::of(found.anchor.clone(), found.frames, now_ms()));
-    println!(
+    say!("anchor   {}{by}", Anchorage::of(found.anchor.clone(), found.frames, now_ms()));
+    say!(
         "{}: {} records in {} frames, {} lists in full and {} as commitments, {} checkpoints agree, {} findings",
         ledger.display(),
         found.records,
@@ -370,7 +370,7 @@ fn verify(
         return Ok(ExitCode::from(1));
     }
     if known.is_none() && cosigner.is_none() {
-        println!(
+        say!(
             "{}: nothing from outside was given (--checkpoint, --cosigner), so the end may have been cut off unseen: not anchored",
             ledger.display()
         );
@@ -396,13 +396,13 @@ fn confirm(ledger: &Path, input: &Path) -> Result<ExitCode> {
                 recorded += 1;
             }
             Err(error) => {
-                eprintln!("normgate: {} line {number}: no confirmation: {error}", input.display());
+                remark!("{} line {number}: no confirmation: {error}", input.display());
                 refused += 1;
             }
         }
     }
     ledger.close()?;
-    eprintln!("normgate: {recorded} confirmations recorded, {refused} lines refused");
+    remark!("{recorded} confirmations recorded, {refused} lines refused");
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -412,10 +412,10 @@ fn fulfilment(ledger: &Path, range: &Range, json: bool) -> Result<ExitCode> {
     let found = history.fulfilment(&range.query(), now_ms())?;
     note_access(&history, "fulfilment", &range.words(), found.decisions, json)?;
     if json {
-        println!("{}", serde_json::to_string(&found)?);
+        screen::json(&serde_json::to_string(&found)?);
     } else {
         for Breach { record, decision_id, what, about, rules } in &found.breaches {
-            println!("BREACH   record {record}, decision {decision_id}: {about}: {what}  {}", rules.join(", "));
+            say!("BREACH   record {record}, decision {decision_id}: {about}: {what}  {}", rules.join(", "));
         }
         for duty in &found.overdue {
             let subject = match &duty.subject {
@@ -426,15 +426,12 @@ fn fulfilment(ledger: &Path, range: &Range, json: bool) -> Result<ExitCode> {
                 Subject::Tag(..) => "a user's tag".to_owned(),
             };
             let since = Day::containing(duty.opened_ms);
-            println!(
-                "OVERDUE  {}, {subject}, since {since}: raised by {} lists  {}",
-                duty.code, duty.sightings, duty.rule
-            );
+            say!("OVERDUE  {}, {subject}, since {since}: raised by {} lists  {}", duty.code, duty.sightings, duty.rule);
         }
         for (code, DutyCounts { opened, discharged, late, overdue }) in &found.duties {
-            println!("duty     {code}: {opened} opened, {discharged} discharged, {late} late, {overdue} overdue");
+            say!("duty     {code}: {opened} opened, {discharged} discharged, {late} late, {overdue} overdue");
         }
-        println!(
+        say!(
             "{}: {} decisions, {} confirmed, {} without a key; {} breaches, {} duties overdue",
             ledger.display(),
             found.decisions,
@@ -458,6 +455,6 @@ fn prove(ledger: &Path, id: Option<&str>, since: Option<&Path>) -> Result<ExitCo
         (None, Some(since)) => history.prove_since(&read(since)?)?,
         (None, None) => bail!("say which decision, or give an older checkpoint with --since"),
     };
-    println!("{proof}");
+    screen::json(&proof);
     Ok(ExitCode::SUCCESS)
 }

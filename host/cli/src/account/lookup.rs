@@ -1,6 +1,6 @@
 //! What looking into a ledger has in common, whatever for: the time asked for, what is shown, and the record of who asked.
 
-use std::io::{BufWriter, Write};
+use std::io;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -9,6 +9,8 @@ use normgate::contract::{Day, now_ms};
 use normgate_ledger::{Access, History, LedgerError, Query, Recorded, Redaction, Verifier};
 
 use crate::account::opened::history;
+use crate::identity::caller;
+use crate::screen::JsonLines;
 
 /// A range of time.
 #[derive(ClapArgs)]
@@ -63,35 +65,32 @@ pub(crate) fn show(ledger: &Path, query: &Query, command: &str, asked: &str, vie
         },
     )?;
     note_access(&history, command, asked, count, view.personal)?;
-    let mut output = BufWriter::new(std::io::stdout().lock());
+    let mut output = JsonLines::new();
     if count == found.len() as u64 {
         for recorded in &found {
-            writeln!(output, "{}", recorded.to_json(redaction))?;
+            output.write(&recorded.to_json(redaction).to_string()).map_err(unwritten_line)?;
         }
     } else {
         drop(found);
         history.lists(
             query,
             |_| Ok(()),
-            |recorded| {
-                let written = writeln!(output, "{}", recorded.to_json(redaction));
-                written.map_err(|source| LedgerError::Io { place: "standard output".into(), source })
-            },
+            |recorded| output.write(&recorded.to_json(redaction).to_string()).map_err(unwritten_line),
         )?;
     }
-    output.flush()?;
+    output.flush().map_err(unwritten_line)?;
     Ok(count)
+}
+
+/// Why standard output lacks a line.
+pub(crate) fn unwritten_line(source: io::Error) -> LedgerError {
+    LedgerError::Io { place: "standard output".into(), source }
 }
 
 /// Puts a look-up on the record.
 pub(crate) fn note_access(history: &History, command: &str, asked: &str, records: u64, personal: bool) -> Result<()> {
     let (command, asked) = (command.to_owned(), asked.to_owned());
     Ok(history.note_access(&Access { ms: now_ms(), by: caller(), command, asked, records, personal })?)
-}
-
-/// Who runs the command, as the system knows them.
-pub(crate) fn caller() -> String {
-    std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into())
 }
 
 pub(crate) fn verifier(path: &Path) -> Result<Verifier> {

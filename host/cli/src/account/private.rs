@@ -1,28 +1,32 @@
-//! Files that tell of persons: for whoever writes them, and nobody else.
+//! Files that their owner alone reads: what leaves a ledger, or shows what was decided about somebody.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Makes a file that only its owner may read, or empties the one that is there and closes it to others.
+/// Makes a file, or empties one that is there. A file that others could read is closed to them before anything stands in it.
 pub(crate) fn create(path: &Path) -> Result<File> {
-    let place = || path.display().to_string();
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path).with_context(place)?;
-    #[cfg(unix)]
-    if file.metadata().with_context(place)?.is_file() {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(std::fs::Permissions::from_mode(0o600)).with_context(place)?;
-    }
-    Ok(file)
+    open(path).with_context(|| path.display().to_string())
 }
 
-/// Writes such a file.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    use std::io::Write;
-    create(path)?.write_all(bytes).with_context(|| path.display().to_string())
+/// Writes a file.
+pub(crate) fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
+    create(path)?.write_all(bytes.as_ref()).with_context(|| path.display().to_string())
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    // What is no file, a pipe or a device, is whoever's it is.
+    if file.metadata()?.is_file() {
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        file.set_len(0)?;
+    }
+    Ok(file)
 }

@@ -1,6 +1,5 @@
 //! `normgate replay`: recorded lists judged again, out of a ledger or a sealed case.
 
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
@@ -14,6 +13,7 @@ use crate::account::lookup::{Range, note_access};
 use crate::account::opened::history;
 use crate::account::sealed;
 use crate::judge::source::{at_hand, judging_again};
+use crate::screen::Progress;
 
 /// How a replay ends that met what was judged under other semantics, and nothing that differs otherwise.
 pub(crate) const OTHER_SEMANTICS: u8 = 4;
@@ -87,39 +87,30 @@ fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> 
     let query = Query { decision: id.map(str::to_owned), ..args.range.query() };
     let asked = id.map_or_else(|| args.range.words(), str::to_owned);
     note_access(&history, "replay", &asked, 0, false)?;
-    let show_progress = io::stderr().is_terminal();
+    let progress = Progress::new();
     let replay = Replay::new(&modules, || judging_again(backend), threads);
     let replayed = replay.given(args.requests.as_deref().map(lines).transpose()?.unwrap_or_default()).run(
         &history,
         &query,
-        |judged| {
-            if show_progress {
-                eprint!("\r{judged} lists judged again");
-            }
-        },
+        |judged| progress.show(format_args!("{judged} lists judged again")),
     )?;
-    if show_progress {
-        eprintln!();
-    }
+    drop(progress);
     for difference in &replayed.different {
-        println!(
-            "record {}, decision {}: {}\n    recorded  {}\n    again     {}",
-            difference.record, difference.decision_id, difference.place, difference.recorded, difference.again
-        );
+        say!("record {}, decision {}: {}", difference.record, difference.decision_id, difference.place);
+        say!("    recorded  {}", difference.recorded);
+        say!("    again     {}", difference.again);
     }
     if args.requests.is_some() {
-        println!("{} commitments were made on requests that were given", replayed.given);
+        say!("{} commitments were made on requests that were given", replayed.given);
     }
     for note in &replayed.notes {
-        println!("{note}");
+        say!("{note}");
     }
     if replayed.other > 0 {
-        println!(
-            "{} lists are of other semantics; {} of them come out the same here",
-            replayed.other, replayed.other_same
-        );
+        let (other, same) = (replayed.other, replayed.other_same);
+        say!("{other} lists are of other semantics; {same} of them come out the same here");
     }
-    println!(
+    say!(
         "{} lists judged again, {} different; {} are commitments, {} have no key any more",
         replayed.judged,
         replayed.different.len(),

@@ -1,6 +1,5 @@
 //! `normgate report`: what is told to the public, to an authority, and to the platform itself.
 
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,6 +13,7 @@ use crate::account::lookup::{Range, note_access, read};
 use crate::account::opened::history;
 use crate::judge::eval::Lang;
 use crate::judge::source::{Source, at_hand};
+use crate::screen::{self, Progress};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -152,7 +152,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             let gate = source.build()?;
             let adopted = adopted(&source.config()?);
             match disclosure(&profile, &gate.policy_set(), source.day()?, &adopted, look.lang.into()) {
-                Ok(page) => print!("{}", look.format.write(&page)),
+                Ok(page) => screen::page(&look.format.write(&page)),
                 Err(problems) => return Ok(complain(&provider.profile, &problems)),
             }
         }
@@ -162,7 +162,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             let days = (!calendar.is_empty()).then_some(days);
             let events: Vec<(Event, Day)> = event.zip(*on).map(|(event, on)| (event.into(), on)).into_iter().collect();
             match Filing::of(&profile, &events, days.as_ref()) {
-                Ok(filing) => println!("{}", serde_json::to_string_pretty(&filing)?),
+                Ok(filing) => screen::json(&serde_json::to_string_pretty(&filing)?),
                 Err(FilingError::Incomplete(problems)) => return Ok(complain(&provider.profile, &problems)),
                 Err(error) => return Err(error.into()),
             }
@@ -172,13 +172,13 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             let given = profile.as_deref().map(self::profile).transpose()?;
             let figures = figures(ledger, range)?;
             if *format == FigureFormat::Json {
-                println!("{}", serde_json::to_string_pretty(&figures)?);
+                screen::json(&serde_json::to_string_pretty(&figures)?);
                 return Ok(ExitCode::SUCCESS);
             }
             let manifests: Vec<_> = modules.into_iter().map(|module| module.manifest).collect();
             match figures.page(&manifests, given.as_ref(), (*lang).into()) {
-                Ok(page) if *format == FigureFormat::Html => print!("{}", page.to_html()),
-                Ok(page) => print!("{}", page.to_markdown()),
+                Ok(page) if *format == FigureFormat::Html => screen::page(&page.to_html()),
+                Ok(page) => screen::page(&page.to_markdown()),
                 // Only a profile lacks something.
                 Err(problems) => return Ok(complain(profile.as_deref().unwrap_or(ledger), &problems)),
             }
@@ -186,8 +186,8 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         Command::Badge { provider, look } => {
             let profile = provider.read()?;
             match Badge::of(&profile, look.lang.into()) {
-                Ok(badge) if look.format == Format::Html => print!("{}", badge.to_html()),
-                Ok(badge) => print!("{}", badge.to_markdown()),
+                Ok(badge) if look.format == Format::Html => screen::page(&badge.to_html()),
+                Ok(badge) => screen::page(&badge.to_markdown()),
                 Err(problems) => return Ok(complain(&provider.profile, &problems)),
             }
         }
@@ -210,16 +210,8 @@ fn profile(path: &Path) -> Result<Profile> {
 fn figures(ledger: &Path, range: &Range) -> Result<Assessment> {
     let history = history(ledger)?;
     note_access(&history, "report", &range.words(), 0, false)?;
-    let show_progress = io::stderr().is_terminal();
-    let figures = Assessment::of(&history, range.from, range.to, |lists| {
-        if show_progress {
-            eprint!("\r{lists} lists counted");
-        }
-    })?;
-    if show_progress {
-        eprintln!();
-    }
-    Ok(figures)
+    let progress = Progress::new();
+    Ok(Assessment::of(&history, range.from, range.to, |lists| progress.show(format_args!("{lists} lists counted")))?)
 }
 
 /// The sector norms that the platform adopted.
@@ -236,7 +228,7 @@ fn add(mut days: Calendar, path: &Path) -> Result<Calendar> {
 /// One sentence for each field that is missing or wrong; nothing is written then.
 fn complain(profile: &Path, problems: &[Problem]) -> ExitCode {
     for problem in problems {
-        eprintln!("normgate: {}: {problem}", profile.display());
+        remark!("{}: {problem}", profile.display());
     }
     ExitCode::from(1)
 }

@@ -27,45 +27,45 @@ pub(crate) fn replay(
     let case = match Case::open(&sealed, &key) {
         Ok(case) => case,
         Err(error) => {
-            eprintln!("normgate: {}: {error}", path.display());
+            remark!("{}: {error}", path.display());
             return Ok(ExitCode::from(1));
         }
     };
-    println!("decision {}, of {} ({} ms)", case.decision_id(), Day::containing(case.ms()), case.ms());
+    say!("decision {}, of {} ({} ms)", case.decision_id(), Day::containing(case.ms()), case.ms());
     for policy in &case.set().policies {
-        println!("module   {}@{} {}", policy.id, policy.version, policy.digest);
+        say!("module   {}@{} {}", policy.id, policy.version, policy.digest);
     }
     for fired in case.fired() {
         let basis = if fired.basis.is_empty() { "the host itself" } else { &fired.basis };
-        println!("rule     {} \u{d7}{} ({basis})", fired.rule, fired.times);
+        say!("rule     {} \u{d7}{} ({basis})", fired.rule, fired.times);
     }
     if ledger_key.is_none() {
-        eprintln!(
-            "normgate: no --ledger-key: the proof is checked with the key that it carries itself, which proves no origin"
-        );
+        remark!("no --ledger-key: the proof is checked with the key that it carries itself, which proves no origin");
     }
     let proven = case.proven(ledger_key.as_ref());
     match &proven {
-        Ok(proven) => println!("proof    {proven}"),
-        Err(error) => println!("UNPROVEN {error}"),
+        Ok(proven) => say!("proof    {proven}"),
+        Err(error) => say!("UNPROVEN {error}"),
     }
     let signed = proven.as_ref().is_ok_and(|proven| proven.signed);
     if proven.is_ok() && !signed {
-        println!("UNSIGNED nobody answers for its request, circumstances and outcome being the record's");
+        say!("UNSIGNED nobody answers for its request, circumstances and outcome being the record's");
     }
     let replayed = case.replay(judging_again(backend)).with_context(place)?;
     let same = match &replayed {
         CaseReplayed::Same => {
-            println!("judged again: the same bytes");
+            say!("judged again: the same bytes");
             ExitCode::SUCCESS
         }
         CaseReplayed::Different(at, recorded, again) => {
-            println!("judged again: it differs at {at}\n    recorded  {recorded}\n    again     {again}");
+            say!("judged again: it differs at {at}");
+            say!("    recorded  {recorded}");
+            say!("    again     {again}");
             ExitCode::from(1)
         }
         CaseReplayed::Other { note, same } => {
             let same = if *same { "; it comes out the same here" } else { "" };
-            println!("{note}{same}");
+            say!("{note}{same}");
             ExitCode::from(OTHER_SEMANTICS)
         }
     };

@@ -10,6 +10,7 @@ use normgate::{Action, Gate, Module, Outcome, Target, embedded};
 use normgate_cases::Generator;
 use serde_json::Value as Json;
 
+use crate::judge::compile;
 use crate::judge::source::{Source, artifacts, read_modules};
 
 /// Requests that are made up. An engineering default: a few seconds, and every rule of our own norms fires in some.
@@ -72,7 +73,7 @@ pub(crate) fn run(norms: &[Module], against: &str, input: Option<&Path>, source:
         let batch = match reader.read(request.to_string().as_bytes()) {
             Ok(batch) => batch,
             Err(error) if number < given_count => {
-                eprintln!("normgate: request {}: {error}", number + 1);
+                remark!("request {}: {error}", number + 1);
                 continue;
             }
             Err(_) => continue,
@@ -83,20 +84,21 @@ pub(crate) fn run(norms: &[Module], against: &str, input: Option<&Path>, source:
     for (rule, tally) in &tallies {
         contradictions |= !tally.contradicted.is_empty();
         for sentence in sentences(tally, &elsewhere) {
-            println!("{rule}: {sentence}");
+            say!("{rule}: {sentence}");
         }
     }
     for notice in both.evaluate(&reader.read(generator.request().to_string().as_bytes())?).notices {
         if notice.code == "overlay-ignored" || notice.code == "art05.loosening" {
-            println!("{}", notice.message);
+            say!("{}", notice.message);
         }
     }
-    println!("compared over {GENERATED} generated requests and {given_count} given ones");
+    say!("compared over {GENERATED} generated requests and {given_count} given ones");
     Ok(if contradictions { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 fn gate<'m>(modules: impl Iterator<Item = &'m Module>, source: &Source) -> Result<Gate> {
-    let mut builder = Gate::builder().policies(modules.cloned()).config(source.config()?).trusting();
+    let builder = Gate::builder().policies(modules.cloned()).config(source.config()?);
+    let mut builder = builder.trusting().compiler(compile::in_child);
     if let Some(artifacts) = artifacts() {
         builder = builder.artifacts(artifacts);
     }

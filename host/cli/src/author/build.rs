@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -12,9 +13,17 @@ use normgate::contract::{Vocabulary, Wording};
 use normgate_cases::{Case, Report, Runner, read};
 
 use crate::author::project::{BuildRecord, Project};
+use crate::author::sources::own;
+use crate::author::workbench::{Workbench, walk};
+use crate::judge::compile;
+use crate::screen;
 
 /// Build a norm: compile it for the sandbox, embed its manifest, check it, run its cases, and print what a member wants to know
 /// of the module. The module is written to target/norm/NAME.wasm; the same sources make the same bytes in any folder.
+///
+/// What runs is the Rust compiler, on a copy of Cargo.toml, policy.toml and src/ alone, with no network, and in a sandbox where the
+/// system has one (Landlock and seccomp on Linux). Build scripts, dependencies other than the SDK, settings of cargo, toolchain
+/// files and links are refused.
 ///
 /// Exit 0: built, and every case passed; 1: it was refused or a case failed; 2: there is nothing to build.
 ///
@@ -41,31 +50,36 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if let Some(core) = &args.core {
         return wrap(&args.folder, core);
     }
-    let project = Project::open(&args.folder)?;
+    let folder = Project::open(&args.folder)?.folder;
+    let workbench = Workbench::new()?;
+    if let Some(why) = workbench.is_open() {
+        remark!("this system has no sandbox to compile in ({why}); build only what is your own");
+    }
     if !args.watch {
-        return build(&project);
+        return build(&folder, &workbench);
     }
     let mut seen = None;
     loop {
-        let now = newest(&project.folder);
+        let now = newest(&folder);
         if seen == now {
             thread::sleep(GLANCE);
             continue;
         }
-        if let Err(error) = build(&project) {
-            println!("refused: {error:#}");
+        if let Err(error) = build(&folder, &workbench) {
+            screen::block("refused: ", &format!("{error:#}"));
         }
         // Building writes what follows from policy.toml; that is no reason to build again.
-        seen = newest(&project.folder);
-        println!("watching {}; Ctrl-C ends", project.folder.display());
+        seen = newest(&folder);
+        say!("watching {}; Ctrl-C ends", folder.display());
     }
 }
 
-fn build(project: &Project) -> Result<ExitCode> {
+fn build(folder: &Path, workbench: &Workbench) -> Result<ExitCode> {
+    let project = Project::open(folder)?;
     if project.refresh()? {
-        println!("generated/ and sdk/ follow policy.toml and this normgate again");
+        say!("generated/, sdk/ and Cargo.lock follow policy.toml, Cargo.toml and this normgate again");
     }
-    let component = project.compile(&project.folder.join("target"))?;
+    let component = project.compile(workbench)?;
     finish(&project.folder, &project.name, &component)
 }
 
@@ -78,19 +92,19 @@ fn wrap(folder: &Path, core: &Path) -> Result<ExitCode> {
     let bytes = std::fs::read(core).with_context(|| core.display().to_string())?;
     let mut component =
         normgate_package::wrap(&bytes).map_err(anyhow::Error::msg).with_context(|| core.display().to_string())?;
-    normgate_package::append_section(&mut component, normgate::contract::MANIFEST_SECTION, &manifest.to_json());
+    normgate_package::set_section(&mut component, normgate::contract::MANIFEST_SECTION, &manifest.to_json());
     let name = core.file_stem().map_or_else(|| manifest.module.clone(), |stem| stem.to_string_lossy().into_owned());
     finish(folder, &name, &component)
 }
 
 /// Writes the module, runs its cases and says what it is.
 fn finish(folder: &Path, name: &str, component: &[u8]) -> Result<ExitCode> {
-    let path = folder.join("target/norm").join(format!("{name}.wasm"));
+    let path = own(folder, &Path::new("target/norm").join(format!("{name}.wasm")))?;
     let module = Module::read(&path.display().to_string(), component, Vocabulary::shipped())?;
-    let cases = folder.join("cases.jsonl");
+    let cases = own(folder, Path::new("cases.jsonl"))?;
     let text = std::fs::read_to_string(&cases).with_context(|| cases.display().to_string())?;
     let cases = read(&text).map_err(anyhow::Error::msg).with_context(|| cases.display().to_string())?;
-    let mut runner = Runner::new(vec![module.clone()], None);
+    let mut runner = Runner::new(vec![module.clone()], None).compiler(Arc::new(compile::in_child));
     let reports: Vec<Report> = cases.iter().map(|case| runner.run(case)).collect();
     for report in &reports {
         crate::author::test::print_failure(report, "cases.jsonl");
@@ -101,29 +115,29 @@ fn finish(folder: &Path, name: &str, component: &[u8]) -> Result<ExitCode> {
     }
     std::fs::write(&path, component).with_context(|| path.display().to_string())?;
     describe(&module, &cases, &mut runner);
-    println!("  cases    {} passed, {failed} failed", reports.len() - failed);
+    say!("  cases    {} passed, {failed} failed", reports.len() - failed);
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn describe(module: &Module, cases: &[Case], runner: &mut Runner) {
     let manifest = &module.manifest;
-    println!("{}  {}", manifest.reference(), module.place);
-    println!("  digest   {}", module.digest_text());
+    say!("{}  {}", manifest.reference(), module.place);
+    say!("  digest   {}", module.digest_text());
     if let Some(record) = BuildRecord::of(&module.bytes) {
-        println!("  sources  {}, {}", record.source, record.rustc);
+        say!("  sources  {}, {}", record.source, record.rustc);
     }
-    println!("  size     {} bytes", module.bytes.len());
-    println!("  reads    {}", manifest.columns().map(|(name, _)| name).collect::<Vec<_>>().join(", "));
+    say!("  size     {} bytes", module.bytes.len());
+    say!("  reads    {}", manifest.columns().map(|(name, _)| name).collect::<Vec<_>>().join(", "));
     // A case that cannot be run has been said to fail already.
     let fuel = cases.iter().map(|case| (runner.fuel(case).unwrap_or(0), case));
     if let Some((fuel, case)) = fuel.max_by_key(|(fuel, _)| *fuel) {
         let limit = normgate::Limits::default().fuel;
-        println!("  fuel     {fuel} for `{}`, of {limit} that a call may use", case.case);
+        say!("  fuel     {fuel} for `{}`, of {limit} that a call may use", case.case);
     }
     let drafts: Vec<&str> =
         (manifest.rules.iter()).filter(|rule| rule.wording == Wording::Draft).map(|rule| rule.id.as_str()).collect();
     if !drafts.is_empty() {
-        println!("  wording  to be reviewed (then wording = \"reviewed\"): {}", drafts.join(", "));
+        say!("  wording  to be reviewed (then wording = \"reviewed\"): {}", drafts.join(", "));
     }
 }
 
@@ -132,9 +146,4 @@ fn newest(folder: &Path) -> Option<SystemTime> {
     let files = ["policy.toml", "cases.jsonl", "Cargo.toml"].map(|file| folder.join(file));
     let sources = walk(&folder.join("src"));
     files.into_iter().chain(sources).filter_map(|file| file.metadata().and_then(|meta| meta.modified()).ok()).max()
-}
-
-fn walk(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
+use normgate::Notice;
 use normgate::contract::Wording;
 
 use crate::author::against;
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     for (authority, grant) in source.config()?.authorities.iter().flatten() {
         for sentence in grant.wider_than_default(authority) {
-            println!("grant: {sentence}");
+            say!("grant: {sentence}");
         }
     }
     let gate = match source.build() {
@@ -58,10 +59,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             // Whatever else is wrong with other modules is worth knowing too, so each is tried alone.
             let alone = refused_alone(&source);
             if alone.is_empty() {
-                println!("refused: {error:#}");
+                say!("refused: {error:#}");
             }
             for sentence in alone {
-                println!("refused: {sentence}");
+                say!("refused: {sentence}");
             }
             return Ok(ExitCode::from(1));
         }
@@ -77,23 +78,22 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(1) });
     }
     for manifest in gate.policy_set().manifests() {
-        println!(
-            "{}: {} rules, {} columns, loads",
-            manifest.reference(),
-            manifest.rules.len(),
-            manifest.columns().count()
-        );
+        say!("{}: {} rules, {} columns, loads", manifest.reference(), manifest.rules.len(), manifest.columns().count());
         let drafts: Vec<&str> =
             manifest.rules.iter().filter(|r| r.wording == Wording::Draft).map(|rule| rule.id.as_str()).collect();
         if !drafts.is_empty() {
-            println!("  wording to be reviewed: {}", drafts.join(", "));
+            say!("  wording to be reviewed: {}", drafts.join(", "));
         }
         let unverified = manifest.rules.iter().filter(|rule| !rule.verified).count();
         if unverified > 0 {
-            println!("  {unverified} rules whose source nobody checked against the official text");
+            say!("  {unverified} rules whose source nobody checked against the official text");
         }
     }
-    println!("policy set {}", gate.policy_set().digest());
+    for Notice { code, policy, message } in gate.generation().notices() {
+        let of = policy.as_ref().map_or(String::new(), |policy| format!(" {policy}:"));
+        say!("notice {code}:{of} {message}");
+    }
+    say!("policy set {}", gate.policy_set().digest());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,6 +10,7 @@ use normgate::{Module, embedded};
 use serde_json::json;
 
 use crate::judge::source::read_modules;
+use crate::screen;
 
 /// Show what a module says of itself: digest, size, imports, columns read, parameters, rules and their effects. Nothing of
 /// the module runs. Without a file, shows the embedded set.
@@ -35,10 +36,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     for (index, module) in modules.iter().enumerate() {
         if args.json {
-            println!("{}", as_json(module));
+            screen::json(&as_json(module));
         } else {
             if index > 0 {
-                println!();
+                say!();
             }
             print(module);
         }
@@ -56,50 +57,50 @@ fn as_json(module: &Module) -> serde_json::Value {
 
 fn print(module: &Module) {
     let manifest: &Manifest = &module.manifest;
-    println!("{}  {} · {}", manifest.reference(), manifest.title.en, manifest.title.zh);
-    println!("  from      {}", module.place);
-    println!("  digest    {}", module.digest_text());
-    println!("  size      {} bytes", module.bytes.len());
-    println!("  contract  {}", manifest.contract);
-    println!("  imports   none");
+    say!("{}  {} · {}", manifest.reference(), manifest.title.en, manifest.title.zh);
+    say!("  from      {}", module.place);
+    say!("  digest    {}", module.digest_text());
+    say!("  size      {} bytes", module.bytes.len());
+    say!("  contract  {}", manifest.contract);
+    say!("  imports   none");
     let day = |day: Option<normgate::contract::Day>| day.map_or("–".to_owned(), |day| day.to_string());
-    println!("  in force  {} to {}", day(manifest.effective_from), day(manifest.effective_until));
+    say!("  in force  {} to {}", day(manifest.effective_from), day(manifest.effective_until));
     if let Some(issuer) = &manifest.issuer {
-        println!("  issuer    {} · {}", issuer.en, issuer.zh);
+        say!("  issuer    {} · {}", issuer.en, issuer.zh);
     }
     if let Some(url) = &manifest.evidence_url {
-        println!("  evidence  {url}");
+        say!("  evidence  {url}");
     }
     if let Some(pack) = &manifest.pack {
-        println!("  pack      {pack}: enforced where provider.norms_adopted names it, otherwise in shadow");
+        say!("  pack      {pack}: enforced where provider.norms_adopted names it, otherwise in shadow");
     }
-    println!("  failure   {}", format!("{:?}", manifest.on_failure).to_lowercase());
-    println!("  reads");
+    say!("  failure   {}", format!("{:?}", manifest.on_failure).to_lowercase());
+    say!("  reads");
     for (name, input) in manifest.columns() {
         let entries = if input.entries.is_empty() { String::new() } else { format!("  [{}]", input.entries.join(" ")) };
-        println!("    {name}{entries}");
+        say!("    {name}{entries}");
     }
-    println!("  parameters");
+    say!("  parameters");
     for parameter in &manifest.parameters {
         let bounds = match &parameter.kind {
             ParameterType::Integer { min, max, unit, .. } => format!("{min}..{max} {unit}"),
             ParameterType::Term { choices } => choices.join(" < "),
         };
         let owner = format!("{:?}", parameter.owner).to_lowercase();
-        println!("    {} = {}  ({bounds}; {owner})", parameter.name, parameter.default);
+        say!("    {} = {}  ({bounds}; {owner})", parameter.name, parameter.default);
     }
-    println!("  rules");
+    say!("  rules");
     for rule in &manifest.rules {
         let effects: Vec<String> = rule.effects.iter().map(effect).collect();
         let modality = format!("{:?}", rule.modality).to_lowercase();
-        println!("    {}  ({}; {modality})", rule.id, rule.basis);
-        println!("      {}", effects.join(", "));
+        say!("    {}  ({}; {modality})", rule.id, rule.basis);
+        say!("      {}", effects.join(", "));
         if let Some(dsa) = dsa::dsa(rule) {
             let names: Vec<&str> = dsa.visibility.iter().copied().chain(dsa.account).chain([dsa.ground]).collect();
-            println!("      DSA: {}", names.join(", "));
+            say!("      DSA: {}", names.join(", "));
         }
-        println!("      {}", rule.sentence.en);
-        println!("      {}", rule.sentence.zh);
+        say!("      {}", rule.sentence.en);
+        say!("      {}", rule.sentence.zh);
     }
 }
 

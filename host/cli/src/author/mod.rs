@@ -6,7 +6,10 @@ pub(crate) mod inspect;
 pub(crate) mod new;
 pub(crate) mod test;
 pub(crate) mod verify;
+pub(crate) mod workbench;
 
 mod against;
 mod project;
 mod readiness;
+mod settings;
+mod sources;

@@ -90,8 +90,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         replace(&folder.join(file), &fill(&text))?;
     }
     Project::open(&folder)?.refresh().with_context(|| format!("the template of {name}"))?;
-    println!("{name}/ is a norm of {authority}: policy.toml, src/lib.rs and cases.jsonl are yours to change.");
-    println!("next: cd {name} && normgate build");
+    say!("{name}/ is a norm of {authority}: policy.toml, src/lib.rs and cases.jsonl are yours to change.");
+    say!("next: cd {name} && normgate build");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -102,6 +102,9 @@ fn unfit(name: &str) -> Option<&'static str> {
     }
     if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
         return Some("has other characters");
+    }
+    if name.strip_prefix("art").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+        return Some("begins as readings of the law do, which takes a grant");
     }
     // Names that cargo or the contract keep for themselves.
     let taken = ["host", "common", "test", "core", "std", "alloc", "proc-macro", "normgate-sdk"];

@@ -43,23 +43,24 @@ pub(crate) fn report(gate: &Gate, input: &Path) -> Result<bool> {
             }
         }
     }
-    println!("{judged} requests with {rows} candidates judged, {refused} refused");
+    say!("{judged} requests with {rows} candidates judged, {refused} refused");
     if gaps.is_empty() {
-        println!("no decision rests on a missing value");
+        say!("no decision rests on a missing value");
         return Ok(refused == 0);
     }
-    println!("decisions that rest on a missing value, by column (one decision may lack several):\n");
+    say!("decisions that rest on a missing value, by column (one decision may lack several):");
+    say!();
     let mut sorted: Vec<(&String, &Gap)> = gaps.iter().collect();
     sorted.sort_by_key(|(name, gap)| (std::cmp::Reverse(gap.decisions.len()), *name));
     for (name, gap) in sorted {
-        println!("{:>8}  {name}", gap.decisions.len());
+        say!("{:>8}  {name}", gap.decisions.len());
         let mut rules: Vec<(&String, &u64)> = gap.rules.iter().collect();
         rules.sort_by_key(|(rule, times)| (std::cmp::Reverse(**times), *rule));
         let rules: Vec<String> = rules.into_iter().map(|(rule, times)| format!("{rule} ({times})")).collect();
-        println!("          fires    {}", rules.join(", "));
+        say!("          fires    {}", rules.join(", "));
         if let Some((_, column)) = Vocabulary::shipped().column(name) {
-            println!("          send     {}", wanted(column));
-            println!("          else     {}", column.unknown);
+            say!("          send     {}", wanted(column));
+            say!("          else     {}", column.unknown);
         }
     }
     Ok(refused == 0)

@@ -2,22 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
-use normgate::contract::{Manifest, Rule};
+use normgate::contract::{Manifest, Rule, steers};
 use normgate_cases::{Case, Effects, Report, Runner, Table, effect_name, mutate, read};
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
 use crate::author::inspect;
+use crate::judge::compile;
 use crate::judge::eval::Lang;
 use crate::judge::explain::Words;
 use crate::judge::source::{Source, artifacts};
+use crate::screen::{self, Progress};
 
 /// Run case files: each line holds a request and exactly what must come out. Without files, runs cases.jsonl of this folder.
 ///
@@ -73,7 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let modules = args.source.modules()?;
     let manifests: Vec<_> = modules.iter().map(|module| Arc::clone(&module.manifest)).collect();
-    let mut runner = Runner::new(modules, Some(Box::new(artifacts)));
+    let mut runner = Runner::new(modules, Some(Box::new(artifacts))).compiler(Arc::new(compile::in_child));
     let mut runs = Vec::new();
     for path in &args.files {
         let file = path.display().to_string();
@@ -109,7 +110,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         unnoticed(&mut runner, &cases);
     }
     if !args.json {
-        println!("{} passed, {failed} failed", runs.len() - failed);
+        say!("{} passed, {failed} failed", runs.len() - failed);
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -119,32 +120,34 @@ pub(crate) fn print_failure(report: &Report, file: &str) {
     if report.passed() {
         return;
     }
-    println!("FAILED {}  ({file})", report.case);
+    say!("FAILED {}  ({file})", report.case);
     if let Some(error) = &report.error {
-        println!("  could not be run: {error}");
+        say!("  could not be run: {error}");
     }
     for difference in &report.differences {
-        println!("  {}\n    expected {}\n    got      {}", difference.place, difference.expected, difference.got);
+        say!("  {}", difference.place);
+        say!("    expected {}", difference.expected);
+        say!("    got      {}", difference.got);
     }
 }
 
 fn print_words(runner: &mut Runner, case: &Case, language: Lang) {
-    println!("{}", case.case);
+    say!("{}", case.case);
     match runner.outcome(case) {
         Ok(outcome) => Words(language.into()).outcome(&outcome, None),
-        Err(error) => println!("  could not be run: {error}"),
+        Err(error) => say!("  could not be run: {error}"),
     }
-    println!();
+    say!();
 }
 
 fn print_columns(runner: &mut Runner, case: &Case) {
-    println!("{}", case.case);
+    say!("{}", case.case);
     let tables = match runner.seen(case) {
         Ok(tables) => tables,
-        Err(error) => return println!("  could not be run: {error}"),
+        Err(error) => return say!("  could not be run: {error}"),
     };
     for Table { module, stage, frame, columns, rows } in tables {
-        println!("  {module}, {} stage, {frame}", format!("{stage:?}").to_lowercase());
+        say!("  {module}, {} stage, {frame}", format!("{stage:?}").to_lowercase());
         // Columns run down the page: a module reads more of them than a line is long, and has fewer rows in a case.
         let name = columns.iter().map(|column| column.width()).max().unwrap_or(0);
         let widths: Vec<usize> =
@@ -153,20 +156,21 @@ fn print_columns(runner: &mut Runner, case: &Case) {
             let cells: String = (rows.iter().zip(&widths))
                 .map(|(row, width)| format!("  {}{}", row[index], " ".repeat(width - row[index].width())))
                 .collect();
-            println!("{}", format!("    {column}{}{cells}", " ".repeat(name - column.width())).trim_end());
+            say!("{}", format!("    {column}{}{cells}", " ".repeat(name - column.width())).trim_end());
         }
     }
-    println!();
+    say!();
 }
 
-/// Writes the cases of a file with what came out in place of what those that fail expect. What could not be run stays.
+/// Writes the cases of a file with what came out in place of what those that fail expect. What could not be run stays, and so does
+/// what a module failed on.
 fn accept(path: &Path, text: &str, runs: &mut [Run]) -> Result<()> {
     let file = path.display().to_string();
     let mut of_file = runs.iter_mut().filter(|run| run.file == file);
     let (mut lines, mut accepted) = (Vec::new(), 0);
     for line in text.lines() {
         let run = if line.trim().is_empty() { None } else { of_file.next() };
-        match run.filter(|run| !run.report.passed() && run.report.error.is_none()) {
+        match run.filter(|run| !run.report.passed() && run.report.answered()) {
             Some(run) => {
                 lines.push(normgate_cases::accept(line, &run.report.answer).map_err(anyhow::Error::msg)?);
                 run.report.differences.clear();
@@ -177,17 +181,16 @@ fn accept(path: &Path, text: &str, runs: &mut [Run]) -> Result<()> {
     }
     if accepted > 0 {
         std::fs::write(path, lines.join("\n") + "\n").with_context(|| file.clone())?;
-        println!("{file}: {accepted} cases now expect what came out; read the difference before you commit it");
+        say!("{file}: {accepted} cases now expect what came out; read the difference before you commit it");
     }
     Ok(())
 }
 
 fn print_json(run: &Run) {
     let Report { case, differences, error, fired, .. } = &run.report;
-    println!(
-        "{}",
-        json!({"file": run.file, "case": case, "passed": run.report.passed(), "differences": differences, "error": error,
-               "fired": fired})
+    screen::json(
+        &json!({"file": run.file, "case": case, "passed": run.report.passed(), "differences": differences, "error": error,
+               "fired": fired}),
     );
 }
 
@@ -200,19 +203,19 @@ fn coverage(manifests: &[Arc<Manifest>], runner: &mut Runner, runs: &[Run]) {
     let (mut effects, mut shown) = (0, 0);
     for rule in &rules {
         match times(rule) {
-            0 => println!("{:width$}  NEVER", rule.id),
-            times => println!("{:width$}  fired in {times}", rule.id),
+            0 => say!("{:width$}  NEVER", rule.id),
+            times => say!("{:width$}  fired in {times}", rule.id),
         }
         for effect in &rule.effects {
             let seen = reached.contains(&(rule.id.clone(), effect_name(effect)));
             effects += 1;
             shown += usize::from(seen);
             if !seen && times(rule) > 0 {
-                println!("{:width$}    never: {}", "", inspect::effect(effect));
+                say!("{:width$}    never: {}", "", inspect::effect(effect));
             }
         }
     }
-    println!(
+    say!(
         "{} of {} rules fired, {shown} of {effects} effects were seen",
         rules.iter().filter(|rule| times(rule) > 0).count(),
         rules.len()
@@ -221,23 +224,17 @@ fn coverage(manifests: &[Arc<Manifest>], runner: &mut Runner, runs: &[Run]) {
 
 /// Prints the changes that no case notices. A column that a module reads and no case sends is one of them.
 fn unnoticed(runner: &mut Runner, cases: &[Case]) {
-    let bar = io::stderr().is_terminal();
-    let mutations = mutate(runner, cases, |done, total| {
-        if bar {
-            eprint!("\r{done} of {total} changes tried");
-        }
-    });
-    if bar {
-        eprint!("\r{:40}\r", "");
-    }
+    let progress = Progress::new();
+    let mutations = mutate(runner, cases, |done, total| progress.show(format_args!("{done} of {total} changes tried")));
+    progress.clear();
     let silent: Vec<_> = mutations.iter().filter(|mutation| mutation.noticed == 0).collect();
     for mutation in &silent {
         match mutation.tried {
-            0 => println!("not tried   {}  (no case sends it, or it is not legal)", mutation.what),
-            tried => println!("unnoticed   {}  (in {tried} cases)", mutation.what),
+            0 => say!("not tried   {}  (no case sends it, or it is not legal)", mutation.what),
+            tried => say!("unnoticed   {}  (in {tried} cases)", mutation.what),
         }
     }
-    println!("{} of {} changes are noticed by some case", mutations.len() - silent.len(), mutations.len());
+    say!("{} of {} changes are noticed by some case", mutations.len() - silent.len(), mutations.len());
 }
 
 /// The results as JUnit XML: one suite a file.
@@ -274,6 +271,19 @@ fn junit(runs: &[Run]) -> String {
     text + "</testsuites>\n"
 }
 
+/// Text of an XML document. What XML 1.0 cannot carry, and what steers a terminal, is shown by its number.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\n' => escaped.push('\n'),
+            c if steers(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.extend(c.escape_default()),
+            c => escaped.push(c),
+        }
+    }
+    escaped
 }

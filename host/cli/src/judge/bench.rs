@@ -1,6 +1,5 @@
 //! `normgate bench`: what judging a platform's own requests takes.
 
-use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use clap::Args as ClapArgs;
 
 use crate::judge::requests::{Requests, complain};
 use crate::judge::source::Source;
+use crate::screen::Progress;
 
 /// Judge requests of your own again and again, and print median, 90th and 99th percentile, module by module and as a whole.
 /// Requests are read once; reading and writing JSON is not part of the figures, and is given apart.
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         writing += begin.elapsed();
     }
     let before = gate.stats();
-    let (mut times, total, bar) = (Vec::new(), Duration::from_secs(args.seconds), io::stderr().is_terminal());
+    let (mut times, total, progress) = (Vec::new(), Duration::from_secs(args.seconds), Progress::new());
     let begin = Instant::now();
     let mut shown = u64::MAX;
     'rounds: loop {
@@ -67,32 +67,29 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             std::hint::black_box(gate.evaluate(batch));
             times.push(start.elapsed());
             let gone = begin.elapsed();
-            if bar && gone.as_millis() as u64 / 200 != shown {
+            if gone.as_millis() as u64 / 200 != shown {
                 shown = gone.as_millis() as u64 / 200;
                 let filled = (gone.as_secs_f64() / total.as_secs_f64() * 40.0).min(40.0) as usize;
-                eprint!("\r[{:<40}] {} requests", "#".repeat(filled), times.len());
-                io::stderr().flush()?;
+                progress.show(format_args!("[{:<40}] {} requests", "#".repeat(filled), times.len()));
             }
             if gone >= total {
                 break 'rounds;
             }
         }
     }
-    if bar {
-        eprintln!("\r{:60}\r", "");
-    }
+    progress.clear();
     times.sort_unstable();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
-    println!("{:<44} {:>9} {:>9} {:>9}  us", "", "p50", "p90", "p99");
-    println!("{:<44} {:>9.1} {:>9.1} {:>9.1}", "evaluate, the whole set", at(0.5), at(0.9), at(0.99));
+    say!("{:<44} {:>9} {:>9} {:>9}  us", "", "p50", "p90", "p99");
+    say!("{:<44} {:>9.1} {:>9.1} {:>9.1}", "evaluate, the whole set", at(0.5), at(0.9), at(0.99));
     let after = gate.stats();
     for (module, old) in after.modules.iter().zip(&before.modules).filter(|(new, old)| new.calls > old.calls) {
         let failed: u64 = module.failures.values().sum::<u64>() - old.failures.values().sum::<u64>();
         let failed = if failed > 0 { format!("  {failed} calls failed") } else { String::new() };
-        println!("{:<44} {:>9.1} {:>9.1} {:>9.1}{failed}", module.policy, module.p50_us, module.p90_us, module.p99_us);
+        say!("{:<44} {:>9.1} {:>9.1} {:>9.1}{failed}", module.policy, module.p50_us, module.p90_us, module.p99_us);
     }
     let each = |duration: Duration| duration.as_secs_f64() * 1e6 / batches.len() as f64;
-    println!(
+    say!(
         "{} requests of {:.0} candidates on average; reading JSON {:.1} us, writing JSON {:.1} us a request",
         batches.len(),
         candidates as f64 / batches.len() as f64,

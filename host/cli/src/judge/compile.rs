@@ -1,7 +1,8 @@
 //! Compiling modules that nobody trusts, in a child of this program that is killed at its deadline.
 //!
-//! A compiler is not a sandbox: a module may be made so that compiling it takes hours or all memory. So the child gets a
-//! deadline and a bound on memory, hands its artifact back over a pipe, and leaves nothing behind when it is killed.
+//! A compiler is not a sandbox: a module may be made so that compiling it takes hours or all memory, or so that the compiler does
+//! what the module wants. So the child gets a deadline and a bound on memory, gives up files, network and programs before it reads
+//! a byte of the module, hands its artifact back over a pipe, and leaves nothing behind when it is killed.
 
 use std::io::{self, Read, Write};
 use std::process::{Command, ExitCode, Stdio};
@@ -10,7 +11,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use clap::Args as ClapArgs;
-use normgate::{Backend, Module};
+use normgate::{Artifact, Backend, Module};
+
+use crate::confine;
+use crate::screen;
 
 /// Name of the hidden command that compiles.
 pub(crate) const COMMAND: &str = "compile-module";
@@ -19,8 +23,7 @@ pub(crate) const COMMAND: &str = "compile-module";
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Memory that the child may write to, in bytes.
-#[cfg(unix)]
-const MEMORY: libc::rlim_t = 2 << 30;
+const MEMORY: u64 = 2 << 30;
 
 /// What the child compiles for.
 #[derive(ClapArgs)]
@@ -31,12 +34,12 @@ pub(crate) struct Args {
 }
 
 /// Compiles a module in a child process.
-pub(crate) fn in_child(module: &Module) -> Result<Vec<u8>, String> {
+pub(crate) fn in_child(module: &Module) -> Result<Artifact, String> {
     in_child_for(module, Backend::Native)
 }
 
 /// Compiles a module for a backend in a child process.
-pub(crate) fn in_child_for(module: &Module, backend: Backend) -> Result<Vec<u8>, String> {
+pub(crate) fn in_child_for(module: &Module, backend: Backend) -> Result<Artifact, String> {
     let program =
         std::env::current_exe().map_err(|error| format!("cannot find this program to compile with: {error}"))?;
     let mut child = Command::new(program)
@@ -69,7 +72,7 @@ pub(crate) fn in_child_for(module: &Module, backend: Backend) -> Result<Vec<u8>,
     let artifact = reading.join().unwrap_or_default();
     let complaint = complaining.join().unwrap_or_default();
     match status {
-        Some(status) if status.success() => Ok(artifact),
+        Some(status) if status.success() => Ok(received(module, artifact)),
         Some(_) => {
             let complaint = String::from_utf8_lossy(&complaint);
             let last = complaint.trim().lines().last().unwrap_or("it ran out of memory or time").to_owned();
@@ -77,6 +80,13 @@ pub(crate) fn in_child_for(module: &Module, backend: Backend) -> Result<Vec<u8>,
         }
         None => Err(format!("compiling took longer than {} s and was stopped", DEADLINE.as_secs())),
     }
+}
+
+#[allow(unsafe_code, reason = "machine code comes out of a pipe")]
+fn received(module: &Module, artifact: Vec<u8>) -> Artifact {
+    // SAFETY: the bytes are those of a pipe that nobody else holds, and at its other end was this very program, which read this
+    // module and ran `precompile`.
+    unsafe { Artifact::from_bytes(module, artifact) }
 }
 
 fn read(pipe: Option<impl Read>) -> Vec<u8> {
@@ -90,24 +100,13 @@ fn read(pipe: Option<impl Read>) -> Vec<u8> {
 
 /// The child's side: a component on standard input, its artifact on standard output.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    bound_myself();
+    // A process that is killed for writing a file writes none: what it has to say goes into pipes.
+    confine::bound(DEADLINE.as_secs() + 5, MEMORY, 0);
+    confine::to_compile();
     let backend = if args.interpreter { Backend::Interpreter } else { Backend::Native };
     let mut component = Vec::new();
     io::stdin().lock().read_to_end(&mut component)?;
     let artifact = normgate::precompile(&component, backend).map_err(|message| anyhow!(message))?;
-    io::stdout().lock().write_all(&artifact)?;
+    screen::bytes(artifact.as_bytes())?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Bounds memory and processor time of this process, in case that its parent dies before the deadline.
-fn bound_myself() {
-    #[cfg(unix)]
-    #[allow(unsafe_code, reason = "resource limits are set through libc")]
-    // SAFETY: both calls read a struct that lives until they return.
-    unsafe {
-        let seconds = DEADLINE.as_secs() + 5;
-        for (resource, bound) in [(libc::RLIMIT_DATA, MEMORY), (libc::RLIMIT_CPU, seconds), (libc::RLIMIT_CORE, 0)] {
-            libc::setrlimit(resource, &libc::rlimit { rlim_cur: bound, rlim_max: bound });
-        }
-    }
 }

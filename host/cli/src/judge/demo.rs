@@ -1,7 +1,6 @@
 //! `normgate demo`: judges the scenes that the program carries and prints them for a person to read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,6 +17,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::judge::eval::Lang;
 use crate::judge::source::artifacts;
+use crate::screen;
 
 const SCENES: &str = include_str!("../../demo/scenes.json");
 const USERS: &str = include_str!("../../demo/users.json");
@@ -47,13 +47,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let stdout = io::stdout();
-    let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour = screen::is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).unwrap_or(WIDTHS.1);
     let page = Page { language: args.lang.into(), colour, width: columns.clamp(WIDTHS.0, WIDTHS.1) };
     let gate = gate()?;
     let text = page.scenes(&gate, args.scene.as_deref(), args.user.as_deref())?;
-    stdout.lock().write_all(text.as_bytes())?;
+    screen::own(&text);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,6 @@
 //! `normgate eval`: JSON lines in, JSON lines out.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,6 +14,9 @@ use crate::account::ledger::Recording;
 use crate::account::private;
 use crate::judge::requests::{Requests, complain};
 use crate::judge::source::Source;
+use crate::screen::{self, JsonLines, Progress};
+
+const OUTPUT: &str = "standard output";
 
 /// Judge requests: one JSON object a line in, one a line out, in the same order. A line that cannot be judged is answered
 /// with an error in its place, and the lines around it are judged.
@@ -77,9 +80,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let detail = Detail { explain: args.explain.map(Language::from), evidence: args.evidence };
     let ledger = args.recording.open()?;
     let mut requests = Requests::open(&args.input, gate.reader().strict(args.strict))?;
-    let mut output = BufWriter::with_capacity(1 << 20, io::stdout().lock());
-    let flush_each = io::stdout().is_terminal() || args.input.as_os_str() == "-";
-    let show_progress = io::stderr().is_terminal() && !io::stdout().is_terminal();
+    let (mut output, progress) = (JsonLines::new(), Progress::beside_output());
+    let flush_each = screen::is_terminal() || args.input.as_os_str() == "-";
 
     let mut tally = Tally::default();
     while let Some(request) = requests.next()? {
@@ -91,40 +93,41 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                 if let Some(ledger) = &ledger {
                     ledger.record(&batch, &outcome)?;
                 }
-                writeln!(output, "{}", outcome.to_json(detail))?;
+                output.write(&outcome.to_json(detail)).context(OUTPUT)?;
             }
             Err(error) => {
                 tally.refused += 1;
                 let answer = json!({
                     "line": requests.number, "id": error.id, "error": {"path": error.path, "message": error.message},
                 });
-                writeln!(output, "{answer}")?;
+                output.write(&answer.to_string()).context(OUTPUT)?;
                 complain(requests.number, &error);
             }
         }
         if flush_each {
-            output.flush()?;
+            output.flush().context(OUTPUT)?;
         }
-        if show_progress && requests.number.is_multiple_of(1_000) {
-            eprint!("\r{} judged, {} refused", tally.judged, tally.refused);
+        if requests.number.is_multiple_of(1_000) {
+            progress.show(&tally);
         }
     }
-    output.flush()?;
+    output.flush().context(OUTPUT)?;
     let recorded = ledger.map(|ledger| args.recording.close(ledger)).transpose()?;
-    if show_progress && requests.number >= 1_000 {
-        eprintln!("\r{} judged, {} refused", tally.judged, tally.refused);
+    if requests.number >= 1_000 {
+        progress.show(&tally);
     }
+    drop(progress);
     if let Some(path) = &args.stats {
         let text = gate.stats().to_prometheus() + &recorded.unwrap_or_default();
         std::fs::write(path, text).with_context(|| path.display().to_string())?;
     }
     if let Some(path) = &args.diff {
         let diff = gate.shadow_diff();
-        private::write(path, format!("{}\n", json!(diff)).as_bytes())?;
-        eprint!("{diff}");
+        private::write(path, format!("{}\n", json!(diff)))?;
+        screen::aside(&diff.to_string());
     }
     if tally.ignored > 0 {
-        eprintln!("normgate: {} unknown fields were ignored; --strict refuses them", tally.ignored);
+        remark!("{} unknown fields were ignored; --strict refuses them", tally.ignored);
     }
     Ok(if tally.refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -134,4 +137,10 @@ struct Tally {
     judged: u64,
     refused: u64,
     ignored: u64,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} judged, {} refused", self.judged, self.refused)
+    }
 }

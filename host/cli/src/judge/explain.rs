@@ -17,6 +17,7 @@ use crate::account::report::Format;
 use crate::judge::eval::Lang;
 use crate::judge::requests::{Requests, complain};
 use crate::judge::source::{Source, judging_again};
+use crate::screen;
 
 /// Say in words what was decided and why: one sentence a reason, with whom it speaks to, on whose account the rule stands
 /// (required, recommended, or set by the platform), and what the addressee can do. With rule ids, says what these rules say.
@@ -72,9 +73,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                 bail!("there is no rule `{id}` in the loaded modules; `normgate inspect` lists them");
             };
             if index > 0 {
-                println!();
+                say!();
             }
-            println!("{id}");
+            say!("{id}");
             words.rule(rule, "  ");
         }
         return Ok(ExitCode::SUCCESS);
@@ -109,7 +110,7 @@ fn recorded(args: &Args, ledger: &Path) -> Result<ExitCode> {
     let outcome = outcome.as_ref().map(|(_, outcome)| outcome);
     let dossier = Dossier { recorded: &recorded, answer: &answer, set: &set, modules: &modules, outcome, leaf: &leaf };
     let page = statement(&dossier, args.to.into(), args.candidate.as_deref(), args.lang.into());
-    print!("{}", args.format.write(&page));
+    screen::page(&args.format.write(&page));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -158,20 +159,20 @@ impl Words {
             if reasons.is_empty() && only.is_none() {
                 continue;
             }
-            println!("{id}: {}", self.verdict(verdict));
+            say!("{id}: {}", self.verdict(verdict));
             for reason in reasons {
                 self.reason(outcome, reason.rule);
             }
         }
         for (row, tag) in outcome.tags.iter().enumerate().filter(|(_, tag)| only.is_none() && !tag.reasons.is_empty()) {
             let id = outcome.tag_id(row as u32);
-            println!("{} {id}: {}", self.say("tag", "标签"), self.say("no longer used", "不再使用"));
+            say!("{} {id}: {}", self.say("tag", "标签"), self.say("no longer used", "不再使用"));
             for (rule, ..) in &tag.reasons {
                 self.reason(outcome, *rule);
             }
         }
         for notice in &outcome.notices {
-            println!("{}: {}", notice.code, notice.message);
+            say!("{}: {}", notice.code, notice.message);
         }
     }
 
@@ -188,10 +189,10 @@ impl Words {
 
     fn reason(&self, outcome: &Outcome, rule: RuleRef) {
         let set = outcome.policy_set();
-        println!("  {}  ({})", set.rule_id(rule), set.policy_reference(rule.policy));
+        say!("  {}  ({})", set.rule_id(rule), set.policy_reference(rule.policy));
         match set.rule(rule) {
             Some(rule) => self.rule(rule, "    "),
-            None if rule.rule == HOST_FAILURE => println!(
+            None if rule.rule == HOST_FAILURE => say!(
                 "    {}",
                 self.say(
                     "The module that judges this could not be asked, so the item waits; nobody found anything wrong with it.",
@@ -203,10 +204,10 @@ impl Words {
     }
 
     fn rule(&self, rule: &Rule, indent: &str) {
-        println!("{indent}{} {}", self.audience(rule.audience), self.0.of(&rule.sentence));
+        say!("{indent}{} {}", self.audience(rule.audience), self.0.of(&rule.sentence));
         let standing = rule.standing_text(Vocabulary::shipped());
-        println!("{indent}{} {}", self.say("why:", "依据:"), self.0.of(&standing));
-        println!("{indent}{} {}", self.say("what to do:", "救济:"), self.0.of(&rule.remedy));
+        say!("{indent}{} {}", self.say("why:", "依据:"), self.0.of(&standing));
+        say!("{indent}{} {}", self.say("what to do:", "救济:"), self.0.of(&rule.remedy));
     }
 
     fn audience(&self, audience: Audience) -> &'static str {

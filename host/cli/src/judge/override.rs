@@ -8,8 +8,11 @@ use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use normgate::{MAX_OVERRIDE_S, Override, embedded};
 
-/// Put one module into shadow for a while: it is still asked, and what it says is reported under `shadow` and not applied. The
-/// override ends by itself, a day from now at the latest, stands in a file that only grows, and every outcome names it.
+use crate::identity::caller;
+
+/// Put one module into shadow for a while: it is still asked, and what it says is reported under `shadow` and not applied. With
+/// --off it is not asked at all. The override ends by itself, a day from now at the latest, stands in a file that only grows, and
+/// every outcome names it.
 ///
 /// Example: normgate override art18 --for 30m --reason "blocks everything since 14:05, ticket 4711"
 #[derive(ClapArgs)]
@@ -20,6 +23,11 @@ pub(crate) struct Args {
     /// How long: 90s, 30m, 2h
     #[arg(long = "for", value_name = "DURATION", value_parser = duration, requires = "module", conflicts_with = "end")]
     duration: Option<Duration>,
+
+    /// Do not run the module at all, for one that takes too much time or memory; what the law requires of it is missed in every
+    /// outcome
+    #[arg(long, requires = "module", conflicts_with = "end")]
+    off: bool,
 
     /// End the override of the module now
     #[arg(long, requires = "module")]
@@ -45,10 +53,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let Some(module) = &args.module else {
         let mut in_force = known.iter().filter(|entry| entry.left_ms() > 0).peekable();
         if in_force.peek().is_none() {
-            println!("no override is in force ({})", path.display());
+            say!("no override is in force ({})", path.display());
         }
         for entry in in_force {
-            println!("{}  {} s left  by {}: {}", entry.module, entry.left_ms() / 1_000, entry.by, entry.reason);
+            let (what, left) = (said(entry.off), entry.left_ms() / 1_000);
+            say!("{}  {what}  {left} s left  by {}: {}", entry.module, entry.by, entry.reason);
         }
         return Ok(ExitCode::SUCCESS);
     };
@@ -67,15 +76,20 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         bail!("say why with --reason; it stands in every outcome");
     };
     if !embedded::arp().iter().any(|m| m.manifest.module == *module) {
-        eprintln!("normgate: `{module}` is not among the modules that this program carries; check the spelling");
+        remark!("`{module}` is not among the modules that this program carries; check the spelling");
     }
-    let by = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into());
-    Override::starting_now(module, seconds, reason, by).append(&path).with_context(|| path.display().to_string())?;
+    let entry = Override { off: args.off, ..Override::starting_now(module, seconds, reason, caller()) };
+    entry.append(&path).with_context(|| path.display().to_string())?;
     match seconds {
-        0 => println!("{module}: the override ends ({})", path.display()),
-        seconds => println!("{module}: in shadow for {seconds} s ({})", path.display()),
+        0 => say!("{module}: the override ends ({})", path.display()),
+        seconds => say!("{module}: {} for {seconds} s ({})", said(args.off), path.display()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What an override does to its module.
+fn said(off: bool) -> &'static str {
+    if off { "off" } else { "in shadow" }
 }
 
 /// A duration as a person types it: 90s, 30m, 2h.

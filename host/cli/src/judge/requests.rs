@@ -76,5 +76,5 @@ impl Requests {
 /// One sentence on a request that cannot be judged.
 pub(crate) fn complain(number: u64, error: &InputError) {
     let place = if error.path.is_empty() { "the request" } else { &error.path };
-    eprintln!("normgate: line {number}: {place}: {}", error.message);
+    remark!("line {number}: {place}: {}", error.message);
 }

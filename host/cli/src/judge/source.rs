@@ -1,5 +1,8 @@
 //! Where modules and configuration come from: files, folders, or the set that this program carries.
 
+use std::io;
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -69,7 +72,7 @@ impl Source {
         let store = Store::open(path)?;
         for (repository, heard) in store.status()? {
             if let Some(why) = heard.stale(normgate_repo::now_ms()) {
-                eprintln!("normgate: {repository} is stale: {why}");
+                remark!("{repository} is stale: {why}");
             }
         }
         match store.generation()? {
@@ -94,24 +97,25 @@ impl Source {
     pub(crate) fn gate(&self) -> Result<GateBuilder> {
         let config = self.config()?;
         if !self.policies.is_empty() && config.authorities.is_none() {
-            eprintln!(
-                "normgate: no [authorities] are configured, so every module is granted what its manifest asks for"
-            );
+            remark!("no [authorities] are configured, so every module is granted what its manifest asks for");
         }
-        let generation = self.generation()?;
-        let modules = self.modules_with(generation.as_ref())?;
-        let mut builder = Gate::builder().policies(modules).config(config).compiler(compile::in_child);
-        // What a store holds has only what is granted to its authority.
-        builder = match generation {
-            Some(generation) => {
-                let label = format!("generation {}", generation.number);
-                builder.last_good(generation.last_good()).urgent(generation.urgent()).label(&label)
+        let mut builder = match self.generation()? {
+            // What a store holds has only what is granted to its authority.
+            Some(mut generation) => {
+                // Says which of `--only` there is not.
+                self.modules_with(Some(&generation))?;
+                generation.retain(|module| self.only.is_empty() || self.only.contains(&module.manifest.module));
+                generation.builder(config, self.as_of)
             }
-            None => builder.trusting(),
+            None => {
+                let builder = Gate::builder().policies(self.modules_with(None)?).config(config).trusting();
+                match self.as_of {
+                    Some(day) => builder.as_of(day),
+                    None => builder,
+                }
+            }
         };
-        if let Some(day) = self.as_of {
-            builder = builder.as_of(day);
-        }
+        builder = builder.compiler(compile::in_child);
         if let Some(artifacts) = artifacts() {
             builder = builder.artifacts(artifacts);
         }
@@ -135,16 +139,39 @@ impl Source {
     }
 }
 
-/// The store of compiled modules under the user's cache folder; none where it cannot be had, which only costs time.
+/// Name of the variable that says whether compiled modules are kept.
+const CACHE: &str = "NORMGATE_CACHE";
+
+/// The store of compiled modules under the user's cache folder; none where it cannot be had, which only costs time, or where the
+/// environment says `NORMGATE_CACHE=off`.
 pub(crate) fn artifacts() -> Option<Artifacts> {
+    if let Some(value) = std::env::var_os(CACHE) {
+        if value != "off" {
+            remark!("compiling without a cache: invalid {CACHE} `{}`: expected off", value.display());
+        }
+        return None;
+    }
     let path = dirs::cache_dir()?.join("normgate");
-    match Artifacts::open(&path) {
+    match own_home(&path).and_then(|()| Artifacts::open(&path)) {
         Ok(artifacts) => Some(artifacts),
         Err(error) => {
-            eprintln!("normgate: compiling without a cache: {}: {error}", path.display());
+            remark!("compiling without a cache: {}: {error}", path.display());
             None
         }
     }
+}
+
+/// Refuses the cache folder of somebody else, in which a root that kept its environment would leave a folder of its own.
+fn own_home(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let there = path.ancestors().find_map(|folder| folder.metadata().ok());
+        let us = rustix::process::geteuid().as_raw();
+        if let Some(owner) = there.map(|metadata| metadata.uid()).filter(|owner| *owner != us) {
+            return Err(io::Error::other(format!("it belongs to user {owner}, and this program runs as user {us}")));
+        }
+    }
+    Ok(())
 }
 
 /// The file, or all `.wasm` files of a folder, by name.

@@ -18,6 +18,8 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// Make a key: a private file for yourself alone, and a public one (.pub) to hand to whoever delegates to you
+    ///
+    /// No file is ever written over. Where the private file is there and the public one is not, the public one is written.
     Generate {
         /// The private file
         #[arg(value_name = "NAME.pem")]
@@ -34,8 +36,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         false => (path.clone(), keys::generate(path)?.id()),
         true => (path.with_extension("key"), SealingKey::generate(path)?.recipient.id()),
     };
-    println!("{}  private: keep it, and a copy where nobody finds it", private.display());
-    println!("{}  public: hand it on", path.with_extension("pub").display());
-    println!("id {id}");
+    say!("{}  private: keep it, and a copy where nobody finds it", private.display());
+    say!("{}  public: hand it on", path.with_extension("pub").display());
+    say!("id {id}");
     Ok(ExitCode::SUCCESS)
 }

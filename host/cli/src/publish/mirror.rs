@@ -38,7 +38,7 @@ pub(crate) struct PullArgs {
 
 pub(crate) fn push(args: &PushArgs) -> Result<ExitCode> {
     let bytes = std::fs::read(&args.module).with_context(|| args.module.display().to_string())?;
-    println!("{}", oci::push(&args.to, &bytes, &login())?);
+    say!("{}", oci::push(&args.to, &bytes, &login())?);
     Ok(ExitCode::SUCCESS)
 }
 

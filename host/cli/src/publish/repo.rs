@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args as ClapArgs, Subcommand};
 use normgate::contract::{Day, Vocabulary};
 use normgate::{Config, Module};
 use normgate_repo::keys::{Keyring, PublicKey};
 use normgate_repo::names::Kind;
-use normgate_repo::publisher::{Addition, Change, Progress, Published, Publisher, sign_exported, state};
+use normgate_repo::publisher::{
+    Added, Addition, Change, Progress, Published, Publisher, Shown, exported, sign_exported, state,
+};
 use normgate_repo::{Bounds, Checks, Release, examine};
 
 use crate::judge::compile;
@@ -86,26 +88,40 @@ enum Command {
         /// Ask platforms to use it without a trial
         #[arg(long)]
         urgent: bool,
+        /// Its version is lower than the one before on purpose
+        #[arg(long)]
+        lower: bool,
+        /// Withdraw what is announced for later; without this it is announced once more, after this one
+        #[arg(long)]
+        withdraw: bool,
         #[command(flatten)]
         hand: Hand,
     },
-    /// Sign what is staged and is yours to sign; or carry it to a machine without a network and back
+    /// Show all that a staged role says, and sign it; or carry it to a machine without a network and back
+    ///
+    /// Without --role and keys, shows everything that is staged. A root is signed by itself.
     Sign {
         /// The directory; with --exported, the folder that was carried away
         repository: PathBuf,
+        /// The staged role to sign; may be given again. With --exported, the one role
+        #[arg(long = "role", value_name = "ROLE", conflicts_with_all = ["export", "import"])]
+        roles: Vec<String>,
+        /// What the role has to be, as whoever staged it told you by another way than the folder: `repo sign --export` prints it
+        #[arg(long, value_name = "DIGEST", requires = "exported")]
+        sha256: Option<String>,
         /// Copy what is staged into this folder, to be signed elsewhere
         #[arg(long, value_name = "DIR", conflicts_with_all = ["import", "exported"])]
         export: Option<PathBuf>,
         /// Take the signatures of this folder over
         #[arg(long, value_name = "DIR", conflicts_with = "exported")]
         import: Option<PathBuf>,
-        /// Sign an exported folder, on a machine that has no repository
+        /// Show an exported folder, and sign one role of it, on a machine that has no repository
         #[arg(long)]
         exported: bool,
         #[command(flatten)]
         hand: Hand,
     },
-    /// Publish what has signatures enough, under a new snapshot and timestamp
+    /// Publish what has signatures enough, under a new snapshot and timestamp, which are all that this command signs
     Publish {
         /// The directory
         repository: PathBuf,
@@ -123,7 +139,7 @@ enum Command {
     Renew {
         /// The directory
         repository: PathBuf,
-        /// root, targets, an association, or one of its two roles
+        /// root, targets, an association (with its two roles), or one of its two roles
         role: String,
         #[command(flatten)]
         hand: Hand,
@@ -141,14 +157,15 @@ enum Command {
     Rotate {
         /// The directory
         repository: PathBuf,
-        /// root, targets, online (snapshot and timestamp), an association, or one of its two roles
+        /// root, targets, online (snapshot and timestamp), an association (with its roles that have the same keys), or one of its
+        /// two roles
         role: String,
         /// All public keys that it has from now on
         #[arg(long = "to", value_name = "NAME.pub", required = true)]
         to: Vec<PathBuf>,
-        /// How many of them must sign
-        #[arg(long, default_value_t = 1)]
-        threshold: u64,
+        /// How many of them must sign; as many as before when it is left out
+        #[arg(long)]
+        threshold: Option<u64>,
         #[command(flatten)]
         hand: Hand,
     },
@@ -159,6 +176,9 @@ enum Command {
         /// Id of the module or bundle
         #[arg(value_name = "NAMESPACE/NAME")]
         id: String,
+        /// Withdraw what is announced for later; without this it is announced once more, after this one
+        #[arg(long)]
+        withdraw: bool,
         #[command(flatten)]
         hand: Hand,
     },
@@ -186,28 +206,110 @@ enum Command {
 /// The keys at hand.
 #[derive(ClapArgs)]
 struct Hand {
-    /// Private keys to sign with: files, or folders of .pem files
-    #[arg(long = "keys", value_name = "FILE|DIR")]
+    /// A private key to sign with; may be given again
+    #[arg(long = "keys", value_name = "NAME.pem")]
     keys: Vec<PathBuf>,
 }
 
 impl Hand {
+    /// The keys, each named by its file: none signs because it lies there.
     fn keyring(&self) -> Result<Keyring> {
+        if let Some(folder) = self.keys.iter().find(|path| path.is_dir()) {
+            bail!("{}: a folder; name each key that is to sign by its file", folder.display());
+        }
         Ok(Keyring::read(&self.keys)?)
     }
+}
 
-    /// Signs what was just staged, and says what is missing.
-    fn sign(&self, publisher: &Publisher) -> Result<ExitCode> {
-        for progress in publisher.sign(&self.keyring()?)? {
-            println!("{}", in_words(&progress));
+/// Shows and signs what was just staged, as far as the keys at hand may, and says what is missing.
+fn sign(publisher: &Publisher, keys: &Keyring, staged: &[String]) -> Result<ExitCode> {
+    let mut mine = Vec::new();
+    for role in staged {
+        for key in keys.public() {
+            if publisher.may_sign(role, key)? && !mine.contains(&role.as_str()) {
+                mine.push(role);
+            }
         }
-        Ok(ExitCode::SUCCESS)
     }
+    // A root is signed by itself; the others wait for `repo sign`.
+    if mine.contains(&"root") {
+        mine = vec!["root"];
+    }
+    for role in mine {
+        let (Shown { role, head, .. }, changes) = publisher.change(role)?;
+        say!("signing {role}: {head}");
+        changes.iter().for_each(show_change);
+        publisher.sign_role(&role, keys)?;
+    }
+    show_progress(publisher)
+}
+
+/// Signs the staged roles that were named, after showing all of each.
+fn sign_named(publisher: &Publisher, keys: &Keyring, roles: &[String]) -> Result<ExitCode> {
+    let named =
+        if roles.is_empty() { publisher.progress()?.into_iter().map(|p| p.role).collect() } else { roles.to_vec() };
+    for role in &named {
+        show(&publisher.shown(role)?);
+    }
+    if keys.public().next().is_none() {
+        return show_progress(publisher);
+    }
+    if roles.is_empty() {
+        bail!("say with --role which of these to sign; nothing is signed");
+    }
+    if roles.len() > 1 && roles.iter().any(|role| role == "root") {
+        bail!("a root is signed by itself; give --role root alone");
+    }
+    for key in keys.public() {
+        let of = roles.iter().map(|role| publisher.may_sign(role, key)).collect::<Result<Vec<_>, _>>()?;
+        if !of.contains(&true) {
+            bail!("the key {} is none of {}; nothing is signed", key.id(), roles.join(", "));
+        }
+    }
+    roles.iter().try_for_each(|role| publisher.sign_role(role, keys))?;
+    show_progress(publisher)
+}
+
+/// Shows what was carried here, and signs the one role that is named, if it is what the signer was told.
+fn sign_carried(folder: &Path, keys: &Keyring, roles: &[String], sha256: Option<&str>) -> Result<ExitCode> {
+    let carried = exported(folder)?;
+    carried.iter().filter(|shown| roles.is_empty() || roles.contains(&shown.role)).for_each(show);
+    if keys.public().next().is_none() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let ([role], Some(sha256)) = (roles, sha256) else {
+        bail!("say with --role which role to sign, and with --sha256 what you were told that it is; nothing is signed");
+    };
+    let Progress { role, signed, threshold } = sign_exported(folder, role, sha256, keys)?;
+    say!("{role}: {signed} of {threshold} signatures");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(shown: &Shown) {
+    say!("{}: {}", shown.role, shown.head);
+    for line in &shown.says {
+        say!("  {line}");
+    }
+    say!("  sha256 of all this {}", shown.sha256);
+}
+
+fn show_change(change: &Change) {
+    match change {
+        Change::Added(what) => say!("+ {what}"),
+        Change::Removed(what) => say!("- {what}"),
+    }
+}
+
+fn show_progress(publisher: &Publisher) -> Result<ExitCode> {
+    for progress in publisher.progress()? {
+        say!("{}", in_words(&progress));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn in_words(progress: &Progress) -> String {
     let Progress { role, signed, threshold } = progress;
-    match (*threshold).saturating_sub(*signed as u64) {
+    match progress.missing() {
         0 => format!("staged {role}: signed, ready to publish"),
         missing => format!("staged {role}: {signed} of {threshold} signatures, {missing} missing"),
     }
@@ -217,23 +319,27 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
         Command::Init { repository, keys, roots, threshold } => {
             let publisher = Publisher::init(repository, keys, *roots, *threshold)?;
-            let keyring = Keyring::read(std::slice::from_ref(keys))?;
-            let complete = publisher.sign(&keyring)?.iter().all(|p| p.signed as u64 >= p.threshold);
-            if complete {
-                said(&publisher.publish(&keyring)?);
+            let names = (1..=*roots).map(|number| format!("root-{number}.pem"));
+            let names = names.chain(["targets.pem".to_owned(), "online.pem".to_owned()]);
+            // A key whose public file alone is here is held by somebody else.
+            let held: Vec<PathBuf> = names.map(|name| keys.join(name)).filter(|path| path.exists()).collect();
+            let keyring = Keyring::read(&held)?;
+            if publisher.sign(&keyring)?.iter().all(|progress| progress.missing() == 0) {
+                said(&publisher.publish_signed(&keyring)?);
             } else {
-                println!("staged; the holders of the root keys sign it, and `normgate repo publish` publishes it");
+                say!("staged; the holders of the root keys sign it, and `normgate repo publish` publishes it");
             }
-            println!(
+            say!(
                 "give platforms {} by another way than this repository",
                 repository.join("metadata/1.root.json").display()
             );
             Ok(ExitCode::SUCCESS)
         }
         Command::Delegate { repository, association, own, data_keys, namespaces, threshold, hand } => {
-            let publisher = Publisher::open(repository)?;
+            let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
             publisher.delegate(association, namespaces, &public(own)?, &public(data_keys)?, *threshold)?;
-            hand.sign(&publisher)
+            let staged = [vec!["targets".to_owned()], publisher.together(association)?].concat();
+            sign(&publisher, &keys, &staged)
         }
         Command::Add {
             repository,
@@ -244,12 +350,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             effective_from,
             effective_until,
             urgent,
+            lower,
+            withdraw,
             hand,
         } => {
-            let publisher = Publisher::open(repository)?;
+            let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
             let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
-            let addition =
-                Addition { effective_from: *effective_from, effective_until: *effective_until, urgent: *urgent };
+            let addition = Addition {
+                effective_from: *effective_from,
+                effective_until: *effective_until,
+                urgent: *urgent,
+                lower: *lower,
+                withdraw: *withdraw,
+            };
             let added = match (data, bundle_version) {
                 (Some(id), Some(version)) => publisher.add_data(id, version, &bytes, &addition)?,
                 _ => {
@@ -262,59 +375,63 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                     publisher.add_module(&file.display().to_string(), &bytes, &text, &addition)?
                 }
             };
-            println!("added {added}");
-            hand.sign(&publisher)
+            say_added(&added);
+            sign(&publisher, &keys, &[publisher.role_of(&added.file)?])
         }
-        Command::Sign { repository, export, import, exported, hand } => {
+        Command::Sign { repository, roles, sha256, export, import, exported, hand } => {
+            let keys = hand.keyring()?;
             if *exported {
-                for line in sign_exported(repository, &hand.keyring()?)? {
-                    println!("{line}");
-                }
-                return Ok(ExitCode::SUCCESS);
+                return sign_carried(repository, &keys, roles, sha256.as_deref());
             }
             let publisher = Publisher::open(repository)?;
             if let Some(folder) = export {
-                println!("exported {}", publisher.export(folder)?.join(", "));
+                for Shown { role, sha256, .. } in publisher.export(folder)? {
+                    say!("exported {role}  sha256 {sha256}");
+                }
                 return Ok(ExitCode::SUCCESS);
             }
             if let Some(folder) = import {
-                println!("{} signatures taken over", publisher.import(folder)?);
+                say!("{} signatures taken over", publisher.import(folder)?);
+                return show_progress(&publisher);
             }
-            hand.sign(&publisher)
+            sign_named(&publisher, &keys, roles)
         }
         Command::Publish { repository, hand } => {
-            said(&Publisher::open(repository)?.publish(&hand.keyring()?)?);
+            said(&Publisher::open(repository)?.publish_signed(&hand.keyring()?)?);
             Ok(ExitCode::SUCCESS)
         }
         Command::Refresh { repository, hand } => {
             Publisher::open(repository)?.refresh(&hand.keyring()?)?;
-            println!("refreshed");
+            say!("refreshed");
             Ok(ExitCode::SUCCESS)
         }
         Command::Renew { repository, role, hand } => {
-            let publisher = Publisher::open(repository)?;
-            publisher.renew(role)?;
-            hand.sign(&publisher)
+            let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
+            let roles = publisher.together(role)?;
+            roles.iter().try_for_each(|role| publisher.renew(role))?;
+            sign(&publisher, &keys, &roles)
         }
         Command::Revoke { repository, association, hand } => {
-            let publisher = Publisher::open(repository)?;
+            let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
             publisher.revoke(association)?;
-            hand.sign(&publisher)
+            sign(&publisher, &keys, &["targets".to_owned()])
         }
         Command::Rotate { repository, role, to, threshold, hand } => {
-            let publisher = Publisher::open(repository)?;
-            publisher.rotate(role, &public(to)?, *threshold)?;
-            hand.sign(&publisher)
+            let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
+            let threshold = threshold.map_or_else(|| publisher.threshold(role), Ok)?;
+            let staged = publisher.rotate(role, &public(to)?, threshold)?;
+            sign(&publisher, &keys, &staged)
         }
-        Command::Revert { repository, id, hand } => {
-            let publisher = Publisher::open(repository)?;
-            println!("added {}", publisher.revert(id)?);
-            hand.sign(&publisher)
+        Command::Revert { repository, id, withdraw, hand } => {
+            let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
+            let added = publisher.revert(id, *withdraw)?;
+            say_added(&added);
+            sign(&publisher, &keys, &[publisher.role_of(&added.file)?])
         }
         Command::Lint { repository } => {
             let sentences = Publisher::open(repository)?.lint()?;
             for sentence in &sentences {
-                println!("{sentence}");
+                say!("{sentence}");
             }
             Ok(if sentences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
@@ -322,12 +439,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Command::Diff { before, after } => {
             let (from, version) = state(before)?;
             let (to, other) = state(after)?;
-            for change in from.changes(version, &to, other)? {
-                match change {
-                    Change::Added(what) => println!("+ {what}"),
-                    Change::Removed(what) => println!("- {what}"),
-                }
-            }
+            from.changes(version, &to, other)?.iter().for_each(show_change);
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -343,29 +455,42 @@ fn try_out(path: &Path, bytes: &[u8], cases: &str) -> Result<()> {
     let module = Module::read(&place, bytes, Vocabulary::shipped())?;
     let everything = format!("[authorities.{}]\nbase = \"full\"", module.manifest.authority());
     let config = Config::parse(&everything)?;
-    let checks = Checks { compiler: Arc::new(compile::in_child), artifacts, config, bounds: Bounds::default() };
+    let bounds = Bounds::default();
+    let checks = Checks { compiler: Arc::new(compile::in_child), artifacts, config, bounds, partial: false };
     examine(&module, cases.as_bytes(), &checks).map_err(anyhow::Error::msg).context(place)
 }
 
+/// Says what was added, and what became of what had been announced for later.
+fn say_added(Added { file, announced, withdrawn }: &Added) {
+    say!("added {file}");
+    let from = |release: &Release| release.effective_from.map(|day| day.to_string()).unwrap_or_default();
+    for (file, release) in announced {
+        say!("added {file}: {} stays announced for {}", release.version, from(release));
+    }
+    for (file, release) in withdrawn {
+        say!("withdrawn {file}: {} was announced for {}", release.version, from(release));
+    }
+}
+
 fn said(published: &Published) {
-    println!("published {} under snapshot {}", published.roles.join(", "), published.snapshot);
+    say!("published {} under snapshot {}", published.roles.join(", "), published.snapshot);
     for progress in &published.waiting {
-        println!("{}", in_words(progress));
+        say!("{}", in_words(progress));
     }
 }
 
 fn status(publisher: &Publisher) -> Result<ExitCode> {
     let report = publisher.report()?;
     if report.snapshot == 0 {
-        println!("nothing is published yet");
+        say!("nothing is published yet");
     } else {
-        println!("snapshot {}", report.snapshot);
+        say!("snapshot {}", report.snapshot);
     }
     for life in &report.roles {
         let keys: Vec<&str> = life.keys.iter().map(|id| &id[..id.len().min(12)]).collect();
         let may =
             if life.patterns.is_empty() { String::new() } else { format!("  may ship {}", life.patterns.join(", ")) };
-        println!(
+        say!(
             "  {}  version {}  expires {}  {} of [{}]{may}",
             life.role,
             life.version,
@@ -374,16 +499,16 @@ fn status(publisher: &Publisher) -> Result<ExitCode> {
             keys.join(" ")
         );
     }
-    println!("a platform sees");
+    say!("a platform sees");
     for listed in report.files.iter().filter(|listed| listed.file.kind != Kind::Cases) {
         let Release { version, effective_from, effective_until, urgent, .. } = &listed.release;
         let from = effective_from.map(|day| format!("  from {day}")).unwrap_or_default();
         let until = effective_until.map(|day| format!("  until {day}")).unwrap_or_default();
         let urgent = if *urgent { "  urgent" } else { "" };
-        println!("  {}  {version}{from}{until}{urgent}  signed by {}", listed.file, listed.role);
+        say!("  {}  {version}{from}{until}{urgent}  signed by {}", listed.file, listed.role);
     }
     for progress in &report.staged {
-        println!("{}", in_words(progress));
+        say!("{}", in_words(progress));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -15,8 +15,9 @@ use normgate_repo::{Bounds, Checks, Store, Trust};
 use crate::judge::compile;
 use crate::judge::source::artifacts;
 
-/// Take what the repositories of normgate.toml have signed into a store. Everything is verified, compiled in a child process and
-/// tried with its own cases before it is switched to, as a whole; whatever fails, the last good generation stays.
+/// Take what the repositories of normgate.toml have signed into a store. Everything is verified, compiled in a child process, tried
+/// with its own cases, and built for every day on which something changes, before it is switched to. Of a repository or module that
+/// is refused, what was last taken stays.
 ///
 /// Example: normgate sync -c normgate.toml --store /var/lib/normgate
 #[derive(ClapArgs)]
@@ -32,29 +33,35 @@ pub(crate) struct Args {
     /// Go on: sync again every so many minutes, less up to a fifth by chance, and after failures up to eight times as rarely
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..))]
     every: Option<u64>,
+
+    /// Make a first generation although a repository was refused, or a module of an authority with base = "full"
+    #[arg(long)]
+    partial: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let Some(minutes) = args.every else {
-        let good = once(&args.config, &args.store)?;
+        let good = once(&args.config, &args.store, args.partial)?;
         return Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(1) });
     };
     let every = Duration::from_secs(60 * minutes);
-    let (config, store) = (args.config.clone(), args.store.clone());
+    let (config, store, partial) = (args.config.clone(), args.store.clone(), args.partial);
+    // The thread holds one end: were it to die, this process would stay behind and never sync again.
+    let (alive, ended) = mpsc::channel::<()>();
     let _running = repeat(Schedule { every, longest: 8 * every }, move || {
-        once(&config, &store).unwrap_or_else(|error| {
-            eprintln!("normgate: {error:#}");
+        let _alive = &alive;
+        once(&config, &store, partial).unwrap_or_else(|error| {
+            remark!("{error:#}");
             false
         })
     })?;
     // Until somebody ends the process: a sync that is cut off leaves a whole generation.
-    let (_never, forever) = mpsc::channel::<()>();
-    let _ = forever.recv();
-    Ok(ExitCode::SUCCESS)
+    let _ = ended.recv();
+    bail!("syncing ended by a fault of this program; start it again")
 }
 
-/// One sync. Says whether every repository was taken.
-fn once(path: &Path, store: &Path) -> Result<bool> {
+/// One sync. Says whether nothing was refused.
+fn once(path: &Path, store: &Path, partial: bool) -> Result<bool> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let config = Config::parse(&text).with_context(|| path.display().to_string())?;
     let trust = Trust::read(&config.repositories, path.parent().unwrap_or(Path::new("")))
@@ -62,18 +69,19 @@ fn once(path: &Path, store: &Path) -> Result<bool> {
     if trust.is_empty() {
         bail!("{}: no [[repositories]] are configured; docs/publishing.md shows one", path.display());
     }
-    let checks = Checks { compiler: Arc::new(compile::in_child), artifacts, config, bounds: Bounds::default() };
+    let checks =
+        Checks { compiler: Arc::new(compile::in_child), artifacts, config, bounds: Bounds::default(), partial };
     let synced = normgate_repo::sync(&Store::open(store)?, &trust, &checks)?;
     for notice in &synced.notices {
-        eprintln!("normgate: {notice}");
+        remark!("{notice}");
     }
     for (_, error) in &synced.refused {
-        eprintln!("normgate: refused: {error}");
+        remark!("refused: {error}");
     }
     match synced.generation {
-        Some(number) if synced.switched => println!("generation {number} is in force"),
-        Some(number) => println!("generation {number} stays in force"),
-        None => println!("nothing was taken"),
+        Some(number) if synced.switched => say!("generation {number} is in force"),
+        Some(number) => say!("generation {number} stays in force"),
+        None => say!("nothing was taken"),
     }
     Ok(synced.refused.is_empty())
 }

@@ -14,7 +14,7 @@ use tough::schema::{
 };
 
 use super::{Publisher, SPEC_VERSION, after, one, version_of, write};
-use crate::charter::{Charter, delegated};
+use crate::charter::{Charter, Listed, delegated};
 use crate::clock::{self, day_at, lifetime};
 use crate::digest::{hex, sha256};
 use crate::error::{Error, Place, Result, at};
@@ -31,6 +31,21 @@ pub struct Addition {
     pub effective_until: Option<Day>,
     /// Whether platforms are asked to use it without a trial.
     pub urgent: bool,
+    /// Whether its version may be lower than that of the release which it takes the place of.
+    pub lower: bool,
+    /// Whether what is announced for later is withdrawn, instead of being announced once more.
+    pub withdraw: bool,
+}
+
+/// What was added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Added {
+    /// The name of its file.
+    pub file: FileName,
+    /// What had been announced for later: a newer release would have cancelled it, so that it is announced once more.
+    pub announced: Vec<(FileName, Release)>,
+    /// What had been announced for later and is withdrawn: `withdraw` says so, or it has no higher version.
+    pub withdrawn: Vec<(FileName, Release)>,
 }
 
 impl Publisher {
@@ -42,8 +57,13 @@ impl Publisher {
     /// When a repository is there already, or the threshold cannot be met.
     pub fn init(path: &Path, keys: &Path, roots: usize, threshold: u64) -> Result<Self> {
         let publisher = Self { path: path.to_owned(), now_ms: clock::now_ms() };
-        if publisher.root()?.is_some() {
+        if publisher.published_root()?.is_some() {
             return Err(at(path.display(), "a repository is here already; take another directory"));
+        }
+        // The targets role is staged last: without it, an earlier call was interrupted, and this one does what is left.
+        if publisher.staged("targets")?.is_some() {
+            let way = "`normgate repo sign` and `normgate repo publish` go on with it";
+            return Err(at(path.display(), format!("a repository was begun here, and is not published yet; {way}")));
         }
         let place = &keys.display().to_string();
         let threshold =
@@ -128,12 +148,12 @@ impl Publisher {
         Ok(())
     }
 
-    /// Adds a module with its cases to what its authority's association signs, as the next release of its id. Says the name of
-    /// the file.
+    /// Adds a module with its cases to what its authority's association signs, as the next release of its id.
     ///
     /// # Errors
-    /// When the module cannot be read, its authority is nobody's namespace, or it is to be used before its manifest says so.
-    pub fn add_module(&self, place: &str, bytes: &[u8], cases: &str, addition: &Addition) -> Result<FileName> {
+    /// When the module cannot be read, its authority is nobody's namespace, or it is to be used before its manifest says so. When it
+    /// has a lower version than the release before it and [`Addition::lower`] does not say so, or changes nothing.
+    pub fn add_module(&self, place: &str, bytes: &[u8], cases: &str, addition: &Addition) -> Result<Added> {
         let module = Module::read(place, bytes, Vocabulary::shipped()).map_err(|error| at("repository", error))?;
         let manifest = &module.manifest;
         normgate_cases::read(cases).map_err(|why| at(format!("the cases of {place}"), why))?;
@@ -142,6 +162,7 @@ impl Publisher {
             effective_from: addition.effective_from.or(manifest.effective_from),
             effective_until: addition.effective_until.or(manifest.effective_until),
             urgent: addition.urgent,
+            lowers: addition.lower,
             cases: Some(format!("sha256:{}", sha256(cases.as_bytes()))),
         };
         if manifest.effective_from > release.effective_from {
@@ -153,15 +174,14 @@ impl Publisher {
         }
         let (namespace, name) = manifest.id.split_once('/').unwrap_or_default();
         let file = self.next(namespace, name, Kind::Module)?;
-        self.add_files(&file, &release, &[(&file, bytes), (&file.cases(), cases.as_bytes())])?;
-        Ok(file)
+        self.ship(file, release, bytes, Some(cases.as_bytes()), addition.withdraw)
     }
 
-    /// Adds a data bundle, an opaque file, as the next release of `<namespace>/<name>`. Says the name of the file.
+    /// Adds a data bundle, an opaque file, as the next release of `<namespace>/<name>`.
     ///
     /// # Errors
-    /// When the namespace is nobody's.
-    pub fn add_data(&self, id: &str, version: &str, bytes: &[u8], addition: &Addition) -> Result<FileName> {
+    /// When the namespace is nobody's, or it changes nothing.
+    pub fn add_data(&self, id: &str, version: &str, bytes: &[u8], addition: &Addition) -> Result<Added> {
         let Some((namespace, name)) = id.split_once('/') else {
             return Err(at(id, "no id of a data bundle; write <namespace>/<name>"));
         };
@@ -170,20 +190,21 @@ impl Publisher {
             effective_from: addition.effective_from,
             effective_until: addition.effective_until,
             urgent: addition.urgent,
+            lowers: false,
             cases: None,
         };
         let file = self.next(namespace, name, Kind::Data)?;
-        self.add_files(&file, &release, &[(&file, bytes)])?;
-        Ok(file)
+        self.ship(file, release, bytes, None, addition.withdraw)
     }
 
-    /// Ships the release before the newest one in force once more, under a higher release number: platforms never go back.
+    /// Ships the release before the newest one in force once more, under a higher release number: platforms never go back. What is
+    /// announced for later stays announced, or is withdrawn.
     ///
     /// # Errors
     /// When there is no earlier release of it.
-    pub fn revert(&self, id: &str) -> Result<FileName> {
+    pub fn revert(&self, id: &str, withdraw: bool) -> Result<Added> {
         let charter = self.charter()?;
-        let today = day_at(self.now_ms).ok_or_else(|| at(id, "the clock stands outside of the calendar"))?;
+        let today = self.today()?;
         let mut known: Vec<_> =
             charter.files.iter().filter(|listed| listed.file.id() == id && listed.file.kind != Kind::Cases).collect();
         known.sort_by_key(|listed| listed.file.release);
@@ -194,20 +215,85 @@ impl Publisher {
         // Shipping again what was itself shipped again would bring back what was left.
         let before = known.iter().rev().find(|listed| listed.sha256 != newest.sha256).copied().unwrap_or(before);
         let next = self.next(&before.file.namespace, &before.file.name, before.file.kind)?;
+        let (bytes, cases) = self.contents(before)?;
+        let release = Release { effective_from: None, urgent: true, lowers: true, ..before.release.clone() };
+        self.ship(next, release, &bytes, cases.as_deref(), withdraw)
+    }
+
+    /// Stages a release, and after it once more what was announced for later, since of several the highest release counts.
+    fn ship(
+        &self,
+        file: FileName,
+        mut release: Release,
+        bytes: &[u8],
+        cases: Option<&[u8]>,
+        withdraw: bool,
+    ) -> Result<Added> {
+        let charter = self.charter()?;
+        let today = self.today()?;
+        let first = release.effective_from.unwrap_or(today).max(today);
+        let of_it =
+            || charter.files.iter().filter(|listed| listed.file.id() == file.id() && listed.file.kind == file.kind);
+        let on =
+            |day: Day| of_it().filter(|listed| listed.release.in_force(day)).max_by_key(|listed| listed.file.release);
+        let is_module = file.kind == Kind::Module;
+        // A platform may still have any of those before, also where the newest was lowered on purpose already.
+        let begun = |listed: &&Listed| listed.release.effective_from.is_none_or(|from| from <= first);
+        let lowers = is_module && of_it().filter(begun).any(|before| release.number() < before.release.number());
+        if let Some(before) = on(first) {
+            if is_module && release.number() < before.release.number() && !release.lowers {
+                let (version, higher) = (&release.version, &before.release.version);
+                let why = format!(
+                    "version {version} is lower than {higher}, which {} has; say --lower, if that is meant",
+                    before.file
+                );
+                return Err(at(file.id(), why));
+            }
+            let same = Release {
+                effective_from: before.release.effective_from,
+                lowers: before.release.lowers,
+                ..release.clone()
+            };
+            if before.sha256 == sha256(bytes) && before.release == same {
+                return Err(at(file.id(), format!("it is what {} is already; nothing is added", before.file)));
+            }
+        }
+        release.lowers = lowers;
+        let later = of_it().filter_map(|listed| {
+            let from = listed.release.effective_from.filter(|from| *from > today && *from >= first)?;
+            (on(from) == Some(listed)).then_some((from, listed))
+        });
+        let mut later: Vec<_> = later.collect();
+        later.sort_by_key(|(from, listed)| (*from, listed.file.release));
+        self.add_files(&file, &release, bytes, cases)?;
+        let mut added = Added { file, announced: Vec::new(), withdrawn: Vec::new() };
+        for (from, listed) in later {
+            let higher = !is_module || listed.release.number() > release.number();
+            if withdraw || from == first || !higher {
+                added.withdrawn.push((listed.file.clone(), listed.release.clone()));
+                continue;
+            }
+            let next = self.next(&listed.file.namespace, &listed.file.name, listed.file.kind)?;
+            let (bytes, cases) = self.contents(listed)?;
+            self.add_files(&next, &listed.release, &bytes, cases.as_deref())?;
+            added.announced.push((next, listed.release.clone()));
+        }
+        Ok(added)
+    }
+
+    /// The bytes of a file that is listed, and its cases.
+    fn contents(&self, listed: &Listed) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
         let content = |file: &FileName, digest: &str| {
             let path = self.target_path(&file.to_string(), digest);
             std::fs::read(&path).place(path.display())
         };
-        let bytes = content(&before.file, &before.sha256)?;
-        let release = Release { effective_from: None, urgent: true, ..before.release.clone() };
-        match &before.release.cases {
-            Some(digest) => {
-                let cases = content(&before.file.cases(), digest.trim_start_matches("sha256:"))?;
-                self.add_files(&next, &release, &[(&next, &bytes), (&next.cases(), &cases)])?;
-            }
-            None => self.add_files(&next, &release, &[(&next, &bytes)])?,
-        }
-        Ok(next)
+        let cases = listed.release.cases.as_ref();
+        let cases = cases.map(|digest| content(&listed.file.cases(), digest.trim_start_matches("sha256:")));
+        Ok((content(&listed.file, &listed.sha256)?, cases.transpose()?))
+    }
+
+    fn today(&self) -> Result<Day> {
+        day_at(self.now_ms).ok_or_else(|| at(self.path.display(), "the clock stands outside of the calendar"))
     }
 
     /// Withdraws the delegation of an association: nothing that it signed is taken any more.
@@ -236,11 +322,12 @@ impl Publisher {
     }
 
     /// Gives a role other keys: `root`, `targets`, `online` (snapshot and timestamp), an association, or one of its two roles.
-    /// What the role says is staged again, for the new keys to sign.
+    /// An association's own roles follow it where they had the same keys, so that whoever lost these needs them for nothing.
+    /// What the roles say is staged again, for the new keys to sign; says which roles.
     ///
     /// # Errors
     /// When there is no such role, or the threshold cannot be met.
-    pub fn rotate(&self, role: &str, keys: &[PublicKey], threshold: u64) -> Result<()> {
+    pub fn rotate(&self, role: &str, keys: &[PublicKey], threshold: u64) -> Result<Vec<String>> {
         let enough = NonZeroU64::new(threshold).filter(|threshold| threshold.get() <= keys.len() as u64);
         let Some(threshold) = enough else {
             return Err(at(format!("role {role}"), format!("of {} keys {threshold} cannot sign", keys.len())));
@@ -259,25 +346,33 @@ impl Publisher {
             let used: Vec<_> = root.signed.roles.values().flat_map(|role| role.keyids.clone()).collect();
             root.signed.keys.retain(|id, _| used.contains(id));
             self.stage("root", &root)?;
-            return if role == "targets" {
-                self.stage("targets", &self.draft("targets", lifetime::TARGETS)?)
-            } else {
-                Ok(())
-            };
+            if role == "targets" {
+                self.stage("targets", &self.draft("targets", lifetime::TARGETS)?)?;
+                return Ok(vec!["root".into(), "targets".into()]);
+            }
+            return Ok(vec!["root".into()]);
         }
+        let before = self.signers(role)?.ids();
         let by = self.delegator(role);
         let life = if by == "targets" { lifetime::TARGETS } else { lifetime::ASSOCIATION };
         let mut delegating = self.draft(&by, life)?;
         let delegations = delegating.signed.delegations.get_or_insert_default();
-        let Some(delegated) = delegations.roles.iter_mut().find(|known| known.name == role) else {
-            return Err(at(format!("role {role}"), "nobody delegates to it; `normgate repo status` lists the roles"));
-        };
-        delegated.keyids = keys.iter().map(|key| key.id.clone()).collect();
-        delegated.threshold = threshold;
-        delegations.keys.extend(keys.iter().map(|key| (key.id.clone(), key.key.clone())));
-        drop_unused_keys(delegations);
+        give(delegations, |known| known.name == role, keys, threshold);
         self.stage(&by, &delegating)?;
-        self.stage(role, &self.draft(role, lifetime::ASSOCIATION)?)
+        let mut draft = self.draft(role, lifetime::ASSOCIATION)?;
+        let mut staged = vec![by, role.to_owned()];
+        if let Some(delegations) = &mut draft.signed.delegations {
+            let same = |ids: &[Decoded<Hex>]| ids.len() == before.len() && ids.iter().all(|id| before.contains(id));
+            let follow: Vec<String> =
+                delegations.roles.iter().filter(|known| same(&known.keyids)).map(|known| known.name.clone()).collect();
+            give(delegations, |known| follow.contains(&known.name), keys, threshold);
+            for role in &follow {
+                self.stage(role, &self.draft(role, lifetime::ASSOCIATION)?)?;
+            }
+            staged.extend(follow);
+        }
+        self.stage(role, &draft)?;
+        Ok(staged)
     }
 
     /// Stages a role as it is, to be signed and to live on.
@@ -293,6 +388,20 @@ impl Publisher {
                 self.stage(role, &self.draft(role, lifetime::ASSOCIATION)?)
             }
         }
+    }
+
+    /// The roles that an association signs: its own, and those that it delegates to. Any other role is alone.
+    ///
+    /// # Errors
+    /// When the role cannot be read.
+    pub fn together(&self, role: &str) -> Result<Vec<String>> {
+        let mut roles = vec![role.to_owned()];
+        if association_of(role) == Some(role)
+            && let Some(document) = self.role(role)?
+        {
+            roles.extend(delegated(&document.signed).map(|inner| inner.name.clone()));
+        }
+        Ok(roles)
     }
 
     fn draft_root(&self) -> Result<Signed<Root>> {
@@ -339,15 +448,24 @@ impl Publisher {
         }
     }
 
-    fn add_files(&self, file: &FileName, release: &Release, contents: &[(&FileName, &[u8])]) -> Result<()> {
+    /// The role that signs a file.
+    ///
+    /// # Errors
+    /// When its namespace is nobody's.
+    pub fn role_of(&self, file: &FileName) -> Result<String> {
         let charter = self.charter()?;
         let association = charter.association_of(&file.namespace).ok_or_else(|| {
             let way = "whoever holds the targets key delegates it with `normgate repo delegate`";
             at(file.id(), format!("the namespace `{}` is delegated to nobody; {way}", file.namespace))
         })?;
-        let role = role_name(association, file.duty());
+        Ok(role_name(association, file.duty()))
+    }
+
+    fn add_files(&self, file: &FileName, release: &Release, bytes: &[u8], cases: Option<&[u8]>) -> Result<()> {
+        let role = self.role_of(file)?;
         let mut draft = self.draft(&role, lifetime::ASSOCIATION)?;
-        for (name, bytes) in contents {
+        let cases = cases.map(|cases| (file.cases(), cases));
+        for (name, bytes) in std::iter::once((file.clone(), bytes)).chain(cases) {
             let digest = sha256(bytes);
             write(&self.target_path(&name.to_string(), &digest), bytes)?;
             let sha256: Decoded<Hex> =
@@ -358,7 +476,7 @@ impl Publisher {
                 custom: if name.kind == Kind::Cases { HashMap::new() } else { release.to_custom() },
                 _extra: HashMap::new(),
             };
-            draft.signed.targets.insert(TargetName::new(name.to_string()).place(name)?, target);
+            draft.signed.targets.insert(TargetName::new(name.to_string()).place(&name)?, target);
         }
         self.stage(&role, &draft)
     }
@@ -399,6 +517,21 @@ fn add_role(targets: &mut Targets, role: DelegatedRole, keys: &[PublicKey]) {
     let delegations = targets.delegations.get_or_insert_default();
     delegations.keys.extend(keys.iter().map(|key| (key.id.clone(), key.key.clone())));
     delegations.roles.push(role);
+}
+
+/// Gives delegated roles other keys.
+fn give(
+    delegations: &mut Delegations,
+    which: impl Fn(&DelegatedRole) -> bool,
+    keys: &[PublicKey],
+    threshold: NonZeroU64,
+) {
+    for role in delegations.roles.iter_mut().filter(|role| which(role)) {
+        role.keyids = keys.iter().map(|key| key.id.clone()).collect();
+        role.threshold = threshold;
+    }
+    delegations.keys.extend(keys.iter().map(|key| (key.id.clone(), key.key.clone())));
+    drop_unused_keys(delegations);
 }
 
 fn drop_unused_keys(delegations: &mut Delegations) {

@@ -10,6 +10,7 @@
 mod edit;
 mod offline;
 mod publish;
+mod shown;
 mod view;
 
 use std::collections::HashMap;
@@ -18,11 +19,12 @@ use std::io::Write;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
-pub use edit::Addition;
-pub use offline::sign_exported;
+pub use edit::{Added, Addition};
+pub use offline::{exported, sign_exported};
 pub use publish::{Progress, Published};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+pub use shown::Shown;
 use tough::schema::decoded::{Decoded, Hex};
 use tough::schema::key::Key;
 use tough::schema::{Delegations, Role, RoleType, Root, Signed, Snapshot, Targets, Timestamp};
@@ -182,6 +184,14 @@ impl Publisher {
         let by = self.delegator(role);
         let delegations = self.role(&by)?.and_then(|signed| signed.signed.delegations).ok_or_else(nobody)?;
         signers_of(&delegations, role).ok_or_else(nobody)
+    }
+
+    /// How many keys must sign a role; `online` is that of snapshot and timestamp.
+    ///
+    /// # Errors
+    /// When there is no such role.
+    pub fn threshold(&self, role: &str) -> Result<u64> {
+        Ok(self.signers(if role == "online" { "timestamp" } else { role })?.threshold)
     }
 
     /// The role that delegates to this one.

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tough::schema::{Hashes, Metafile, RoleType, Root, Signed, Snapshot, Targets, Timestamp};
+use tough::schema::{Hashes, Metafile, Role, RoleType, Root, Signed, Snapshot, Targets, Timestamp};
 
 use super::{
     Publisher, SPEC_VERSION, Signers, after, one, read, signers_of, signers_of_root, to_json, version_of, write,
@@ -11,7 +12,7 @@ use super::{
 use crate::charter;
 use crate::clock::{self, lifetime};
 use crate::error::{Place, Refusal, Result, at};
-use crate::keys::{Keyring, signers};
+use crate::keys::{Keyring, PublicKey, signers};
 
 /// How far a staged role is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,25 @@ pub struct Progress {
     pub signed: usize,
     /// How many must.
     pub threshold: u64,
+}
+
+impl Progress {
+    /// How far a role is that all of these must sign: a root is signed by the keys of the one before, too, and those who lack
+    /// more are the ones to wait for.
+    pub(super) fn of<T: Role + Serialize>(role: &str, document: &Signed<T>, by: &[Signers]) -> Self {
+        let each = by.iter().map(|by| Self {
+            role: role.to_owned(),
+            signed: signers(document, &by.keys).len(),
+            threshold: by.threshold,
+        });
+        let nobody = || Self { role: role.to_owned(), signed: 0, threshold: 1 };
+        each.max_by_key(Self::missing).unwrap_or_else(nobody)
+    }
+
+    /// How many signatures are missing.
+    pub fn missing(&self) -> u64 {
+        self.threshold.saturating_sub(self.signed as u64)
+    }
 }
 
 /// What publishing did.
@@ -43,64 +63,92 @@ struct State {
 }
 
 impl Publisher {
-    /// Adds the signatures of the keys at hand to everything that is staged and theirs to sign. Says how far each role is.
+    /// Adds the signatures of the keys at hand to everything that is staged and theirs to sign, unseen: for a program that staged
+    /// all of it itself. Says how far each role is.
     ///
     /// # Errors
     /// When a staged role belongs to nobody, or cannot be written.
     pub fn sign(&self, keys: &Keyring) -> Result<Vec<Progress>> {
-        for role in self.staged_roles()? {
-            if role == "root" {
-                let Some(mut root) = read::<Signed<Root>>(&self.staged_path("root"))? else { continue };
-                let ids: Vec<_> = self.root_signers(&root)?.iter().flat_map(Signers::ids).collect();
-                if keys.sign(&mut root, &ids)? > 0 {
-                    self.stage("root", &root)?;
-                }
-            } else if let Some(mut staged) = self.staged(&role)?
-                && keys.sign(&mut staged, &self.signers(&role)?.ids())? > 0
-            {
-                self.stage(&role, &staged)?;
-            }
-        }
+        self.staged_roles()?.iter().try_for_each(|role| self.sign_role(role, keys))?;
         self.progress()
     }
 
+    /// Adds the signatures of the keys at hand to one staged role, as far as it is theirs to sign.
+    ///
+    /// # Errors
+    /// When the role belongs to nobody, or cannot be written.
+    pub fn sign_role(&self, role: &str, keys: &Keyring) -> Result<()> {
+        if role == "root" {
+            let Some(mut root) = read::<Signed<Root>>(&self.staged_path("root"))? else { return Ok(()) };
+            let ids: Vec<_> = self.root_signers(&root)?.iter().flat_map(Signers::ids).collect();
+            if keys.sign(&mut root, &ids)? > 0 {
+                self.stage("root", &root)?;
+            }
+        } else if let Some(mut staged) = self.staged(role)?
+            && keys.sign(&mut staged, &self.signers(role)?.ids())? > 0
+        {
+            self.stage(role, &staged)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a key may sign a staged role.
+    ///
+    /// # Errors
+    /// When the role is not staged, or belongs to nobody.
+    pub fn may_sign(&self, role: &str, key: &PublicKey) -> Result<bool> {
+        Ok(self.all_signers(role)?.iter().any(|by| by.ids().contains(&key.id)))
+    }
+
+    /// Who signs a staged role: of a root, also those of the one that it follows.
+    pub(super) fn all_signers(&self, role: &str) -> Result<Vec<Signers>> {
+        match role {
+            "root" => self.root_signers(&self.known_root()?),
+            _ => Ok(vec![self.signers(role)?]),
+        }
+    }
+
     /// How far each staged role is.
-    pub(crate) fn progress(&self) -> Result<Vec<Progress>> {
+    ///
+    /// # Errors
+    /// When a staged role belongs to nobody, or cannot be read.
+    pub fn progress(&self) -> Result<Vec<Progress>> {
         let mut all = Vec::new();
         for role in self.staged_roles()? {
             if role == "root" {
                 let Some(root) = self.root()? else { continue };
-                for by in self.root_signers(&root)? {
-                    let signed = signers(&root, &by.keys).len();
-                    all.push(Progress { role: role.clone(), signed, threshold: by.threshold });
-                }
-                // A root is signed by the keys of the one before, too: the one that lacks more is the one to wait for.
-                let missing = |progress: &Progress| progress.threshold.saturating_sub(progress.signed as u64);
-                all.sort_by_key(|progress| std::cmp::Reverse(missing(progress)));
-                all.truncate(1);
+                all.push(Progress::of(&role, &root, &self.root_signers(&root)?));
             } else if let Some(staged) = self.staged(&role)? {
-                let by = self.signers(&role)?;
-                all.push(Progress { role, signed: signers(&staged, &by.keys).len(), threshold: by.threshold });
+                all.push(Progress::of(&role, &staged, &[self.signers(&role)?]));
             }
         }
         Ok(all)
     }
 
     /// Who signs a new root: its own root keys, and those of the one that it follows.
-    fn root_signers(&self, root: &Signed<Root>) -> Result<Vec<Signers>> {
+    pub(super) fn root_signers(&self, root: &Signed<Root>) -> Result<Vec<Signers>> {
         let before = self.published_root()?;
         let by = |root: &Signed<Root>| signers_of_root(&root.signed, RoleType::Root);
         Ok([by(root), before.as_ref().and_then(by)].into_iter().flatten().collect())
     }
 
-    /// Signs with the keys at hand, and publishes every staged role that has signatures enough, under a new snapshot and timestamp.
+    /// Signs everything that is staged with the keys at hand, as [`sign`](Self::sign) does, and publishes it.
+    ///
+    /// # Errors
+    /// See [`publish_signed`](Self::publish_signed).
+    pub fn publish(&self, keys: &Keyring) -> Result<Published> {
+        self.sign(keys)?;
+        self.publish_signed(keys)
+    }
+
+    /// Publishes every staged role that has signatures enough, under a new snapshot and timestamp. The keys sign these two, and
+    /// nothing else.
     ///
     /// # Errors
     /// When what platforms would see then does not hold together, or the online key is not at hand. Nothing is published then.
-    pub fn publish(&self, keys: &Keyring) -> Result<Published> {
+    pub fn publish_signed(&self, keys: &Keyring) -> Result<Published> {
         // 1. What is complete.
-        let progress = self.sign(keys)?;
-        let (complete, waiting): (Vec<_>, Vec<_>) = progress.into_iter().partition(|p| p.signed as u64 >= p.threshold);
+        let (complete, waiting): (Vec<_>, Vec<_>) = self.progress()?.into_iter().partition(|p| p.missing() == 0);
         if complete.is_empty() {
             let lacking: Vec<_> =
                 waiting.iter().map(|p| format!("{} has {} of {}", p.role, p.signed, p.threshold)).collect();
@@ -263,7 +311,7 @@ impl Publisher {
     }
 }
 
-fn sign_online<T: tough::schema::Role + serde::Serialize>(
+fn sign_online<T: Role + Serialize>(
     document: &mut Signed<T>,
     root: &Signed<Root>,
     role: RoleType,

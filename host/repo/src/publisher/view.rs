@@ -109,8 +109,12 @@ impl Publisher {
                 _ => lifetime::ASSOCIATION / 12,
             };
             let way = match life.role.as_str() {
-                "timestamp" | "snapshot" => "`normgate repo refresh`".to_owned(),
-                role => format!("`normgate repo renew {role}`, sign and publish"),
+                role if report.staged.iter().any(|progress| progress.role == role) => "it is staged".to_owned(),
+                "timestamp" | "snapshot" => self.command("refresh", "", &life.keys, life.threshold),
+                role => {
+                    let renewed = super::edit::association_of(role).unwrap_or(role);
+                    format!("{}, and publish", self.command("renew", renewed, &life.keys, life.threshold))
+                }
             };
             if left_ms <= 0 {
                 said.push(format!("role {} has expired, and platforms take nothing new: {way}", life.role));
@@ -137,12 +141,29 @@ impl Publisher {
             }
         }
         for progress in &report.staged {
-            said.push(format!(
-                "{} is staged with {} of {} signatures",
-                progress.role, progress.signed, progress.threshold
-            ));
+            let Progress { role, signed, threshold } = progress;
+            let way = match progress.missing() {
+                0 => self.command("publish", "", &self.keys_of("timestamp")?, 1),
+                missing => self.command("sign", &format!("--role {role}"), &self.keys_of(role)?, missing),
+            };
+            said.push(format!("{role} is staged with {signed} of {threshold} signatures: {way}"));
         }
         Ok(said)
+    }
+
+    /// A command as it is typed, but for the files of keys, which only their holders know; so the ids of the keys stand beside it.
+    fn command(&self, verb: &str, what: &str, keys: &[String], needed: u64) -> String {
+        let path = quoted(&self.path.display().to_string());
+        let what = if what.is_empty() { String::new() } else { format!(" {what}") };
+        let files = " --keys KEY.pem".repeat(usize::try_from(needed).unwrap_or(1));
+        let ids: Vec<&str> = keys.iter().map(|id| short(id)).collect();
+        format!("`normgate repo {verb} {path}{what}{files}` with {needed} of [{}]", ids.join(" "))
+    }
+
+    fn keys_of(&self, role: &str) -> Result<Vec<String>> {
+        let ids = self.all_signers(role)?.into_iter().flat_map(|by| by.ids());
+        let ids: BTreeSet<String> = ids.map(|id| hex(&id)).collect();
+        Ok(ids.into_iter().collect())
     }
 
     /// What changed from the state of one snapshot to that of another; without a version, the published one.
@@ -224,12 +245,22 @@ impl Publisher {
     }
 }
 
+/// A path as a shell reads it.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@%:=".contains(c);
+    if !path.is_empty() && path.chars().all(plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
+    }
+}
+
 /// As much of a digest as people compare.
 fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
-fn patterns_of(role: &tough::schema::DelegatedRole) -> Vec<String> {
+pub(super) fn patterns_of(role: &tough::schema::DelegatedRole) -> Vec<String> {
     super::edit::patterns(role).map(str::to_owned).collect()
 }
 
