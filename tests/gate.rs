@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use normgate::contract::{Day, Vocabulary};
-use normgate::{Action, Batch, Config, Gate, Limits, Module, Outcome, Target, embedded};
+use normgate::{Action, Batch, Config, Detail, Expiry, Gate, Limits, Module, Outcome, Target, embedded};
 use serde_json::{Value, json};
 use support::component::{module, with_manifest};
 
@@ -293,4 +293,25 @@ fn a_provider_that_filed_owes_the_display_of_its_number_wherever_the_provisions_
     request["ctx"]["territory"] = "OTHER".into();
     assert_eq!(owed(&filed, &request), [""; 0]);
     assert!(Config::parse("[filing]\n").unwrap_err().to_string().contains("number"));
+}
+
+#[test]
+fn what_has_expired_is_said_in_every_outcome_until_it_is_synced() {
+    let gate = Gate::builder().policies(embedded::arp()).build().unwrap();
+    let batch = read(&request(&[json!({})]));
+    let stale = |outcome: &Outcome| outcome.notices.iter().filter(|notice| notice.code == "stale").count();
+    assert_eq!(stale(&gate.evaluate(&batch)), 0);
+    let expiry = |repository: &str, expires_ms: i64| Expiry { repository: repository.into(), expires_ms };
+    gate.set_expiries(vec![expiry("ministry", 1), expiry("club", i64::MAX), expiry("union", 0)]);
+    let outcome = gate.evaluate(&batch);
+    let said: Vec<&str> = outcome.notices.iter().filter(|n| n.code == "stale").map(|n| n.message.as_str()).collect();
+    assert!(said.len() == 2 && said[0].contains("the repository ministry expired on 1970-01-01"), "{said:?}");
+    assert_eq!(gate.stats().stale, 1);
+    assert!(gate.stats().to_prometheus().contains("normgate_stale_requests_total"));
+    // Judged again, it says the same.
+    let circumstances = serde_json::from_str(&serde_json::to_string(&outcome.circumstances).unwrap()).unwrap();
+    let again = gate.generation().replay(&batch, &circumstances);
+    assert_eq!(again.to_json(Detail::default()), outcome.to_json(Detail::default()));
+    gate.set_expiries(vec![expiry("ministry", i64::MAX)]);
+    assert_eq!(stale(&gate.evaluate(&batch)), 0);
 }

@@ -11,6 +11,7 @@ use crate::batch::{Batch, Reader};
 use crate::bindings::exports::normgate::policy::judging;
 use crate::confirm::{Confirmation, NotRecorded, Recorder};
 use crate::diff::ShadowDiff;
+use crate::expiry::Expiry;
 use crate::generation::Generation;
 use crate::outcome::Outcome;
 use crate::overrides::Override;
@@ -24,6 +25,7 @@ use crate::stats::{Stats, Totals};
 pub struct Gate {
     current: ArcSwap<Generation>,
     overrides: ArcSwap<Vec<Override>>,
+    expiries: ArcSwap<Vec<Expiry>>,
     totals: Totals,
     /// Held while another generation takes over, so that each follows the one before it.
     changing: Mutex<()>,
@@ -38,6 +40,7 @@ impl Gate {
         Self {
             current: ArcSwap::from_pointee(generation),
             overrides: ArcSwap::default(),
+            expiries: ArcSwap::default(),
             totals: Totals::default(),
             changing: Mutex::default(),
             recent: (recording > 0).then(|| Recent::new(recording)),
@@ -121,11 +124,17 @@ impl Gate {
         self.overrides.store(Arc::new(overrides));
     }
 
+    /// Says until when what was taken of repositories is good; after a sync it is said anew. From then on every outcome that is later
+    /// has a notice `stale`.
+    pub fn set_expiries(&self, expiries: Vec<Expiry>) {
+        self.expiries.store(Arc::new(expiries));
+    }
+
     /// Judges one request, in the generation that is there when it comes. It cannot fail as a whole: what went wrong is data
     /// in the outcome.
     pub fn evaluate(&self, request: &Batch) -> Outcome {
         let generation = self.current.load();
-        let outcome = generation.judge(request, &self.overrides.load(), &generation.health);
+        let outcome = generation.judge(request, &self.overrides.load(), &self.expiries.load(), &generation.health);
         self.totals.count(&outcome, &generation.health);
         generation.diff.observe(&outcome);
         if let Some(recent) = &self.recent {

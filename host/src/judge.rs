@@ -13,6 +13,7 @@ use crate::bindings::exports::normgate::policy::judging;
 use crate::breaker::Admission;
 use crate::canary::Draws;
 use crate::config::Mode;
+use crate::expiry::Expiry;
 use crate::generation::Generation;
 use crate::merge::{Merge, Part, stage_name};
 use crate::notice::Notice;
@@ -39,10 +40,17 @@ const ITEMS_BESIDES: usize = 1_024;
 impl Generation {
     /// Judges one request. It cannot fail as a whole: what went wrong is data in the outcome. What modules do is counted in
     /// `health`, one for each policy of the set.
-    pub(crate) fn judge(&self, request: &Batch, overrides: &[Override], health: &[Arc<Health>]) -> Outcome {
+    pub(crate) fn judge(
+        &self,
+        request: &Batch,
+        overrides: &[Override],
+        expiries: &[Expiry],
+        health: &[Arc<Health>],
+    ) -> Outcome {
         let clock_ms = now_ms();
         let overrides = overrides.iter().filter(|entry| entry.in_force(clock_ms)).cloned().collect();
-        let notices = self.notices.clone();
+        let stale = expiries.iter().filter_map(|expiry| expiry.notice(clock_ms));
+        let notices = self.notices.iter().cloned().chain(stale).collect();
         let circumstances =
             Circumstances { clock_ms, as_of: self.as_of, notices, overrides, ..Circumstances::default() };
         self.judge_under(request, circumstances, health, self.sandbox.patience())
@@ -697,7 +705,7 @@ mod tests {
         .expect("a request");
         for (on, acting, observed) in [("2026-12-31", 0, Some(1)), ("2027-01-01", 1, None)] {
             generation.as_of = Some(day(on));
-            let outcome = generation.judge(&illegal, &[], &generation.health);
+            let outcome = generation.judge(&illegal, &[], &[], &generation.health);
             let by: Vec<u16> = outcome.reasons(&outcome.verdicts[0]).iter().map(|reason| reason.rule.policy).collect();
             assert!(!by.is_empty() && by.iter().all(|policy| *policy == acting), "{on}: {by:?}");
             assert_eq!(outcome.shadow.first().map(|item| item.rule.policy), observed, "{on}");

@@ -40,6 +40,7 @@ mod diff;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 mod error;
+mod expiry;
 mod fitting;
 mod gate;
 mod generation;
@@ -80,6 +81,7 @@ pub use confirm::{Confirmation, Discharge, NotRecorded, Recorder, RenderedLabel}
 pub use description::{PolicyDescription, SetDescription};
 pub use diff::{ShadowChange, ShadowDiff, exposure};
 pub use error::BuildError;
+pub use expiry::Expiry;
 pub use fitting::LeftOut;
 pub use gate::Gate;
 pub use generation::Generation;

@@ -19,7 +19,7 @@ const CLOCK_TOLERANCE_MS: i64 = 24 * 60 * 60 * 1_000;
 const DECIDING_KINDS: [&str; 6] = ["work_order", "penalty", "incentive", "product_offer", "service_offer", "coupon"];
 
 /// What notices of a generation are called: those that a record says again.
-const OF_GENERATIONS: [&str; 13] = [
+const OF_GENERATIONS: [&str; 14] = [
     "awaited",
     "beside",
     "config-ignored",
@@ -32,6 +32,7 @@ const OF_GENERATIONS: [&str; 13] = [
     "replaced",
     "replaces-ignored",
     "retention-cut",
+    "stale",
     "superseded",
 ];
 

@@ -90,6 +90,7 @@ pub(crate) struct Totals {
     withheld: AtomicU64,
     emergencies: AtomicU64,
     overridden: AtomicU64,
+    stale: AtomicU64,
     swaps: AtomicU64,
     refused: AtomicU64,
 }
@@ -110,6 +111,7 @@ impl Totals {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.rows.fetch_add(outcome.verdicts.len() as u64, Ordering::Relaxed);
         self.withheld.fetch_add((outcome.verdicts.len() - outcome.shown) as u64, Ordering::Relaxed);
+        self.stale.fetch_add(u64::from(outcome.notices.iter().any(|notice| notice.code == "stale")), Ordering::Relaxed);
         for notice in &outcome.notices {
             match notice.code {
                 "emergency-row" => self.emergencies.fetch_add(1, Ordering::Relaxed),
@@ -163,6 +165,8 @@ pub struct Stats {
     pub emergencies: u64,
     /// Requests judged while some module was overridden.
     pub overridden: u64,
+    /// Requests judged by modules whose repository had expired.
+    pub stale: u64,
     /// Module by module, by policy id.
     pub modules: Vec<ModuleStats>,
 }
@@ -220,6 +224,7 @@ impl Stats {
             withheld: read(&totals.withheld),
             emergencies: read(&totals.emergencies),
             overridden: read(&totals.overridden),
+            stale: read(&totals.stale),
             modules: modules.collect(),
         }
     }
@@ -240,6 +245,7 @@ impl Stats {
         family("candidates_withheld_total", "counter", "Candidates withheld.", &one(self.withheld));
         family("emergency_rows_total", "counter", "Uses of an emergency row.", &one(self.emergencies));
         family("overridden_requests_total", "counter", "Requests judged under an override.", &one(self.overridden));
+        family("stale_requests_total", "counter", "Requests judged by what had expired.", &one(self.stale));
         if let Some(name) = &self.generation {
             let name = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
             family(

@@ -83,7 +83,7 @@ impl Tally {
         let health = Health::of(&generation.set, generation.breaker);
         let mut tally = Self::default();
         for request in requests {
-            let outcome = generation.judge(request, overrides, &health);
+            let outcome = generation.judge(request, overrides, &[], &health);
             tally.requests += 1;
             tally.rows += outcome.verdicts.len() as u64;
             tally.withheld += (outcome.verdicts.len() - outcome.shown) as u64;

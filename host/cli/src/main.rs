@@ -1,7 +1,8 @@
 //! `normgate`: judge requests, test and inspect policy modules, from a shell.
 //!
 //! Results go to standard output, one JSON object a line where a program reads them; everything meant for a person goes to
-//! standard error. Exit 0: all well; 1: something was refused or a case failed; 2: usage or configuration, or output was lost.
+//! standard error. Exit 0: all well; 1: something was refused or a case failed; 2: usage or configuration, or output was lost; 3: a
+//! ledger is not anchored; 4: something was judged under other semantics.
 
 #[macro_use]
 mod screen;

@@ -115,6 +115,16 @@ fn decisions_leave_as_a_table() {
     ended(0, &["ledger", "export", ledger.to_str().unwrap(), "--parquet", whole.to_str().unwrap(), "--personal"]);
     assert!(fs::read(&whole).unwrap().windows(11).any(|window| window == b"user-secret"), "statistics name the user");
     assert!(!bytes.windows(11).any(|window| window == b"user-secret"));
+    // Nobody else may read it, also where a file lay there that everybody could.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = || fs::metadata(&whole).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&whole, fs::Permissions::from_mode(0o644)).unwrap();
+        ended(0, &["ledger", "export", ledger.to_str().unwrap(), "--parquet", whole.to_str().unwrap(), "--personal"]);
+        assert_eq!(mode(), 0o600);
+    }
 }
 
 #[test]
@@ -154,7 +164,7 @@ fn what_became_of_decisions_is_confirmed_and_held_against_them() {
     // A case outlives a purge; the access log knows who asked.
     ended(0, &["ledger", "hold", ledger, ids[0], "--case", "case-1"]);
     ended(2, &["ledger", "hold", ledger, ids[0], "--case", "Case 1"]);
-    assert!(ended(0, &["ledger", "verify", ledger]).contains("0 findings"));
+    assert!(ended(3, &["ledger", "verify", ledger]).contains("0 findings"));
     ended(0, &["ledger", "release", ledger, "--case", "case-1"]);
     let access = fs::read_to_string(Path::new(ledger).join("access.jsonl")).unwrap();
     assert!(access.contains("\"fulfilment\"") && access.contains("\"hold\"") && !access.contains("user-secret"));

@@ -75,7 +75,7 @@ fn a_regulator_cosigns_one_history_and_no_other() {
     write("second.note", &text(&second.stdout));
 
     // Both are signed by the ledger's own key, and each would verify by itself.
-    assert!(said(&["ledger", "verify", &file("fork")]).contains("0 findings"));
+    assert!(ended(3, &["ledger", "verify", &file("fork")]).contains("0 findings"));
     let split = cosign(&file("fork"), &[]);
     assert_eq!(split.status.code(), Some(1));
     assert!(text(&split.stderr).contains("has signed two histories"), "{}", text(&split.stderr));

@@ -8,7 +8,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use normgate_ledger::{History, Query};
+use normgate::contract::{Day, now_ms};
+use normgate_ledger::{Against, History, Query};
 use serde_json::Value;
 use support::{ended, folder, normgate, text};
 
@@ -43,7 +44,9 @@ fn from_recording_to_purging() {
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["decision_id"].as_str().unwrap().to_owned())
         .collect();
 
-    assert!(said(&["ledger", "verify", ledger]).contains("5 lists in full and 0 as commitments"));
+    let verified = ended(3, &["ledger", "verify", ledger]);
+    assert!(verified.contains("5 lists in full and 0 as commitments"), "{verified}");
+    assert!(verified.ends_with(": not anchored\n"), "{verified}");
     let shown: Value = serde_json::from_str(&said(&["ledger", "show", ledger, &ids[3]])).unwrap();
     assert_eq!((&shown["outcome"]["id"], &shown["level"]), (&"r3".into(), &"full".into()));
     assert!(!shown["columns"].as_str().unwrap().contains("user."));
@@ -71,9 +74,12 @@ fn from_recording_to_purging() {
     assert!(said(&["ledger", "verify", ledger, "--checkpoint", older, "--key", &key]).contains("0 findings"));
 
     said(&["ledger", "purge", ledger]);
-    assert!(said(&["ledger", "verify", ledger]).contains("purged everything up to"));
+    assert!(ended(3, &["ledger", "verify", ledger]).contains("purged everything up to"));
     let refused = normgate(&["ledger", "purge", ledger, "--until", "2999-01-01"]);
     assert!(text(&refused.stderr).contains("is not over"), "{}", text(&refused.stderr));
+    let yesterday = Day::containing(now_ms() - 86_400_000).to_string();
+    let kept = normgate(&["ledger", "purge", ledger, "--until", &yesterday]);
+    assert!(text(&kept.stderr).contains("everything is kept for 184 days"), "{}", text(&kept.stderr));
     // Whoever looked something up stands in the log.
     let log = fs::read_to_string(Path::new(ledger).join("access.jsonl")).unwrap();
     for command in ["show", "find", "export", "replay", "prove"] {
@@ -114,7 +120,7 @@ fn a_days_personal_columns_are_erased_with_a_reason() {
     let erased = ["ledger", "purge", ledger, "--personal", "--day", "2020-01-01", "--reason", "request No 12"];
     assert!(said(&erased).contains("the personal columns of 2020-01-01 are erased"));
     assert!(!earlier.exists());
-    assert!(said(&["ledger", "verify", ledger]).contains("of 2020-01-01 before their time: request No 12"));
+    assert!(ended(3, &["ledger", "verify", ledger]).contains("of 2020-01-01 before their time: request No 12"));
 }
 
 #[cfg(unix)]
@@ -203,7 +209,7 @@ fn what_was_answered_outlives_kill_9() {
         ledger.to_str().unwrap(),
     ]);
     let history = History::open(&ledger).unwrap();
-    let verified = history.verify(None, None).unwrap();
+    let verified = history.verify(&Against::default()).unwrap();
     assert_eq!(verified.findings, Vec::<String>::new());
     assert_eq!(verified.notes.iter().filter(|note| note.contains("no answered list is missing")).count(), 3);
     let mut kept = std::collections::HashSet::new();
@@ -234,11 +240,11 @@ fn a_full_disk_is_said_and_what_was_written_stays() {
     let errors = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{errors}");
     assert!(errors.contains("not recorded") && errors.contains("File too large"), "{errors}");
-    let verified = History::open(&ledger).unwrap().verify(None, None).unwrap();
+    let verified = History::open(&ledger).unwrap().verify(&Against::default()).unwrap();
     assert_eq!(verified.findings, Vec::<String>::new());
     assert!(verified.full > 0);
     // With room again, the ledger goes on, and says what happened.
     said(&["eval", "-i", &requests(&dir, 1), "--only", "art09", "--ledger", ledger.to_str().unwrap()]);
-    let again = History::open(&ledger).unwrap().verify(None, None).unwrap();
+    let again = History::open(&ledger).unwrap().verify(&Against::default()).unwrap();
     assert_eq!((again.findings.len(), again.full), (0, verified.full + 1));
 }

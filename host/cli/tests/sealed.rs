@@ -43,6 +43,11 @@ fn one_decision_leaves_a_ledger_for_an_inspector() {
     refused(&["ledger", "export", &ledger, "--sealed", id, "-o", &case], 2, "--to");
     refused(&["ledger", "export", &ledger, "--sealed", "0123", "--to", &public, "-o", &case], 2, "no decision 0123");
     said(&["ledger", "export", &ledger, "--sealed", id, "--to", &public, "-o", &case]);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&case).unwrap().permissions().mode() & 0o777, 0o600);
+    }
     let log = fs::read_to_string(format!("{ledger}/access.jsonl")).unwrap();
     assert!(log.lines().last().unwrap().contains(&format!("\"asked\":\"{id}, sealed to")), "{log}");
 

@@ -110,6 +110,8 @@ pub struct Owed<'a> {
     pub rule: Cow<'a, str>,
     /// Within how many seconds.
     pub deadline_s: Option<i64>,
+    /// For how many days what it is about is to be kept.
+    pub retain_d: Option<i64>,
 }
 
 /// A veto.

@@ -17,10 +17,12 @@ use sha2::{Digest, Sha256};
 
 use crate::error::LedgerError;
 use crate::history::History;
-use crate::home::CHECKPOINTS;
+use crate::merkle::{Hash, is_consistent};
 use crate::note::{Checkpoint, Verifier, key_hash, key_text, parted, read_key};
 use crate::proof::check_consistency;
 
+/// Most nodes of a proof in a request.
+const MAX_NODES: usize = 63;
 /// The type of timestamped Ed25519 cosignatures among signatures of notes.
 const COSIGNATURE_TYPE: u8 = 4;
 
@@ -29,15 +31,6 @@ const COSIGNATURE_TYPE: u8 = 4;
 pub struct Cosigner {
     name: String,
     public: [u8; 32],
-}
-
-/// A cosignature that is right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cosigned {
-    /// Frames of the log.
-    pub size: u64,
-    /// When it was cosigned, seconds since 1970 UTC.
-    pub at_s: u64,
 }
 
 impl Cosigner {
@@ -109,6 +102,17 @@ pub enum Shown<'s> {
     Proof(Option<&'s str>),
     /// By the ledger itself.
     Ledger(&'s History),
+    /// By the nodes of a proof from a log of so many frames, as a request `add-checkpoint` has them.
+    Nodes(u64, &'s [Hash]),
+}
+
+/// What a witness answers to a request `add-checkpoint`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// The line of its cosignature.
+    Cosigned(String),
+    /// The proof is of another beginning than that which it cosigned last: so many frames.
+    Conflict(u64),
 }
 
 /// A witness: its key, and the file in which it remembers what it signed.
@@ -170,6 +174,26 @@ impl Witness<'_> {
         Ok(cosigned)
     }
 
+    /// Answers a request `add-checkpoint` (C2SP tlog-witness), as [`Witness::cosign`] does a note and its proof.
+    ///
+    /// # Errors
+    /// When it is no such request, or as for a note.
+    pub fn add_checkpoint(&self, body: &str, log: Option<&Verifier>, at_s: u64) -> Result<Answered, LedgerError> {
+        let (old, nodes, note) = request(body).ok_or_else(|| {
+            LedgerError::altered(
+                "request",
+                "it is not of the form of add-checkpoint: old <size>, nodes, an empty line, a checkpoint",
+            )
+        })?;
+        let origin = note.lines().next().unwrap_or_default();
+        let last = self.read()?.logs.get(origin).map(|last| size_of(&last.note)).unwrap_or_default();
+        if last != old {
+            return Ok(Answered::Conflict(last));
+        }
+        let cosigned = self.cosign(note, log, &Shown::Nodes(old, &nodes), at_s)?;
+        Ok(Answered::Cosigned(cosigned.strip_prefix(note).unwrap_or_default().to_owned()))
+    }
+
     fn read(&self) -> Result<Seen, LedgerError> {
         let place = || self.state.display().to_string();
         match fs::read(self.state) {
@@ -192,6 +216,21 @@ impl Witness<'_> {
         };
         write().map_err(LedgerError::io(self.state.display().to_string()))
     }
+}
+
+/// The parts of a request `add-checkpoint`: the size of the older log, the nodes of the proof, the checkpoint.
+fn request(body: &str) -> Option<(u64, Vec<Hash>, &str)> {
+    let (proof, note) = body.split_once("\n\n")?;
+    let mut lines = proof.split('\n');
+    let old = lines.next()?.strip_prefix("old ")?;
+    let size: u64 = old.parse().ok().filter(|size: &u64| size.to_string() == old)?;
+    let nodes = lines.map(|line| STANDARD.decode(line).ok()?.try_into().ok()).collect::<Option<Vec<Hash>>>()?;
+    (nodes.len() <= MAX_NODES).then_some((size, nodes, note))
+}
+
+/// How many frames a note is of.
+fn size_of(note: &str) -> u64 {
+    note.lines().nth(1).and_then(|size| size.parse().ok()).unwrap_or_default()
 }
 
 /// Holds a checkpoint against the one that was cosigned last.
@@ -226,6 +265,10 @@ fn follows(
         return if new.root == old.root { Ok(()) } else { Err(split()) };
     }
     let proof = match shown {
+        Shown::Nodes(size, nodes) => {
+            let shown = *size == old.size && is_consistent((old.size, &old.root), (new.size, &new.root), nodes);
+            return if shown { Ok(()) } else { Err(split()) };
+        }
         Shown::Proof(proof) => proof.map(str::to_owned).ok_or_else(|| {
             LedgerError::Absent(format!(
                 "{} frames were cosigned: give the proof that they are the beginning of these {} with --proof; \
@@ -244,25 +287,4 @@ fn follows(
         ));
     }
     Ok(())
-}
-
-impl History {
-    /// The notes in the ledger's folder, and the one that is given, that a cosigner signed. Whether they agree with the frames
-    /// is for [`History::verify`] to say.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn cosigned(&self, by: &Cosigner, known: Option<&str>) -> Result<Vec<Cosigned>, LedgerError> {
-        let mut notes: Vec<String> = known.map(str::to_owned).into_iter().collect();
-        for name in self.home.names(CHECKPOINTS)? {
-            let note = self.home.read(&format!("{CHECKPOINTS}/{name}"))?.unwrap_or_default();
-            notes.push(String::from_utf8_lossy(&note).into_owned());
-        }
-        let verifier = self.verifier()?;
-        let cosigned = |note: String| {
-            let at_s = by.signed(&note)?;
-            Some(Cosigned { size: Checkpoint::open(&note, &verifier).ok()?.size, at_s })
-        };
-        Ok(notes.into_iter().filter_map(cosigned).collect())
-    }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use crate::bytes::{fill, take};
 use crate::keys::{LEVEL, MAX_TEXT_BYTES};
 use crate::merkle::{Edge, Hash};
-use crate::record::leaf_of_record;
+use crate::record::{Entry, Event, leaf_of_record};
 
 const MAGIC: &[u8; 4] = b"NGF1";
 /// Bytes of a head, without its checksum.
@@ -160,4 +160,23 @@ pub(crate) fn decode(head: &Head, stored: &[u8]) -> Result<Vec<Vec<u8>>, &'stati
         return Err("its records are not those that its root was made of");
     }
     Ok(records)
+}
+
+/// Where a head says something else of its records than they do of themselves, a clause each. Its root and its checksums are for
+/// [`decode`].
+pub(crate) fn disagreements(head: &Head, entries: &[Entry]) -> Vec<String> {
+    let times = || entries.iter().map(|entry| entry.ms);
+    let (from_ms, to_ms) = (times().min().unwrap_or_default(), times().max().unwrap_or_default());
+    let sets = entries.iter().filter(|entry| matches!(entry.event, Event::Set(_))).count();
+    let mut found = Vec::new();
+    if (head.from_ms, head.to_ms) != (from_ms, to_ms) {
+        found.push(format!(
+            "its head says that its records are of {} to {} ms, and they are of {from_ms} to {to_ms} ms",
+            head.from_ms, head.to_ms
+        ));
+    }
+    if head.sets as usize != sets {
+        found.push(format!("its head says that {} of its records describe a policy set, and {sets} do", head.sets));
+    }
+    found
 }

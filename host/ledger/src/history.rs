@@ -78,7 +78,7 @@ impl History {
     }
 
     /// Hands every record of a list that fits, in order, to `f`, and every description of a policy set before the lists
-    /// that it decided, to `set`. Frames outside of the time are passed over unread.
+    /// that it decided, to `set`.
     ///
     /// # Errors
     /// When a file cannot be read or was altered, or what `f` says.
@@ -220,13 +220,9 @@ pub(crate) fn records(
         let segment = reader.head.clone();
         let keys = segment.keys(home)?;
         loop {
-            // A set is described once a segment, maybe before the time that is asked for.
-            let in_range = |head: &Head| {
-                let from = query.from_ms.is_none_or(|from| head.to_ms >= from);
-                head.sets > 0 || (from && query.to_ms.is_none_or(|to| head.from_ms < to))
-            };
+            // Every frame is read: what a head says of its records' times is the writer's word, and must not hide any of them.
             let place = reader.place();
-            let (head, frame) = match reader.next(in_range)? {
+            let (head, frame) = match reader.next(|_| true)? {
                 Next::Frame(head, Some(frame)) => (head, frame),
                 Next::Frame(_, None) => continue,
                 Next::End | Next::Broken { torn: true, .. } => break,

@@ -46,8 +46,19 @@ impl Home {
     pub(crate) fn create(path: &Path, wrap: Option<WrapCommand>) -> Result<Self, LedgerError> {
         let place = path.display().to_string();
         let made = |source| LedgerError::Io { place: place.clone(), source };
-        std::fs::create_dir_all(path).map_err(made)?;
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(made)?;
+        }
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        match builder.create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(made(error)),
+            _ => {}
+        }
         let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(made)?;
+        #[cfg(unix)]
+        own(&dir, &place)?;
         for name in [SEGMENTS, KEYS, CHECKPOINTS, HOLDS] {
             match dir.create_dir(name) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(made(error)),
@@ -179,4 +190,18 @@ impl Home {
         cap_std::fs::OpenOptionsExt::mode(options, 0o600);
         self.dir.open_with(name, options).map(cap_std::fs::File::into_std).map_err(self.io(name))
     }
+}
+
+/// Sees to it that the folder is ours, and closed to others: whoever may write there may put another ledger in its place.
+#[cfg(unix)]
+fn own(dir: &Dir, place: &str) -> Result<(), LedgerError> {
+    use cap_std::fs::{MetadataExt, Permissions, PermissionsExt};
+    let owner = dir.dir_metadata().map_err(LedgerError::io(place))?.uid();
+    let own = rustix::process::geteuid().as_raw();
+    if owner != own {
+        return Err(LedgerError::Absent(format!(
+            "{place}: it belongs to user {owner}, and this is user {own}; a ledger is written by its owner alone"
+        )));
+    }
+    dir.set_permissions(".", Permissions::from_mode(0o700)).map_err(LedgerError::io(place))
 }

@@ -208,6 +208,12 @@ impl Slot {
     }
 }
 
+/// The last day whose lists need not be kept any more at a time in milliseconds since 1970 UTC: retention counts from the end of
+/// the last day that is over.
+pub fn expired(now_ms: i64) -> Day {
+    Day::containing(now_ms.saturating_sub(i64::from(RETENTION_DAYS + 1) * 86_400_000))
+}
+
 /// A key as it lies on the disk, opened when it is asked for: unwrapping takes a call of the platform's command.
 struct Kept {
     place: String,

@@ -80,10 +80,20 @@ impl Ledger {
     /// record before anything is gone; one that was interrupted is finished by asking again.
     ///
     /// # Errors
-    /// When the day is not over, or a file cannot be written or removed.
+    /// When the day is not over, or, but for personal columns, not over for [`crate::RETENTION_DAYS`] days; when the clock is more than a
+    /// day past what was recorded last; or a file cannot be written or removed.
     pub fn purge(&self, until: Day, what: Purge, by: &str) -> Result<(), LedgerError> {
         let by = by.to_owned();
-        self.ask(move |writer| writer.purge(until, what, by))
+        self.ask(move |writer| writer.purge(until, what, by, false))
+    }
+
+    /// The same where it is known that nothing was recorded for more than a day, and that the clock is right.
+    ///
+    /// # Errors
+    /// As [`Ledger::purge`], but for the clock.
+    pub fn purge_after_idling(&self, until: Day, what: Purge, by: &str) -> Result<(), LedgerError> {
+        let by = by.to_owned();
+        self.ask(move |writer| writer.purge(until, what, by, true))
     }
 
     /// Destroys the personal columns of a day before their time, as when persons ask for it: the decisions stay readable, and can no

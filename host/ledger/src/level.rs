@@ -3,12 +3,11 @@
 use normgate::contract::{Block, Modality, TagAction};
 use normgate::{Action, Batch, Notice, Outcome, RuleRef};
 
-use crate::keys::{Key, rounded_up};
+use crate::keys::rounded_up;
 use crate::record::Why;
 
-/// Why a list is kept in full; nothing when it is not. The sample is keyed, so that nobody can tell beforehand which lists will
-/// be looked at.
-pub(crate) fn reasons(request: &Batch, outcome: &Outcome, decision_id: &str, key: &Key, sample_ppm: u32) -> Vec<Why> {
+/// Why a list is kept in full; nothing when it is not. `sampled` says whether its lot was drawn.
+pub(crate) fn reasons(request: &Batch, outcome: &Outcome, sampled: bool) -> Vec<Why> {
     let must = |rule: RuleRef| outcome.policy_set().rule(rule).is_some_and(|rule| rule.modality == Modality::Must);
     let on_rows = (outcome.verdicts.iter())
         .flat_map(|verdict| outcome.reasons(verdict))
@@ -19,7 +18,6 @@ pub(crate) fn reasons(request: &Batch, outcome: &Outcome, decision_id: &str, key
     // Of what was not asked nobody knows what it would have said.
     let unasked = outcome.unasked().any(must) || outcome.notices.iter().any(|notice| is_absent(notice, outcome));
     let differs = outcome.notices.iter().any(|notice| notice.code == "provider-fact");
-    let sampled = u32::from_le_bytes(first(key.tag("sample", decision_id.as_bytes()))) % 1_000_000 < sample_ppm;
     let found = [
         (Why::Must, on_rows || on_tags),
         (Why::Unapplied, unasked || outcome.unapplied().any(must)),
@@ -42,8 +40,4 @@ fn is_absent(notice: &Notice, outcome: &Outcome) -> bool {
 pub(crate) fn keep_d(outcome: &Outcome) -> u32 {
     let asked = outcome.obligations.iter().filter_map(|owed| owed.retain_d).max().unwrap_or_default();
     rounded_up(u32::try_from(asked.max(0)).unwrap_or(u32::MAX))
-}
-
-fn first(tag: [u8; 16]) -> [u8; 4] {
-    [tag[0], tag[1], tag[2], tag[3]]
 }

@@ -223,7 +223,7 @@ impl History {
     }
 
     /// The heads of the first frames of the log.
-    fn heads(&self, size: u64) -> Result<Vec<Head>, LedgerError> {
+    pub(crate) fn heads(&self, size: u64) -> Result<Vec<Head>, LedgerError> {
         let mut heads = Vec::new();
         for (number, purged) in segment::list(&self.home)? {
             let mut reader = SegmentReader::open(&self.home, number, purged)?;

@@ -72,6 +72,14 @@ pub enum Event {
         gap: Option<Gap>,
         /// The log of look-ups as it was.
         access: AccessHead,
+        /// How many of a million lists of which nobody may have to give account it keeps in full all the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sample_ppm: Option<u32>,
+    },
+    /// A cosigned head of the log, which the writer knew of from here on: the sample of what follows is drawn by it.
+    Anchored {
+        /// The signed note.
+        note: String,
     },
     /// The writer ended in order.
     Closed {

@@ -7,7 +7,7 @@ use std::thread;
 
 use normgate::contract::Day;
 use normgate::{
-    Batch, Circumstances, Config, Detail, GateBuilder, Generation, Module, Outcome, Reader, SetDescription,
+    Batch, BuildError, Circumstances, Config, Detail, GateBuilder, Generation, Module, Outcome, Reader, SetDescription,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,18 +23,21 @@ const CHUNK: usize = 1_024;
 /// What judging again came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
-    /// Lists that were judged again.
+    /// Lists that were judged again by the semantics that judged them.
     pub judged: u64,
-    /// Lists that came out otherwise, in order.
+    /// Of these, lists that came out otherwise, in order.
     pub different: Vec<Difference>,
-    /// Of these, commitments whose request was given.
+    /// Lists that were judged under other semantics than this program's: what comes out here says nothing against them.
+    pub other: u64,
+    /// Of these, lists that come out the same here all the same.
+    pub other_same: u64,
+    /// Commitments whose request was given.
     pub given: u64,
     /// Lists of which only a commitment is kept, and whose request was not given.
     pub commitments: u64,
     /// Lists whose keys are gone.
     pub unreadable: u64,
-    /// Policy sets that judged under other semantics than this program's, one sentence each: what came out otherwise may come of
-    /// that.
+    /// The other semantics, one sentence each.
     pub notes: Vec<String>,
 }
 
@@ -55,12 +58,12 @@ pub struct Difference {
 
 /// A policy set as it was, and what reads requests for it.
 pub(crate) struct Judge {
-    generation: Generation,
-    reader: Reader,
+    /// None where this program judges by other semantics and cannot build the set at all.
+    built: Option<(Generation, Reader)>,
     /// The digest that it had.
     recorded: String,
-    /// In which way this program judges otherwise, if it does.
-    pub(crate) note: Option<String>,
+    /// Under which semantics it judged and by which this program does, if these are others.
+    pub(crate) other: Option<String>,
 }
 
 impl Judge {
@@ -71,25 +74,53 @@ impl Judge {
         description: &SetDescription,
         label: Option<&str>,
     ) -> Result<Self, LedgerError> {
-        let (generation, note) = build(modules, builder, description, label)?;
-        Ok(Self { reader: generation.reader(), generation, recorded: description.policy_set.clone(), note })
+        let (set, theirs) = (&description.policy_set, &description.semantics);
+        let unbuilt_here = |error: BuildError| unbuilt(set, error.to_string());
+        let own = builder.generation().map_err(unbuilt_here)?.policy_set().describe().semantics;
+        let other = (!is_of(theirs, &own)).then(|| format!("judged under `{theirs}`, this program judges by `{own}`"));
+        let built = Parts::of(modules, description).and_then(|parts| {
+            let generation = parts.builder(builder, label).generation().map_err(unbuilt_here)?;
+            if generation.policy_set().digest_under(theirs) == *set {
+                return Ok((generation.reader(), generation));
+            }
+            Err(unbuilt(set, "its modules, parameters and grants make another digest here".to_owned()))
+        });
+        let built = match (built, &other) {
+            (Ok((reader, generation)), _) => Some((generation, reader)),
+            (Err(_), Some(_)) => None,
+            (Err(error), None) => return Err(error),
+        };
+        Ok(Self { built, recorded: set.clone(), other })
     }
 
-    /// A request from its canonical form.
-    pub(crate) fn read(&self, place: &str, request: &[u8]) -> Result<Batch, LedgerError> {
-        self.reader.read_canonical(request).map_err(|error| LedgerError::altered(place, error.to_string()))
-    }
-
-    /// The answer to a request under recorded circumstances. Where semantics are others, the set has another digest here; the
-    /// answer bears the recorded one, so that everything else can be compared.
-    pub(crate) fn answer(&self, batch: &Batch, circumstances: &Circumstances, decision_id: &str) -> String {
-        let outcome = self.generation.replay(batch, circumstances);
+    /// The answer to a request in canonical form under recorded circumstances; none where the set cannot be built here. Where
+    /// semantics are others, the set has another digest here; the answer bears the recorded one, so that all else can be compared.
+    pub(crate) fn answer(&self, batch: &Batch, circumstances: &Circumstances, decision_id: &str) -> Option<String> {
+        let (generation, _) = self.built.as_ref()?;
+        let outcome = generation.replay(batch, circumstances);
         let text = outcome.to_json_of(decision_id, Detail::default());
-        match &self.note {
-            Some(_) => text.replace(outcome.policy_set().digest(), &self.recorded),
-            None => text,
+        Some(text.replace(outcome.policy_set().digest(), &self.recorded))
+    }
+
+    /// A request from its canonical form; none where the set cannot be built here.
+    pub(crate) fn read(&self, place: &str, request: &[u8]) -> Result<Option<Batch>, LedgerError> {
+        let Some((_, reader)) = &self.built else { return Ok(None) };
+        match reader.read_canonical(request) {
+            Ok(batch) => Ok(Some(batch)),
+            // Columns may be others too.
+            Err(_) if self.other.is_some() => Ok(None),
+            Err(error) => Err(LedgerError::altered(place, error.to_string())),
         }
     }
+}
+
+/// Whether recorded semantics are those of a sandbox, whatever they say of the operator after that.
+fn is_of(recorded: &str, own: &str) -> bool {
+    let rest = recorded.strip_prefix(own);
+    rest.is_some_and(|rest| {
+        rest.split(' ').skip(1).all(|word| word == "filed" || word.starts_with("provider="))
+            && (rest.is_empty() || rest.starts_with(' '))
+    })
 }
 
 /// A list that waits to be judged again, and its request where it was given.
@@ -159,25 +190,24 @@ impl<'m> Replay<'m> {
                     (Level::Commit, ..) => out.commitments += 1,
                     (Level::Full, Some(_), Some(_)) => {
                         let judge = self.judge(&recorded, &described.borrow())?;
-                        out.notes.extend(judge.note.clone().filter(|note| !out.notes.contains(note)));
                         waiting.push((recorded, judge, None));
                     }
                     _ => out.unreadable += 1,
                 }
                 if waiting.len() >= CHUNK {
                     self.judge_again(&mut waiting, &mut out)?;
-                    progress(out.judged);
+                    progress(out.judged + out.other);
                 }
                 Ok(())
             },
         )?;
         self.judge_again(&mut waiting, &mut out)?;
-        progress(out.judged);
+        progress(out.judged + out.other);
         Ok(out)
     }
 
     /// The request of one recorded decision as far as it is kept, and what judging it again gives, with its evidence at hand;
-    /// none where only a commitment is kept, or its key is gone.
+    /// none where only a commitment is kept, its key is gone, or it comes out otherwise under this program's other semantics.
     ///
     /// # Errors
     /// When a module is missing, or the policy set cannot be built as it was.
@@ -189,7 +219,12 @@ impl<'m> Replay<'m> {
         let Some(request) = recorded.request() else { return Ok(None) };
         let judge = self.judge(recorded, &HashMap::from([(set.policy_set.clone(), set.clone())]))?;
         let batch = judge.read(&format!("record {}", recorded.record), &request)?;
-        let outcome = judge.generation.replay(&batch, &recorded.decision.circumstances);
+        let (Some(batch), Some((generation, _))) = (batch, &judge.built) else { return Ok(None) };
+        let outcome = generation.replay(&batch, &recorded.decision.circumstances);
+        // Under other semantics values may be told of it only where it comes out the same.
+        if judge.other.is_some() && again(recorded, &judge, None)?.1.is_none_or(|difference| difference.is_some()) {
+            return Ok(None);
+        }
         Ok(Some((batch, outcome)))
     }
 
@@ -215,9 +250,10 @@ impl<'m> Replay<'m> {
     /// The given request that a decision was made on.
     fn request_of(&mut self, recorded: &Recorded, judge: &Judge) -> Result<Option<Batch>, LedgerError> {
         let Decision { policy_set, generation, .. } = &recorded.decision;
-        let read = |line: &Vec<u8>| judge.reader.read(line).ok();
+        let Some((built, reader)) = &judge.built else { return Ok(None) };
+        let read = |line: &Vec<u8>| reader.read(line).ok();
         let index = self.index.entry((policy_set.clone(), generation.clone())).or_insert_with(|| {
-            let ids = self.given.iter().map(|line| Some(judge.generation.decision_id(&read(line)?)));
+            let ids = self.given.iter().map(|line| Some(built.decision_id(&read(line)?)));
             ids.enumerate().filter_map(|(place, id)| Some((id?, place))).collect()
         });
         let Some(outcome) = &recorded.outcome else { return Ok(None) };
@@ -228,20 +264,31 @@ impl<'m> Replay<'m> {
     /// Judges what waits, on all threads; what comes out otherwise is added in order.
     fn judge_again(&self, waiting: &mut Vec<Waiting>, out: &mut Replayed) -> Result<(), LedgerError> {
         let share = waiting.len().div_ceil(self.threads).max(1);
-        let judge = |part: &[Waiting]| -> Result<Vec<Difference>, LedgerError> {
-            part.iter()
-                .filter_map(|(recorded, judge, given)| again(recorded, judge, given.as_ref()).transpose())
-                .collect()
+        let judge = |part: &[Waiting]| -> Result<Vec<Again>, LedgerError> {
+            part.iter().map(|(recorded, judge, given)| again(recorded, judge, given.as_ref())).collect()
         };
         let found: Vec<_> = thread::scope(|scope| {
             let running: Vec<_> = waiting.chunks(share).map(|part| scope.spawn(move || judge(part))).collect();
             let ended = || LedgerError::Stopped { message: "a judging thread ended".into() };
             running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(ended()))).collect()
         });
-        for differences in found {
-            out.different.extend(differences?);
+        for all in found {
+            for (other, difference) in all? {
+                match other {
+                    None => {
+                        out.judged += 1;
+                        out.different.extend(difference.flatten());
+                    }
+                    Some(note) => {
+                        out.other += 1;
+                        out.other_same += u64::from(difference == Some(None));
+                        if !out.notes.contains(&note) {
+                            out.notes.push(note);
+                        }
+                    }
+                }
+            }
         }
-        out.judged += waiting.len() as u64;
         waiting.clear();
         Ok(())
     }
@@ -308,27 +355,6 @@ fn unbuilt(set: &str, message: String) -> LedgerError {
     LedgerError::Absent(format!("policy set {set} cannot be built again: {message}"))
 }
 
-/// A described set, built again of the modules that are at hand; and a sentence where only its semantics are others here.
-fn build(
-    modules: &[Module],
-    builder: GateBuilder,
-    description: &SetDescription,
-    label: Option<&str>,
-) -> Result<(Generation, Option<String>), LedgerError> {
-    let set = &description.policy_set;
-    let builder = Parts::of(modules, description)?.builder(builder, label);
-    let generation = builder.generation().map_err(|error| unbuilt(set, error.to_string()))?;
-    let (built, semantics) = (generation.policy_set(), &description.semantics);
-    if built.digest_under(semantics) != *set {
-        return Err(unbuilt(set, "its modules, parameters and grants make another digest here".to_owned()));
-    }
-    let note = (built.digest() != set).then(|| {
-        let own = built.describe().semantics;
-        format!("policy set {set} judged under `{semantics}`, and this program judges under `{own}`")
-    });
-    Ok((generation, note))
-}
-
 /// The decision id that stands in an outcome.
 fn decision_id(record: u64, outcome: &str) -> Result<String, LedgerError> {
     #[derive(Deserialize)]
@@ -339,24 +365,31 @@ fn decision_id(record: u64, outcome: &str) -> Result<String, LedgerError> {
     named.map_err(|error| LedgerError::altered(format!("record {record}"), error.to_string()))
 }
 
-/// Judges one list again; the difference, if there is one.
-fn again(recorded: &Recorded, judge: &Judge, given: Option<&Batch>) -> Result<Option<Difference>, LedgerError> {
+/// What judging one list again came to: the sentence on other semantics, if they are others, and the difference, if there is one;
+/// none where it could not be judged.
+type Again = (Option<String>, Option<Option<Difference>>);
+
+/// Judges one list again.
+fn again(recorded: &Recorded, judge: &Judge, given: Option<&Batch>) -> Result<Again, LedgerError> {
     let place = || format!("record {}", recorded.record);
-    let Some(before) = &recorded.outcome else { return Ok(None) };
+    let unjudged = || Ok((judge.other.clone(), None));
+    let Some(before) = &recorded.outcome else { return unjudged() };
     let decision_id = decision_id(recorded.record, before)?;
     let batch = match (given, recorded.request()) {
-        (Some(given), _) => given.clone(),
+        (Some(given), _) => Some(given.clone()),
         (None, Some(request)) => judge.read(&place(), &request)?,
-        (None, None) => return Ok(None),
+        (None, None) => None,
     };
-    let after = judge.answer(&batch, &recorded.decision.circumstances, &decision_id);
-    Ok(difference(before, &after).map(|(place, old, new)| Difference {
+    let after = batch.and_then(|batch| judge.answer(&batch, &recorded.decision.circumstances, &decision_id));
+    let Some(after) = after else { return unjudged() };
+    let difference = difference(before, &after).map(|(place, old, new)| Difference {
         record: recorded.record,
         decision_id,
         place,
         recorded: old,
         again: new,
-    }))
+    });
+    Ok((judge.other.clone(), Some(difference)))
 }
 
 /// The first place where two answers part, with what each has there; none when they are the same bytes.

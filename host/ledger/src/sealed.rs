@@ -89,11 +89,18 @@ impl fmt::Display for Proven {
 
 /// What judging a case again came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CaseReplayed {
-    /// In which way this program judges otherwise, if it does.
-    pub note: Option<String>,
-    /// The first place where the answers part, with what was recorded there and what came out; none when they are the same bytes.
-    pub difference: Option<(String, String, String)>,
+pub enum CaseReplayed {
+    /// The same bytes.
+    Same,
+    /// The first place where the answers part, with what was recorded there and what came out.
+    Different(String, String, String),
+    /// It was judged under other semantics than this program's, which says nothing against it.
+    Other {
+        /// Under which, and by which this program judges.
+        note: String,
+        /// Whether it comes out the same here all the same.
+        same: bool,
+    },
 }
 
 impl Case {
@@ -121,9 +128,9 @@ impl Case {
         };
         let label = recorded.decision.generation.as_deref();
         let judge = Judge::build(modules, builder, &set, label)?;
-        if let Some(note) = &judge.note {
+        if let Some(note) = &judge.other {
             return Err(LedgerError::Absent(format!(
-                "{place} has to be exported by the release that judged it: {note}"
+                "{place} has to be exported by the release that judged it: it was {note}"
             )));
         }
         let circumstances = recorded.decision.circumstances;
@@ -277,8 +284,13 @@ impl Case {
         let Said { decision_id, generation, set, circumstances, request, outcome, .. } = &self.said;
         let judge = Judge::build(&self.modules, builder, set, generation.as_deref())?;
         let batch = judge.read("sealed case", request.as_bytes())?;
-        let again = judge.answer(&batch, circumstances, decision_id);
-        Ok(CaseReplayed { difference: difference(outcome, &again), note: judge.note })
+        let again = batch.and_then(|batch| judge.answer(&batch, circumstances, decision_id));
+        let same = again.as_ref().is_some_and(|again| again == outcome);
+        Ok(match (judge.other, again.and_then(|again| difference(outcome, &again))) {
+            (Some(note), _) => CaseReplayed::Other { note, same },
+            (None, None) => CaseReplayed::Same,
+            (None, Some((place, recorded, again))) => CaseReplayed::Different(place, recorded, again),
+        })
     }
 }
 
@@ -294,8 +306,9 @@ fn renamed(
     let parse = |text: &str| serde_json::from_str::<Value>(text);
     let mut recorded = parse(before).map_err(|error| LedgerError::altered(&place, error.to_string()))?;
     let mut names = Names::fresh()?;
-    let batch = judge.read(&place, request)?.renamed(|name| names.of(name));
-    let outcome = judge.answer(&batch, circumstances, decision_id);
+    let unbuilt = || LedgerError::Absent(format!("{place} cannot be judged here"));
+    let batch = judge.read(&place, request)?.ok_or_else(unbuilt)?.renamed(|name| names.of(name));
+    let outcome = judge.answer(&batch, circumstances, decision_id).ok_or_else(unbuilt)?;
     let mut again = parse(&outcome).unwrap_or_default();
     names.replace_in(&mut recorded);
     [&mut recorded, &mut again].into_iter().for_each(in_any_order);

@@ -45,6 +45,10 @@ pub struct Settings {
     pub sample_ppm: u32,
     /// Bytes after which a segment ends.
     pub segment_bytes: u64,
+    /// How often a writer that is at work signs the head of the log, for a witness to cosign, and takes up what was cosigned.
+    pub checkpoint_every: Duration,
+    /// How long ago the newest cosigned head may be before the ledger is said to be poorly anchored.
+    pub anchor_age: Duration,
     /// For how many days personal columns are kept at most, whatever an obligation asks: taken down to one of [`crate::KEPT_D`].
     pub personal_max_d: u32,
     /// What wraps the ledger's keys; none leaves them on the disk as they are.
@@ -59,6 +63,8 @@ impl Default for Settings {
             queue: 1_024,
             sample_ppm: 10_000,
             segment_bytes: 64 << 20,
+            checkpoint_every: Duration::from_secs(15 * 60),
+            anchor_age: Duration::from_secs(24 * 3_600),
             personal_max_d: RETENTION_DAYS,
             wrap: None,
         }

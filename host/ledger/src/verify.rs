@@ -2,19 +2,36 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use normgate::Module;
 use normgate::contract::Day;
 
 use crate::access;
+use crate::anchor::{self, Anchor, WITNESSES};
+use crate::claims::Claims;
+use crate::cosign::Cosigner;
 use crate::error::LedgerError;
 use crate::frame::Head;
 use crate::history::{self, History};
 use crate::holds::{self, Held, Place};
 use crate::home::{CHECKPOINTS, HOLDS, KEYS, PUBLIC, SEGMENTS};
-use crate::keys::{self, Class, Key, Signer, Slot, sha256};
+use crate::keys::{self, Class, Key, RETENTION_DAYS, Signer, Slot, sha256};
 use crate::merkle::{Edge, Hash, leaf};
 use crate::note::{Checkpoint, Verifier};
-use crate::record::{AccessHead, Event, Gap, Level, Purge, Record};
+use crate::record::{AccessHead, Entry, Event, Gap, Level, Purge, Record};
 use crate::segment::{self, Next, SegmentHead, SegmentReader};
+
+/// What a ledger is held against besides itself.
+#[derive(Clone, Copy, Default)]
+pub struct Against<'a> {
+    /// A checkpoint that was kept elsewhere.
+    pub known: Option<&'a str>,
+    /// The ledger's public key, from whom it is trusted; its own file where none is given.
+    pub key: Option<&'a Verifier>,
+    /// A witness whose cosignatures count; those that the ledger's own folder names where none is given.
+    pub cosigner: Option<&'a Cosigner>,
+    /// Modules that are at hand: whether a list had to be kept in full is told by the rules of those that judged it.
+    pub modules: &'a [Module],
+}
 
 /// What checking a ledger found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,18 +50,27 @@ pub struct Verification {
     pub commit: u64,
     /// Checkpoints that agree with the frames.
     pub checkpoints: u64,
+    /// The newest cosigned head that agrees with the frames.
+    pub anchor: Option<Anchor>,
+    /// Calls that were recorded as disturbed, by module and kind: how they ended is the platform's word.
+    pub disturbed: BTreeMap<String, BTreeMap<String, u64>>,
 }
+
+/// How far a purge's time may be ahead of what else is known of the time: a day. Engineering default.
+pub(crate) const CLOCK_TOLERANCE_MS: i64 = 86_400_000;
 
 /// What the walk through the segments collects.
 #[derive(Default)]
-struct Walk {
+struct Walk<'a> {
     out: Verification,
     log: Edge,
     /// Roots that a checkpoint claims, by size, with the file.
     claimed: BTreeMap<u64, Vec<(String, Hash)>>,
     /// What was said of the log of look-ups, in order.
     access: Vec<AccessHead>,
-    purges: Vec<(Day, Purge)>,
+    purges: Vec<Purged>,
+    /// The latest time of a record so far, but for those of purges and of what begins a segment.
+    newest_ms: Option<i64>,
     /// Days whose personal columns were erased before their time.
     erased: BTreeSet<Day>,
     /// What the record says is held, with the hash of its file; and the cases that are over.
@@ -54,20 +80,42 @@ struct Walk {
     frames: BTreeMap<u64, Vec<(Place, Head)>>,
     /// Keys that some segment was sealed with.
     sealed: BTreeSet<(Slot, String)>,
+    claims: Claims,
+    modules: &'a [Module],
+    /// Cosigned heads in the ledger's folder or given, whether or not they agree.
+    anchors: Vec<Anchor>,
+    /// The first lines of notes in the ledger's folder, which say what they were signed over.
+    notes: BTreeSet<String>,
+}
+
+/// A purge on the record.
+struct Purged {
+    record: u64,
+    /// The frame that it stands in.
+    frame: u64,
+    ms: i64,
+    until: Day,
+    what: Purge,
+    by: String,
+    /// The latest time of what was recorded before it.
+    before_ms: Option<i64>,
+    /// The earliest time of what was recorded after it, up to the next purge.
+    after_ms: Option<i64>,
 }
 
 impl History {
     /// Holds every file against the others: frames against their checksums and roots, records against keys, the log against
-    /// every checkpoint and against the one that is given, which may have been kept elsewhere, under the key that is given,
-    /// or else the ledger's own.
+    /// every checkpoint and against what is given besides, which may have been kept elsewhere; and what records claim against what
+    /// the keys that are there open.
     ///
     /// # Errors
     /// When a file cannot be read at all. What is altered is a finding.
-    pub fn verify(&self, known: Option<&str>, key: Option<&Verifier>) -> Result<Verification, LedgerError> {
-        let mut walk = Walk::default();
-        let verifier = self.check_keys(key, &mut walk)?;
+    pub fn verify(&self, against: &Against<'_>) -> Result<Verification, LedgerError> {
+        let mut walk = Walk { modules: against.modules, ..Walk::default() };
+        let verifier = self.check_keys(against.key, &mut walk)?;
+        let cosigners = self.check_witnesses(against.cosigner, &mut walk)?;
         if let Some(verifier) = &verifier {
-            self.read_checkpoints(known, verifier, &mut walk)?;
+            self.read_checkpoints(against.known, verifier, &cosigners, &mut walk)?;
         }
         self.read_holds(&mut walk)?;
         match segment::list(&self.home) {
@@ -77,6 +125,11 @@ impl History {
         self.check_access(&mut walk);
         self.check_holds(&mut walk)?;
         self.check_epochs(&mut walk)?;
+        walk.check_purges();
+        walk.out.anchor = walk.anchors.iter().max_by_key(|anchor| (anchor.size, anchor.at_s)).cloned();
+        if let Some(cosigner) = against.cosigner.filter(|_| walk.out.anchor.is_none()) {
+            walk.out.findings.push(format!("no checkpoint is cosigned by {}", cosigner.name()));
+        }
         for (size, claims) in std::mem::take(&mut walk.claimed) {
             for (place, _) in claims {
                 let frames = walk.log.size;
@@ -86,11 +139,13 @@ impl History {
             }
         }
         walk.out.frames = walk.log.size;
+        walk.out.disturbed = std::mem::take(&mut walk.claims.disturbed);
+        walk.say_sample();
         Ok(walk.out)
     }
 
     /// The signing key, its public half, and names that are none of the ledger's.
-    fn check_keys(&self, key: Option<&Verifier>, walk: &mut Walk) -> Result<Option<Verifier>, LedgerError> {
+    fn check_keys(&self, key: Option<&Verifier>, walk: &mut Walk<'_>) -> Result<Option<Verifier>, LedgerError> {
         let out = &mut walk.out;
         let own = match Signer::read(&self.home) {
             Ok(Some(signer)) => Some(Verifier::of(&signer)),
@@ -119,7 +174,8 @@ impl History {
         }
         let trusted = key.cloned().or(said).or(own);
         for name in self.home.names(".")? {
-            let known = [PUBLIC, access::FILE, "lock", SEGMENTS, KEYS, CHECKPOINTS, HOLDS].contains(&name.as_str());
+            let known =
+                [PUBLIC, WITNESSES, access::FILE, "lock", SEGMENTS, KEYS, CHECKPOINTS, HOLDS].contains(&name.as_str());
             if !known {
                 out.findings.push(format!("{}: it is none of the ledger's files", self.home.of(&name)));
             }
@@ -130,7 +186,25 @@ impl History {
         Ok(trusted)
     }
 
-    fn read_checkpoints(&self, known: Option<&str>, verifier: &Verifier, walk: &mut Walk) -> Result<(), LedgerError> {
+    /// The witnesses whose cosignatures count.
+    fn check_witnesses(&self, given: Option<&Cosigner>, walk: &mut Walk<'_>) -> Result<Vec<Cosigner>, LedgerError> {
+        let named = match anchor::witnesses(&self.home) {
+            Err(error @ LedgerError::Altered { .. }) => {
+                walk.out.findings.push(error.to_string());
+                Vec::new()
+            }
+            named => named?,
+        };
+        Ok(given.map_or(named, |given| vec![given.clone()]))
+    }
+
+    fn read_checkpoints(
+        &self,
+        known: Option<&str>,
+        verifier: &Verifier,
+        cosigners: &[Cosigner],
+        walk: &mut Walk<'_>,
+    ) -> Result<(), LedgerError> {
         let mut notes = Vec::new();
         for name in self.home.names(CHECKPOINTS)?.into_iter().filter(|name| !name.ends_with(".part")) {
             let name = format!("{CHECKPOINTS}/{name}");
@@ -143,7 +217,13 @@ impl History {
                 Some(Ok(checkpoint)) if checkpoint.origin != verifier.name() => {
                     walk.out.findings.push(format!("{place}: it is of another log, {}", checkpoint.origin));
                 }
-                Some(Ok(Checkpoint { size, root, .. })) => walk.claimed.entry(size).or_default().push((place, root)),
+                Some(Ok(Checkpoint { size, root, .. })) => {
+                    let note = String::from_utf8_lossy(&note);
+                    let signed = anchor::signed(&note, cosigners);
+                    walk.anchors.extend(signed.map(|(at_s, by)| Anchor { size, at_s, by }));
+                    walk.notes.extend(note.split_once("\n\n").map(|(text, _)| text.to_owned()));
+                    walk.claimed.entry(size).or_default().push((place, root));
+                }
                 Some(Err(error)) => walk.out.findings.push(format!("{place}: {error}")),
                 None => walk.out.findings.push(format!("{place}: it is not UTF-8")),
             }
@@ -151,7 +231,7 @@ impl History {
         Ok(())
     }
 
-    fn walk(&self, segments: &[(u64, bool)], walk: &mut Walk) -> Result<(), LedgerError> {
+    fn walk(&self, segments: &[(u64, bool)], walk: &mut Walk<'_>) -> Result<(), LedgerError> {
         // What the segment before was found to be, once its successor can be asked: its length and what follows it.
         let mut before: Option<(u64, Vec<u8>, String)> = None;
         walk.check_root();
@@ -187,11 +267,12 @@ impl History {
     }
 
     /// Walks through one segment; gives what follows its last whole frame.
-    fn walk_segment(&self, reader: &mut SegmentReader, walk: &mut Walk) -> Result<Vec<u8>, LedgerError> {
+    fn walk_segment(&self, reader: &mut SegmentReader, walk: &mut Walk<'_>) -> Result<Vec<u8>, LedgerError> {
         let segment = reader.head.clone();
         // A key that cannot be read is found when all of them are checked.
         let keys = segment.keys(&self.home).unwrap_or_default();
         let mut first = true;
+        walk.claims.begin_segment();
         loop {
             let place = reader.place();
             match reader.next(|_| true)? {
@@ -207,9 +288,13 @@ impl History {
                     }
                     walk.log.push(leaf(&head.encode()));
                     walk.out.records += u64::from(head.records);
-                    for bytes in records.into_iter().flatten() {
-                        walk.check_record(&bytes, &segment, &keys, std::mem::take(&mut first));
+                    match records {
+                        Some(records) => walk.check_frame(&head, &records, &segment, &keys, first),
+                        // What begins a segment is of the time when it was begun, and bears nothing out.
+                        None if first => {}
+                        None => walk.newest_ms = walk.newest_ms.max(Some(head.to_ms)),
                     }
+                    first = false;
                     walk.check_root();
                 }
                 Next::End => return Ok(Vec::new()),
@@ -224,7 +309,7 @@ impl History {
         }
     }
 
-    fn check_access(&self, walk: &mut Walk) {
+    fn check_access(&self, walk: &mut Walk<'_>) {
         match access::heads(&self.home) {
             Ok(heads) => {
                 for said in &walk.access {
@@ -243,7 +328,7 @@ impl History {
     }
 
     /// Takes note of the frames that held records say they are of.
-    fn read_holds(&self, walk: &mut Walk) -> Result<(), LedgerError> {
+    fn read_holds(&self, walk: &mut Walk<'_>) -> Result<(), LedgerError> {
         let places = match holds::list(&self.home) {
             Ok(places) => places,
             Err(error) => {
@@ -269,7 +354,7 @@ impl History {
     }
 
     /// What is held is what the record says is held.
-    fn check_holds(&self, walk: &mut Walk) -> Result<(), LedgerError> {
+    fn check_holds(&self, walk: &mut Walk<'_>) -> Result<(), LedgerError> {
         for place in holds::list(&self.home).unwrap_or_default() {
             let file = self.home.of(&holds::file(&place));
             let hash = self.home.read(&holds::file(&place))?.map(|bytes| sha256(&bytes));
@@ -293,7 +378,7 @@ impl History {
     }
 
     /// Every key that sealed something is there, unless a purge destroyed it.
-    fn check_epochs(&self, walk: &mut Walk) -> Result<(), LedgerError> {
+    fn check_epochs(&self, walk: &mut Walk<'_>) -> Result<(), LedgerError> {
         let mut names: BTreeSet<String> = self.home.names(KEYS)?.into_iter().collect();
         names.remove("signing.key");
         for (case, _) in holds::list(&self.home).unwrap_or_default() {
@@ -308,7 +393,7 @@ impl History {
             let erased = class == Class::Personal && walk.erased.contains(&epoch);
             let purged = erased
                 || (walk.purges.iter())
-                    .any(|(until, what)| slot.ends_by(*until) && (*what == Purge::All || class == Class::Personal));
+                    .any(|purge| slot.ends_by(purge.until) && (purge.what == Purge::All || class == Class::Personal));
             let keys = match keys::EpochKeys::read(&self.home, epoch) {
                 Ok(keys) => keys,
                 Err(error) => {
@@ -349,7 +434,7 @@ impl History {
     }
 }
 
-impl Walk {
+impl Walk<'_> {
     /// Holds the log so far against the checkpoints of this size.
     fn check_root(&mut self) {
         let root = self.log.root();
@@ -388,37 +473,51 @@ impl Walk {
         }
     }
 
-    fn check_record(&mut self, bytes: &[u8], segment: &SegmentHead, keys: &keys::EpochKeys, first: bool) {
-        let record = match Record::decode(bytes) {
-            Ok(record) => record,
-            Err(what) => return self.out.findings.push(format!("a record of segment {}: {what}", segment.segment)),
-        };
-        let number = record.entry.record;
+    /// Holds the records of a frame against its head, against each other and against what their keys open.
+    fn check_frame(
+        &mut self,
+        head: &Head,
+        frame: &[Vec<u8>],
+        segment: &SegmentHead,
+        keys: &keys::EpochKeys,
+        mut first: bool,
+    ) {
+        let mut records = Vec::with_capacity(frame.len());
+        for (number, bytes) in (head.first_record..).zip(frame) {
+            match Record::decode(bytes) {
+                Ok(record) => records.push(record),
+                Err(what) => return self.out.findings.push(format!("record {number}: {what}")),
+            }
+        }
+        let entries: Vec<Entry> = records.iter().map(|record| record.entry.clone()).collect();
+        self.out.findings.extend(self.claims.frame(head, segment, &entries));
+        for record in records {
+            self.check_record(record, segment, head.frame, keys, std::mem::take(&mut first));
+        }
+    }
+
+    fn check_record(&mut self, record: Record, segment: &SegmentHead, frame: u64, keys: &keys::EpochKeys, first: bool) {
+        let Entry { record: number, ms, .. } = record.entry;
         let named = matches!(&record.entry.event, Event::Opened { segment: digest, .. } if *digest == segment.digest());
-        if first && !named {
+        if first != named {
             self.out.findings.push(format!("segment {}: its first record does not name its head", segment.segment));
         }
+        if !matches!(record.entry.event, Event::Opened { .. } | Event::Closed { .. } | Event::Purged { .. }) {
+            if let Some(purge) = self.purges.last_mut() {
+                purge.after_ms = Some(purge.after_ms.map_or(ms, |known| known.min(ms)));
+            }
+            self.newest_ms = self.newest_ms.max(Some(ms));
+        }
         match &record.entry.event {
-            Event::Decision(listed) => {
-                *(if listed.level == Level::Full { &mut self.out.full } else { &mut self.out.commit }) += 1;
-                match history::open(segment.epoch, &record, keys) {
-                    Ok(recorded) => match recorded.answer() {
-                        Ok(answer)
-                            if answer.as_ref().map(|answer| &*answer.decision_id)
-                                != recorded.decision.id.as_deref() =>
-                        {
-                            self.out
-                                .findings
-                                .push(format!("record {number}: it is found by another id than its outcome has"));
-                        }
-                        Ok(_) => {}
-                        Err(error) => self.out.findings.push(error.to_string()),
-                    },
-                    Err(error) => self.out.findings.push(error.to_string()),
+            Event::Decision(_) => self.check_list(&record, segment, keys),
+            Event::Confirmed => {
+                if let Err(error) = history::confirmed(&record, keys) {
+                    self.out.findings.push(error.to_string());
                 }
             }
-            Event::Opened { gap, access, .. } => {
+            Event::Opened { gap, access, sample_ppm, .. } => {
                 self.access.push(access.clone());
+                sample_ppm.iter().for_each(|ppm| self.claims.sample(*ppm));
                 if let Some(Gap { since_ms, answered, .. }) = gap {
                     let lists = if *answered {
                         "lists that were answered may be missing"
@@ -429,23 +528,23 @@ impl Walk {
                     self.out.notes.push(format!("record {number}: a writer ended by a crash after {since}; {lists}"));
                 }
             }
+            Event::Anchored { note } => {
+                let text = note.split_once("\n\n").map_or("", |(text, _)| text);
+                if !self.notes.contains(text) {
+                    self.out.findings.push(format!("record {number}: the cosigned head that it names is not here"));
+                }
+                self.claims.anchored(note);
+            }
             Event::Closed { access } => self.access.push(access.clone()),
             Event::ClockBack { from_ms } => {
-                let to_ms = record.entry.ms;
-                self.out.notes.push(format!("record {number}: the clock went back from {from_ms} ms to {to_ms} ms"));
+                self.out.notes.push(format!("record {number}: the clock went back from {from_ms} ms to {ms} ms"));
             }
             Event::Lost { lists, reason } => {
                 self.out.notes.push(format!("record {number}: {lists} lists were judged and not recorded: {reason}"));
             }
             Event::Purged { until, what, by } => {
-                self.purges.push((*until, *what));
-                let what = if *what == Purge::All { "everything" } else { "personal columns" };
-                self.out.notes.push(format!("record {number}: {by} purged {what} up to {until}"));
-            }
-            Event::Confirmed => {
-                if let Err(error) = history::confirmed(&record, keys) {
-                    self.out.findings.push(error.to_string());
-                }
+                let (until, what, by, before_ms) = (*until, *what, by.clone(), self.newest_ms);
+                self.purges.push(Purged { record: number, frame, ms, until, what, by, before_ms, after_ms: None });
             }
             Event::Erased { day, reason, by } => {
                 self.erased.insert(*day);
@@ -461,7 +560,67 @@ impl Walk {
                 self.released.insert(case.clone());
                 self.out.notes.push(format!("record {number}: {by} ended case {case}"));
             }
-            Event::Set(_) => {}
+            Event::Set(set) => self.claims.described(set, self.modules),
+        }
+    }
+
+    fn check_list(&mut self, record: &Record, segment: &SegmentHead, keys: &keys::EpochKeys) {
+        let Event::Decision(listed) = &record.entry.event else { return };
+        *(if listed.level == Level::Full { &mut self.out.full } else { &mut self.out.commit }) += 1;
+        let recorded = history::open(segment.epoch, record, keys);
+        match recorded.and_then(|recorded| self.claims.list(&recorded, record, keys)) {
+            Ok(found) => self.out.findings.extend(found),
+            Err(error) => self.out.findings.push(error.to_string()),
+        }
+    }
+
+    /// Purges of what had to be kept still, and purges at a time that nothing else bears out.
+    fn check_purges(&mut self) {
+        let mut after_ms = None;
+        for purge in self.purges.iter_mut().rev() {
+            after_ms = [after_ms, purge.after_ms].into_iter().flatten().min();
+            purge.after_ms = after_ms;
+        }
+        for purge in &self.purges {
+            let Purged { record, ms, until, what, by, .. } = purge;
+            let (words, day) =
+                (if *what == Purge::All { "everything" } else { "personal columns" }, Day::containing(*ms));
+            self.out.notes.push(format!("record {record}: {by} purged {words} up to {until}, on {day}"));
+            let expired = keys::expired(*ms);
+            if *what == Purge::All && *until > expired {
+                self.out.findings.push(format!(
+                    "record {record}: {by} purged everything up to {until} on {day}: what is younger than {RETENTION_DAYS} days has \
+                     to be kept, and the last day that might go was {expired}"
+                ));
+            }
+            let cosigned = self.anchors.iter().filter(|anchor| anchor.size > purge.frame).map(|anchor| anchor.at_ms());
+            let cosigned = cosigned.min();
+            let ahead = |of: i64| ms.saturating_sub(of) > CLOCK_TOLERANCE_MS;
+            let contradicted = cosigned.is_some_and(ahead) || purge.after_ms.is_some_and(ahead);
+            let borne_out = cosigned.is_some() || !purge.before_ms.is_some_and(ahead);
+            if contradicted || !borne_out {
+                let of = if contradicted { "what was recorded or cosigned after it" } else { "everything before it" };
+                self.out.findings.push(format!(
+                    "record {record}: {by} purged {words} by a clock that stood at {ms} ms, more than a day ahead of {of}"
+                ));
+            }
+        }
+    }
+
+    /// Says how the sample was drawn, where that is worth knowing.
+    fn say_sample(&mut self) {
+        if self.claims.least_ppm == Some(0) {
+            self.out.notes.push(
+                "some writer kept no sample (0 in a million): all that nobody has to account for is a commitment"
+                    .into(),
+            );
+        }
+        if self.claims.drawn_by_own_key > 0 {
+            self.out.notes.push(format!(
+                "{} lists of the sample were drawn by the ledger's own key, so the platform could know beforehand which; lists that \
+                 follow a cosigned head are drawn by that",
+                self.claims.drawn_by_own_key
+            ));
         }
     }
 }

@@ -15,6 +15,7 @@ use normgate::{Batch, Circumstances, Confirmation, Outcome};
 use tracing::error;
 
 use crate::access;
+use crate::anchor;
 use crate::error::LedgerError;
 use crate::frame;
 use crate::history;
@@ -27,21 +28,46 @@ use crate::note::{Checkpoint, Verifier};
 use crate::prepared::{self, Prepared, Waiting, What};
 use crate::record::{About, AccessHead, Body, Entry, Event, Gap, Level, Listed, Part, Purge, Record};
 use crate::recorded::Query;
+use crate::sample::{Lots, Seed};
 use crate::segment::{self, Before, Next, SegmentHead, SegmentReader};
 use crate::settings::{Durability, Settings, Tally};
+use crate::verify::CLOCK_TOLERANCE_MS;
 
 /// Most lists of one commit; what comes meanwhile is of the next.
 const MAX_COMMIT: usize = 1_024;
 /// Bytes of records after which a frame ends, so that looking one up never decompresses much.
 const FRAME_BYTES: usize = 8 << 20;
 /// How far a time may lie before the latest one without the clock having gone back: threads finish in any order.
-const CLOCK_SLACK_MS: i64 = 2_000;
+pub(crate) const CLOCK_SLACK_MS: i64 = 2_000;
 
 /// What the writer is asked.
 pub(crate) enum Command {
     Record(Box<Waiting>),
     /// Anything else: it is done once all that waited before it is written.
     Ask(Box<dyn FnOnce(&mut Writer) + Send>),
+}
+
+/// Whether a purge may be, by a clock that stands at `now_ms`, after what was recorded last; a sentence on why not otherwise.
+fn check_purge(now_ms: i64, latest_ms: i64, until: Day, what: Purge, idle: bool) -> Result<(), String> {
+    if until >= Day::containing(now_ms) {
+        return Err(format!("{until} is not over; a purge ends with yesterday at the latest"));
+    }
+    let expired = keys::expired(now_ms);
+    if what == Purge::All && until > expired {
+        return Err(format!(
+            "everything is kept for {RETENTION_DAYS} days: a purge ends with {expired} at the latest; personal columns alone may go \
+             before"
+        ));
+    }
+    if !idle && latest_ms != i64::MIN && now_ms.saturating_sub(latest_ms) > CLOCK_TOLERANCE_MS {
+        return Err(format!(
+            "the clock stands at {}, and what was recorded last is of {}: set the clock, or say that it is right and nothing was \
+             recorded since",
+            Day::containing(now_ms),
+            Day::containing(latest_ms)
+        ));
+    }
+    Ok(())
 }
 
 /// The segment that is being written.
@@ -95,6 +121,11 @@ pub(crate) struct Writer {
     open: Option<Open>,
     /// The latest time so far.
     latest_ms: i64,
+    /// When it last signed the head of the log, and took up what was cosigned.
+    signed: Instant,
+    /// The newest cosigned head that it knows of, and what lots are drawn by since that is on the record.
+    anchor: Option<String>,
+    seed: Option<Seed>,
     /// Lists that could not be written, and are not yet on the record, and why.
     lost: Option<(u64, String)>,
     /// Why something could not be written last.
@@ -151,6 +182,9 @@ impl Writer {
             gap: None,
             open: None,
             latest_ms: i64::MIN,
+            signed: Instant::now(),
+            anchor: None,
+            seed: None,
             lost: None,
             refused: String::new(),
             broken: false,
@@ -161,6 +195,7 @@ impl Writer {
             writer.follow(*number, *purged)?;
         }
         writer.hold_against_checkpoint()?;
+        writer.take_up_anchor()?;
         Ok(writer)
     }
 
@@ -222,7 +257,7 @@ impl Writer {
         while let Ok(first) = commands.recv() {
             let (lists, then) = self.gather(first, commands);
             let begin = Instant::now();
-            let committed = self.commit(lists);
+            let committed = self.commit(lists).and_then(|()| self.sign_now_and_then());
             let done = committed.map(|()| {
                 if let Some(Command::Ask(work)) = then {
                     work(&mut self);
@@ -238,6 +273,54 @@ impl Writer {
             }
         }
         self.close()
+    }
+
+    /// Signs the head of the log when it is time, so that a witness has something to cosign, and takes up what was cosigned.
+    fn sign_now_and_then(&mut self) -> Result<(), LedgerError> {
+        if self.open.is_none() || self.signed.elapsed() < self.settings.checkpoint_every {
+            return Ok(());
+        }
+        self.signed = Instant::now();
+        match self.take_up_anchor().and_then(|()| self.sign_with_anchor()) {
+            // A full disk is no reason to stop: lists that cannot be written say so themselves.
+            Err(error) if !self.broken => {
+                error!(%error, "the head of the log was not signed");
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    fn sign_with_anchor(&mut self) -> Result<(), LedgerError> {
+        let (before, mut draft) = (self.log.size, Draft::default());
+        self.note_anchor(&mut draft);
+        let noted = !draft.records.is_empty();
+        self.write(draft)?;
+        if noted && self.log.size == before {
+            self.seed = None;
+        }
+        self.checkpoint().map(drop)
+    }
+
+    /// Looks which head of the log was cosigned last. What is no cosignature of this log is for `verify` to find.
+    fn take_up_anchor(&mut self) -> Result<(), LedgerError> {
+        let newest = anchor::witnesses(&self.home).and_then(|known| anchor::newest(&self.home, &known, &self.verifier));
+        match newest {
+            Ok(newest) => self.anchor = newest.map(|(_, note)| note),
+            Err(error @ LedgerError::Altered { .. }) => error!(%error, "the ledger's witnesses cannot be read"),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Puts the newest cosigned head on the record, where it is another one than that of which the record speaks.
+    fn note_anchor(&mut self, draft: &mut Draft) {
+        let Some(note) = self.anchor.clone() else { return };
+        let seed = Some(Seed::of(&note));
+        if self.seed != seed {
+            self.note(Event::Anchored { note }, now_ms(), draft);
+            self.seed = seed;
+        }
     }
 
     /// The lists of the next commit, and the command that ends it, if one does.
@@ -374,8 +457,12 @@ impl Writer {
             let (number, length, described) = (head.segment, bytes.len() as u64, HashSet::new());
             self.open = Some(Open { file, name: name.clone(), number, keys, length, described });
             let mut draft = Draft::default();
-            let opened = Event::Opened { segment: head.digest(), gap: self.gap.clone(), access: self.access()? };
+            let (segment, gap, sample_ppm) = (head.digest(), self.gap.clone(), Some(self.settings.sample_ppm));
+            let opened = Event::Opened { segment, gap, access: self.access()?, sample_ppm };
             self.note(opened, now_ms(), &mut draft);
+            // Said again in every segment, which may come to stand alone.
+            self.seed = None;
+            self.note_anchor(&mut draft);
             begun = self.write_all(draft);
         }
         if let Err(error) = begun {
@@ -448,7 +535,8 @@ impl Writer {
         }
         let record = self.records + draft.records.len() as u64;
         let own = keys.of(Class::Decision, RETENTION_DAYS)?;
-        let why = level::reasons(request, outcome, &decision_id, own, self.settings.sample_ppm);
+        let lots = self.seed.as_ref().map_or(Lots::Own(own), Lots::Anchor);
+        let why = level::reasons(request, outcome, lots.draw(&decision_id, self.settings.sample_ppm));
         let level = if why.is_empty() { Level::Commit } else { Level::Full };
         let about = About {
             id: decision_id,
@@ -543,15 +631,14 @@ impl Writer {
             Checkpoint { origin: self.verifier.name().to_owned(), size: self.log.size, root: self.log.root() };
         let note = checkpoint.sign(&self.signer, &self.verifier);
         self.home.write(&format!("{CHECKPOINTS}/{:012}.note", self.log.size), note.as_bytes())?;
+        self.signed = Instant::now();
         Ok(note)
     }
 
-    /// Puts a purge on the record, then does it.
-    pub(crate) fn purge(&mut self, until: Day, what: Purge, by: String) -> Result<(), LedgerError> {
+    /// Puts a purge on the record, then does it. `idle`: it is so that nothing was recorded for long, and the clock is right.
+    pub(crate) fn purge(&mut self, until: Day, what: Purge, by: String, idle: bool) -> Result<(), LedgerError> {
         let now = now_ms();
-        if until >= Day::containing(now) {
-            return Err(LedgerError::Absent(format!("{until} is not over; a purge ends with yesterday at the latest")));
-        }
+        check_purge(now, self.latest_ms, until, what, idle).map_err(LedgerError::Absent)?;
         let mut draft = Draft::default();
         self.make_room(now, &mut draft)?;
         self.note(Event::Purged { until, what, by }, now, &mut draft);

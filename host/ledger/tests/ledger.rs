@@ -11,8 +11,9 @@ use std::time::Duration;
 use normgate::contract::Day;
 use normgate::{Batch, Confirmation, Discharge, Gate, Outcome, RenderedLabel, embedded};
 use normgate_ledger::{
-    Access, Checked, Confirmed, Deed, Durability, DutyCounts, Group, History, Ledger, LedgerError, Level, Purge, Query,
-    RETENTION_DAYS, Recorded, Redaction, Replay, Settings, Subject, Verifier, WhenFull, Why, check,
+    Access, Against, Answered, Checked, Confirmed, Cosigner, Deed, Durability, DutyCounts, Group, History, Ledger,
+    LedgerError, Level, Purge, Query, RETENTION_DAYS, Recorded, Redaction, Replay, Settings, Subject, Verifier,
+    WhenFull, Why, Witness, check,
 };
 use serde_json::{Value, json};
 use support::folder;
@@ -25,6 +26,8 @@ const BEFORE_ANSWER: Settings = Settings {
     queue: 64,
     sample_ppm: 0,
     segment_bytes: 64 << 20,
+    checkpoint_every: Duration::from_secs(3_600),
+    anchor_age: Duration::from_secs(3_600),
     personal_max_d: RETENTION_DAYS,
     wrap: None,
 };
@@ -95,11 +98,11 @@ fn confirmed(folder: &Path, query: &Query) -> Vec<Confirmation> {
 }
 
 fn findings(folder: &Path) -> Vec<String> {
-    History::open(folder).unwrap().verify(None, None).unwrap().findings
+    History::open(folder).unwrap().verify(&Against::default()).unwrap().findings
 }
 
 fn notes(folder: &Path) -> Vec<String> {
-    let verified = History::open(folder).unwrap().verify(None, None).unwrap();
+    let verified = History::open(folder).unwrap().verify(&Against::default()).unwrap();
     assert_eq!(verified.findings, Vec::<String>::new());
     verified.notes
 }
@@ -183,7 +186,8 @@ fn a_gate_with_a_ledger_keeps_decisions_and_what_became_of_them() {
     let facets: Vec<_> = found(&folder, &Query::default()).into_iter().map(|list| list.facets.unwrap()).collect();
     assert_eq!(facets.iter().map(|facets| facets.group()).collect::<Vec<_>>(), [Group::Adult, Group::Minor]);
     assert_eq!((facets[0].user.as_deref(), facets[0].surface.as_deref()), (Some("user-0"), Some("feed")));
-    assert_eq!(notes(&folder), Vec::<String>::new());
+    let notes = notes(&folder);
+    assert!(notes.len() == 1 && notes[0].contains("kept no sample"), "{notes:?}");
     let without = Gate::builder().build().unwrap().confirm(&said[0]).unwrap_err();
     assert!(without.to_string().contains("built without a recorder"), "{without}");
 }
@@ -326,7 +330,7 @@ fn what_somebody_may_have_to_account_for_is_kept_in_full() {
     assert_eq!(why[4], [Why::Sample]);
     assert_eq!((all[0].decision.level, all[0].columns.len()), (Level::Commit, 0));
     assert_eq!(all[0].decision.input, all[4].decision.input, "a commitment is to the same input");
-    let verified = History::open(&folder).unwrap().verify(None, None).unwrap();
+    let verified = History::open(&folder).unwrap().verify(&Against::default()).unwrap();
     assert_eq!((verified.full, verified.commit, verified.findings.len()), (4, 1, 0));
 }
 
@@ -409,8 +413,8 @@ fn every_altered_bit_is_noticed() {
     let folder = folder("flips");
     let ledger = Ledger::open(&folder, Settings { segment_bytes: 20_000, ..BEFORE_ANSWER }).unwrap();
     record(&ledger, 0..24);
-    let purged_day = normgate::contract::Day::containing(judge(&plain(0)).1.circumstances.clock_ms - 3 * 86_400_000);
-    let (batch, outcome) = judged_before(&labelled(99), 3 * 86_400_000);
+    let purged_day = normgate::contract::Day::containing(judge(&plain(0)).1.circumstances.clock_ms - 300 * 86_400_000);
+    let (batch, outcome) = judged_before(&labelled(99), 300 * 86_400_000);
     ledger.record(&batch, &outcome).unwrap();
     record(&ledger, 24..26);
     ledger.purge(purged_day, Purge::All, "a test").unwrap();
@@ -429,7 +433,7 @@ fn every_altered_bit_is_noticed() {
             let mut altered = bytes.clone();
             altered[at] ^= 1 << (at % 8);
             fs::write(&file, &altered).unwrap();
-            let verified = History::open(&folder).unwrap().verify(None, None);
+            let verified = History::open(&folder).unwrap().verify(&Against::default());
             let noticed = verified.as_ref().map_or(true, |verified| !verified.findings.is_empty());
             assert!(noticed, "{} byte {at} of {}", file.display(), bytes.len());
             tried += 1;
@@ -514,7 +518,8 @@ fn rewritten_history_does_not_agree_with_an_older_checkpoint() {
     let kept = ledger.checkpoint().unwrap();
     record(&ledger, 5..9);
     ledger.close().unwrap();
-    let verified = History::open(&folder).unwrap().verify(Some(&kept), None).unwrap();
+    let verified =
+        History::open(&folder).unwrap().verify(&Against { known: Some(&kept), ..Against::default() }).unwrap();
     assert_eq!(verified.findings, Vec::<String>::new());
 
     // Whoever holds the key can sign another history; only not one that the kept checkpoint is of.
@@ -523,7 +528,8 @@ fn rewritten_history_does_not_agree_with_an_older_checkpoint() {
     let ledger = Ledger::open(&rewritten, BEFORE_ANSWER).unwrap();
     record(&ledger, 1..10);
     ledger.close().unwrap();
-    let verified = History::open(&rewritten).unwrap().verify(Some(&kept), None).unwrap();
+    let verified =
+        History::open(&rewritten).unwrap().verify(&Against { known: Some(&kept), ..Against::default() }).unwrap();
     assert!(
         verified.findings.iter().any(|finding| finding.contains("history was rewritten")),
         "{:?}",
@@ -537,7 +543,7 @@ fn purged_days_are_provable_and_not_readable() {
     let folder = folder("purged");
     let day = 86_400_000;
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-    for ago in [9, 8, 7] {
+    for ago in [309, 308, 307] {
         let (batch, outcome) = judged_before(&labelled(ago), ago as i64 * day);
         ledger.record(&batch, &outcome).unwrap();
     }
@@ -546,8 +552,8 @@ fn purged_days_are_provable_and_not_readable() {
     let now = judge(&plain(0)).1.circumstances.clock_ms;
     let ago = |days: i64| normgate::contract::Day::containing(now - days * day);
     assert!(ledger.purge(ago(0), Purge::All, "me").unwrap_err().to_string().contains("is not over"));
-    ledger.purge(ago(9), Purge::All, "me").unwrap();
-    ledger.purge(ago(8), Purge::Personal, "me").unwrap();
+    ledger.purge(ago(309), Purge::All, "me").unwrap();
+    ledger.purge(ago(308), Purge::Personal, "me").unwrap();
     ledger.close().unwrap();
 
     let all = found(&folder, &Query::default());
@@ -558,7 +564,7 @@ fn purged_days_are_provable_and_not_readable() {
     let history = History::open(&folder).unwrap();
     let replayed = Replay::new(&modules, Gate::builder, 1).run(&history, &Query::default(), |_| ()).unwrap();
     assert_eq!((replayed.unreadable, replayed.different.len()), (1, 0));
-    let verified = history.verify(Some(&older), None).unwrap();
+    let verified = history.verify(&Against { known: Some(&older), ..Against::default() }).unwrap();
     assert_eq!(verified.findings, Vec::<String>::new());
     assert!(verified.notes.iter().any(|note| note.contains("me purged everything up to")), "{:?}", verified.notes);
     let key = history.verifier().unwrap();
@@ -573,28 +579,30 @@ fn purged_days_are_provable_and_not_readable() {
 
 const DAY_MS: i64 = 86_400_000;
 
-fn yesterday() -> Day {
-    Day::containing(normgate::contract::now_ms() - DAY_MS)
+/// The last day that need not be kept any more.
+fn expired() -> Day {
+    normgate_ledger::expired(normgate::contract::now_ms())
 }
 
 #[test]
 fn what_an_obligation_asks_to_keep_longer_outlives_the_rest() {
     let folder = folder("longer");
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-    let (batch, outcome) = judged_before(&labelled(0), 300 * DAY_MS);
+    let (batch, outcome) = judged_before(&labelled(0), 400 * DAY_MS);
     ledger.record(&batch, &outcome).unwrap();
-    let (batch, outcome) = judged_before(&labelled(2), 300 * DAY_MS);
+    let (batch, outcome) = judged_before(&labelled(2), 400 * DAY_MS);
     let mut outcome = Arc::unwrap_or_clone(outcome);
     outcome.obligations[0].retain_d = Some(300);
     let id = outcome.decision_id();
     ledger.record(&batch, &Arc::new(outcome)).unwrap();
+    record(&ledger, 4..5);
     // What is kept as long as everything ends 184 days after its day, the other 365: 300 are asked.
     let days_ago = |days: i64| Day::containing(normgate::contract::now_ms() - days * DAY_MS);
-    ledger.purge(days_ago(184 + 1), Purge::All, "test").unwrap();
+    ledger.purge(days_ago(300), Purge::All, "test").unwrap();
     ledger.close().unwrap();
     assert!(notes(&folder).iter().any(|note| note.contains("purged; provable, and not readable")));
     let all = found(&folder, &Query::default());
-    assert_eq!(all.iter().map(|list| list.outcome.is_some()).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(all.iter().map(|list| list.outcome.is_some()).collect::<Vec<_>>(), [false, true, true]);
     assert_eq!(all[1].decision.keep_d, Some(365));
     assert_eq!(found(&folder, &Query { decision: Some(id), ..Query::default() }).len(), 1);
     // What says whose it is ends with what is personal.
@@ -602,12 +610,12 @@ fn what_an_obligation_asks_to_keep_longer_outlives_the_rest() {
     assert_eq!(found(&folder, &Query { user: Some("user-2".into()), ..Query::default() }), []);
 
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-    ledger.purge(yesterday(), Purge::All, "test").unwrap();
+    ledger.purge(expired(), Purge::All, "test").unwrap();
     ledger.close().unwrap();
-    assert_eq!(found(&folder, &Query::default()).iter().filter(|list| list.outcome.is_some()).count(), 0);
+    assert_eq!(found(&folder, &Query::default()).iter().filter(|list| list.outcome.is_some()).count(), 1);
     assert_eq!(notes(&folder).iter().filter(|note| note.contains("interrupted")).count(), 0);
     let keys = files(&folder.join("keys"));
-    assert!(keys.iter().all(|key| !key.to_string_lossy().contains(&days_ago(300).to_string())), "{keys:?}");
+    assert!(keys.iter().all(|key| !key.to_string_lossy().contains(&days_ago(400).to_string())), "{keys:?}");
 }
 
 /// Names of the key files of a ledger, without the day.
@@ -635,7 +643,7 @@ fn a_day_has_few_keys_however_many_retentions_are_asked_for() {
     let expected =
         ["decision-1095.key", "decision-365.key", "decision-3650.key", "decision.key", "personal.key", "key"];
     assert_eq!(key_names(&folder), expected);
-    assert_eq!(notes(&folder), Vec::<String>::new());
+    assert_eq!(findings(&folder), Vec::<String>::new());
 }
 
 #[test]
@@ -651,8 +659,8 @@ fn personal_columns_are_kept_as_long_as_the_platform_says_at_most() {
     let personal: Vec<String> = key_names(&folder).into_iter().filter(|name| name.starts_with("personal")).collect();
     assert_eq!(personal, ["personal-365.key", "personal.key"]);
     assert!(found(&folder, &Query::default())[0].request().is_some());
-    let days_ago = |days: i64| Day::containing(normgate::contract::now_ms() - days * DAY_MS);
-    ledger.purge(days_ago(184 + 1), Purge::All, "test").unwrap();
+    record(&ledger, 2..3);
+    ledger.purge(expired(), Purge::All, "test").unwrap();
     ledger.close().unwrap();
     let left = found(&folder, &Query::default());
     assert!(left[0].outcome.is_some() && left[0].personal.is_none() && left[0].facets.is_none(), "{left:?}");
@@ -703,12 +711,58 @@ fn a_ledger_of_an_earlier_build_says_that_it_is_one() {
 }
 
 #[test]
+fn nothing_is_purged_that_has_to_be_kept_but_personal_columns() {
+    let folder = folder("kept");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let (batch, outcome) = judged_before(&labelled(0), 100 * DAY_MS);
+    ledger.record(&batch, &outcome).unwrap();
+    record(&ledger, 1..2);
+    let day = |ago: i64| Day::containing(normgate::contract::now_ms() - ago * DAY_MS);
+    for until in [day(1), day(100), expired().next()] {
+        let refused = ledger.purge(until, Purge::All, "me").unwrap_err().to_string();
+        assert!(refused.contains("everything is kept for 184 days") && refused.contains("may go"), "{refused}");
+    }
+    assert_eq!(found(&folder, &Query::default()).iter().filter(|list| list.personal.is_some()).count(), 2);
+    ledger.purge(day(100), Purge::Personal, "me").unwrap();
+    ledger.purge(expired(), Purge::All, "me").unwrap();
+    ledger.close().unwrap();
+    let all = found(&folder, &Query::default());
+    assert!(all.iter().all(|list| list.outcome.is_some()));
+    assert_eq!(all.iter().filter(|list| list.personal.is_some()).count(), 1);
+    assert!(notes(&folder).iter().any(|note| note.contains("purged personal columns up to")));
+}
+
+#[test]
+fn a_clock_far_past_the_newest_record_purges_nothing_unless_told_so_and_is_found() {
+    let folder = folder("far");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let (batch, outcome) = judged_before(&labelled(0), 300 * DAY_MS);
+    ledger.record(&batch, &outcome).unwrap();
+    for what in [Purge::All, Purge::Personal] {
+        let refused = ledger.purge(expired(), what, "me").unwrap_err().to_string();
+        assert!(refused.contains("the clock stands at") && refused.contains("set the clock"), "{refused}");
+    }
+    assert!(found(&folder, &Query::default())[0].request().is_some());
+    ledger.purge_after_idling(expired(), Purge::All, "me").unwrap();
+    ledger.close().unwrap();
+    let wrong = findings(&folder);
+    assert!(wrong.len() == 1 && wrong[0].contains("more than a day ahead of everything before it"), "{wrong:?}");
+    // What was recorded by an earlier clock afterwards says that the clock was put forward.
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let (batch, outcome) = judged_before(&labelled(1), 299 * DAY_MS);
+    ledger.record(&batch, &outcome).unwrap();
+    ledger.close().unwrap();
+    let wrong = findings(&folder);
+    assert!(wrong.len() == 1 && wrong[0].contains("ahead of what was recorded or cosigned after it"), "{wrong:?}");
+}
+
+#[test]
 fn what_is_held_for_a_case_outlives_its_day() {
     let folder = folder("held");
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
     let ids: Vec<String> = (0..6)
         .map(|number| {
-            let (batch, outcome) = judged_before(&labelled(number), 10 * DAY_MS);
+            let (batch, outcome) = judged_before(&labelled(number), 300 * DAY_MS);
             ledger.record(&batch, &outcome).unwrap();
             outcome.decision_id()
         })
@@ -718,8 +772,8 @@ fn what_is_held_for_a_case_outlives_its_day() {
     ledger.hold(&ids[3], "case-7", "officer").unwrap();
     assert_eq!(found(&folder, &Query::default()).len(), 6, "a held record is given once");
     // Twice, so that what said that it is held goes with its segment.
-    ledger.purge(yesterday(), Purge::All, "test").unwrap();
-    ledger.purge(yesterday(), Purge::All, "test").unwrap();
+    ledger.purge(expired(), Purge::All, "test").unwrap();
+    ledger.purge(expired(), Purge::All, "test").unwrap();
     ledger.close().unwrap();
 
     notes(&folder);
@@ -832,5 +886,137 @@ fn look_ups_stand_in_a_log_that_cannot_be_shortened() {
     for shortened in [lines[..2].concat(), lines[1..].concat(), text.replacen("officer", "nobody", 1)] {
         fs::write(&log, shortened).unwrap();
         assert!(findings(&folder).iter().any(|finding| finding.contains("access.jsonl")));
+    }
+}
+
+/// A witness of a test, with a key of its own.
+struct Regulator {
+    pair: aws_lc_rs::signature::Ed25519KeyPair,
+    state: PathBuf,
+}
+
+impl Regulator {
+    fn new(folder: &Path, seed: u8) -> Self {
+        let pair = aws_lc_rs::signature::Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+        Self { pair, state: folder.with_extension(format!("{seed}.json")) }
+    }
+
+    fn cosigner(&self) -> Cosigner {
+        use aws_lc_rs::signature::KeyPair;
+        Cosigner::of(self.pair.public_key().as_ref().try_into().unwrap())
+    }
+
+    /// Cosigns what a ledger has signed last, as of so many seconds, and has the ledger keep it.
+    fn anchor(&self, folder: &Path, at_s: u64) {
+        let history = History::open(folder).unwrap();
+        let old = history.last_cosigned(&self.cosigner()).unwrap().map_or(0, |(anchor, _)| anchor.size);
+        let submission = history.submission(old).unwrap();
+        let sign = |text: &[u8]| self.pair.sign(text).as_ref().to_vec();
+        let witness = Witness { cosigner: self.cosigner(), sign: &sign, state: &self.state };
+        let log = history.verifier().unwrap();
+        let Answered::Cosigned(line) = witness.add_checkpoint(&submission.body, Some(&log), at_s).unwrap() else {
+            panic!("{}", submission.body)
+        };
+        history.keep_anchor(&submission, &line, &self.cosigner(), normgate::contract::now_ms()).unwrap();
+    }
+}
+
+fn now_s() -> u64 {
+    u64::try_from(normgate::contract::now_ms() / 1_000).unwrap()
+}
+
+#[test]
+fn the_sample_is_drawn_by_the_cosigned_head_and_recomputed() {
+    let folder = folder("drawn");
+    let regulator = Regulator::new(&folder, 1);
+    // A writer that signs and looks for what was cosigned at every commit.
+    let often = Settings { checkpoint_every: Duration::ZERO, sample_ppm: 500_000, ..BEFORE_ANSWER };
+    let ledger = Ledger::open(&folder, often).unwrap();
+    for number in 0..8 {
+        let (batch, outcome) = judge(&plain(2 * number + 1));
+        ledger.record(&batch, &outcome).unwrap();
+    }
+    ledger.checkpoint().unwrap();
+    regulator.anchor(&folder, now_s());
+    // The first of these commits takes the cosigned head up.
+    for number in 10..40 {
+        let (batch, outcome) = judge(&plain(2 * number + 1));
+        ledger.record(&batch, &outcome).unwrap();
+    }
+    ledger.checkpoint().unwrap();
+    ledger.close().unwrap();
+    let sampled = |from: usize| {
+        found(&folder, &Query::default())[from..].iter().filter(|l| l.decision.why.contains(&Why::Sample)).count()
+    };
+    assert!(sampled(9) > 0 && sampled(9) < 29, "half of them, by lot");
+    let history = History::open(&folder).unwrap();
+    let verified = history.verify(&Against { cosigner: Some(&regulator.cosigner()), ..Against::default() }).unwrap();
+    assert_eq!(verified.findings, Vec::<String>::new());
+    let own = verified.notes.iter().find(|note| note.contains("drawn by the ledger's own key")).unwrap();
+    let drawn: usize = own.split(' ').next().unwrap().parse().unwrap();
+    assert!(drawn < sampled(0), "only what came before the cosigned head: {own}");
+    assert!(verified.anchor.is_some_and(|anchor| anchor.by == regulator.cosigner().name()));
+    // What a ledger names as its witness is one key a line, and nothing else.
+    fs::write(folder.join("witnesses"), "somebody\n").unwrap();
+    assert!(findings(&folder).iter().any(|finding| finding.contains("witnesses: it is not a list")));
+}
+
+#[test]
+fn a_cosignature_bears_a_purge_out_or_contradicts_its_clock() {
+    for (name, late_s, finds) in [("borne-out", 0, false), ("contradicted", 10 * 86_400, true)] {
+        let folder = folder(name);
+        let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+        let (batch, outcome) = judged_before(&labelled(0), 300 * DAY_MS);
+        ledger.record(&batch, &outcome).unwrap();
+        ledger.purge_after_idling(expired(), Purge::All, "me").unwrap();
+        ledger.close().unwrap();
+        let regulator = Regulator::new(&folder, 2);
+        regulator.anchor(&folder, now_s() - late_s);
+        let found = findings(&folder);
+        assert_eq!(found.iter().any(|finding| finding.contains("more than a day ahead")), finds, "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn a_ledger_says_how_far_it_is_anchored_and_when_that_is_long_ago() {
+    let folder = folder("anchored");
+    let regulator = Regulator::new(&folder, 3);
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    record(&ledger, 0..2);
+    ledger.checkpoint().unwrap();
+    let history = History::open(&folder).unwrap();
+    let now = normgate::contract::now_ms();
+    assert!(history.anchorage(now).unwrap().old, "no witness cosigned any of it");
+    regulator.anchor(&folder, now_s());
+    assert!(!history.anchorage(now + 100 * DAY_MS).unwrap().old, "nothing came after it");
+    record(&ledger, 2..4);
+    let later = history.anchorage(now + 2 * DAY_MS).unwrap();
+    assert!(later.old && later.to_string().ends_with("that is long ago"), "{later}");
+    assert!(later.to_prometheus().contains("normgate_ledger_anchor_old 1\n"));
+    let soon = history.anchorage(now + 3_600_000).unwrap();
+    assert!(!soon.old && soon.to_prometheus().contains("normgate_ledger_anchor_old 0\n"), "{soon}");
+    ledger.close().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ledger_is_closed_to_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder("closed");
+    let mode = || fs::metadata(&folder).unwrap().permissions().mode() & 0o777;
+    Ledger::open(&folder, BEFORE_ANSWER).map(|ledger| record(&ledger, 0..1)).unwrap();
+    assert_eq!(mode(), 0o700);
+    // One that an earlier build left open is closed.
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    Ledger::open(&folder, BEFORE_ANSWER).unwrap().close().unwrap();
+    assert_eq!(mode(), 0o700);
+    for file in files(&folder) {
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o077, 0, "{}", file.display());
+    }
+    // Root may give it to somebody else, and is then no longer its owner.
+    if std::os::unix::fs::chown(&folder, Some(12_345), None).is_ok() {
+        let refused = Ledger::open(&folder, BEFORE_ANSWER).err().unwrap().to_string();
+        assert!(refused.contains("it belongs to user 12345"), "{refused}");
+        assert!(History::open(&folder).is_ok(), "whoever may read it reads it");
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use normgate::contract::Modality;
 use normgate::{Batch, Config, Gate, Override, embedded};
-use normgate_ledger::{History, Ledger, Level, Query, Recorded, Settings, Why};
+use normgate_ledger::{Against, History, Ledger, Level, Query, Recorded, Settings, Why};
 use serde_json::{Value, json};
 use support::folder;
 
@@ -50,7 +50,7 @@ fn kept(name: &str, gate: &Gate, requests: [&Value; 2]) -> [(Level, Vec<Why>); 2
     };
     let history = History::open(&folder).unwrap();
     history.lists(&Query::default(), |_| Ok(()), collect).unwrap();
-    assert_eq!(history.verify(None, None).unwrap().findings, Vec::<String>::new());
+    assert_eq!(history.verify(&Against::default()).unwrap().findings, Vec::<String>::new());
     let kept: Vec<_> = all.into_iter().map(|list| (list.decision.level, list.decision.why)).collect();
     kept.try_into().unwrap()
 }

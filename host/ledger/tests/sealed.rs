@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use normgate::{Backend, Batch, Config, Gate, GateBuilder, Limits, Module, embedded};
 use normgate_ledger::{
-    Case, History, Ledger, LedgerError, Query, Recipient, Recorded, Redaction, SealingKey, Settings,
+    Case, CaseReplayed, History, Ledger, LedgerError, Query, Recipient, Recorded, Redaction, SealingKey, Settings,
 };
 use serde_json::{Value, json};
 use support::folder;
@@ -147,7 +147,7 @@ fn every_shipped_case_is_judged_again_elsewhere_and_names_nobody() {
             let opened = Case::open(&case.seal(&key.recipient).unwrap(), &key).unwrap();
             for backend in [Backend::Native, Backend::Interpreter] {
                 let replayed = opened.replay(builder().backend(backend)).unwrap();
-                assert_eq!((replayed.note, replayed.difference), (None, None), "{}", opened.text());
+                assert_eq!(replayed, CaseReplayed::Same, "{}", opened.text());
             }
         }
     }
@@ -238,21 +238,23 @@ fn what_is_not_kept_or_not_at_hand_is_not_exported() {
 }
 
 #[test]
-fn a_release_with_other_semantics_says_so_and_compares_the_rest() {
+fn a_release_with_other_semantics_says_so_and_finds_no_difference() {
     let (_, key, sealed) = sealed("semantics");
     let case = Case::open(&sealed, &key).unwrap();
     let more = Limits { fuel: Limits::default().fuel + 1, ..Limits::default() };
-    let replayed = case.replay(builder().limits(more)).unwrap();
-    assert_eq!(replayed.difference, None);
-    let note = replayed.note.unwrap();
-    assert!(
-        note.contains(&format!(" fuel={} ", Limits::default().fuel))
-            && note.contains("and this program judges under")
-            && note.contains(&format!(" fuel={} ", more.fuel))
-    );
-    // What does differ is not hidden by it.
+    let CaseReplayed::Other { note, same: true } = case.replay(builder().limits(more)).unwrap() else {
+        panic!("other limits are other semantics")
+    };
+    let (fuel, other) = (format!(" fuel={} ", Limits::default().fuel), format!(" fuel={} ", more.fuel));
+    let (theirs, own) = note.split_once(", this program judges by ").unwrap();
+    assert!(theirs.starts_with("judged under `") && theirs.contains(&fuel) && own.contains(&other), "{note}");
+    // What comes out otherwise under other semantics is no difference.
     let less = Limits { fuel: 1_000, ..Limits::default() };
-    assert!(case.replay(builder().limits(less)).unwrap().difference.is_some());
+    let replayed = case.replay(builder().limits(less)).unwrap();
+    assert!(matches!(replayed, CaseReplayed::Other { same: false, .. }), "{replayed:?}");
+    // Where its modules are none here, it is the same.
+    let unbuilt = case.replay(builder().limits(less).policies(MODULES.iter().cloned())).unwrap();
+    assert!(matches!(unbuilt, CaseReplayed::Other { same: false, .. }), "{unbuilt:?}");
 }
 
 #[test]
@@ -266,7 +268,7 @@ fn what_is_held_for_a_case_leaves_when_the_keys_of_its_day_are_gone() {
     lose(&folder, ".personal.key");
     lose(&folder, ".decision.key");
     let case = Case::export(&history, &id, &MODULES, builder()).unwrap();
-    assert_eq!(case.replay(builder()).unwrap().difference, None);
+    assert_eq!(case.replay(builder()).unwrap(), CaseReplayed::Same);
     assert!(case.proven(None).unwrap().signed);
     assert!(!case.text().contains("original-"));
 }

@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use normgate::contract::hex;
 use normgate::{Batch, Confirmation, Gate, embedded};
-use normgate_ledger::{History, Ledger, Query, Settings};
+use normgate_ledger::{Against, History, Ledger, Query, Settings};
 use serde_json::{Value, json};
 use support::folder;
 
@@ -160,7 +160,7 @@ fn nothing_of_a_list_is_readable_without_a_key() {
     };
     history.lists(&query, |_| Ok(()), count).unwrap();
     assert_eq!(found, 20);
-    assert_eq!(history.verify(None, None).unwrap().findings, Vec::<String>::new());
+    assert_eq!(history.verify(&Against::default()).unwrap().findings, Vec::<String>::new());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use normgate::{Batch, Gate, embedded};
-use normgate_ledger::{Case, History, KeySettings, Ledger, LedgerError, Query, Settings, WrapCommand};
+use normgate_ledger::{Against, Case, History, KeySettings, Ledger, LedgerError, Query, Settings, WrapCommand};
 use support::folder;
 
 fn main() {
@@ -150,7 +150,7 @@ fn wrapped_keys_open_with_their_command_alone() {
 
     let history = History::wrapped(&folder, Some(command(&[]))).unwrap();
     assert_eq!(readable(&history).unwrap(), 1);
-    assert_eq!(history.verify(None, None).unwrap().findings, Vec::<String>::new());
+    assert_eq!(history.verify(&Against::default()).unwrap().findings, Vec::<String>::new());
     let case = Case::export(&history, &id, &embedded::arp(), Gate::builder().trusting()).unwrap();
     assert!(case.proven(None).unwrap().signed);
     // Without it, nothing is passed over as if its key were gone.
@@ -232,7 +232,7 @@ fn a_command_that_dies_loses_nothing_silently() {
     assert!(error.contains("3 lists could not be written") && error.contains("No such file"), "{error}");
     let history = History::wrapped(&folder, Some(wrap)).unwrap();
     assert_eq!(readable(&history).unwrap(), 2);
-    let verified = history.verify(None, None).unwrap();
+    let verified = history.verify(&Against::default()).unwrap();
     assert_eq!(verified.findings, Vec::<String>::new());
     let lost = verified.notes.iter().any(|note| note.contains("3 lists were judged and not recorded"));
     assert!(lost, "{:?}", verified.notes);

@@ -284,6 +284,15 @@ impl Store {
         Ok(self.json("status.json")?.unwrap_or_default())
     }
 
+    /// Until when what was taken of each repository is good, for [`normgate::Gate::set_expiries`].
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn expiries(&self) -> Result<Vec<normgate::Expiry>> {
+        let taken = self.status()?.into_iter().filter(|(_, heard)| heard.taken_ms > 0);
+        Ok(taken.map(|(repository, heard)| normgate::Expiry { repository, expires_ms: heard.expires_ms }).collect())
+    }
+
     /// Keeps others from writing.
     pub(crate) fn lock(&self) -> Result<Lock> {
         let mut options = cap_std::fs::OpenOptions::new();

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use normgate::contract::{Block, Day, TagAction};
-use normgate::{Action, Cause, Confirmation, exposure};
-use normgate_ledger::{Answer, Event, Facets, Group, History, LedgerError, Level, Query, Recorded, Told};
+use normgate::contract::{Block, Day, TagAction, now_ms};
+use normgate::{Action, Cause, Confirmation, PolicyDescription, SetDescription, exposure};
+use normgate_ledger::{Anchorage, Answer, Event, Facets, Group, History, LedgerError, Level, Query, Recorded, Told};
 use serde::Serialize;
 
 /// How much may wait for a confirmation before the oldest list is given up, unless said otherwise: lists, rows to be labelled and
@@ -56,6 +56,8 @@ pub struct Assessment {
     pub failures: Vec<Failed>,
     /// What rules in shadow would have done.
     pub shadow: BTreeMap<String, InShadow>,
+    /// Calls that were recorded as disturbed, by module and kind. How such a call ended is the platform's word alone.
+    pub disturbed: BTreeMap<String, BTreeMap<String, u64>>,
     /// Notices, by code.
     pub notices: BTreeMap<String, u64>,
     /// What became of decisions.
@@ -240,6 +242,10 @@ pub struct Ledger {
     pub purges: Vec<String>,
     /// Records that are held for a case.
     pub held: u64,
+    /// How far the ledger is anchored outside, by the witnesses that its own folder names.
+    pub anchorage: Anchorage,
+    /// The lowest sample that a writer kept in full of lists that nobody has to account for, in a million; none where no writer said it.
+    pub sample_ppm: Option<u32>,
 }
 
 impl Assessment {
@@ -285,6 +291,7 @@ impl Assessment {
                         progress(seen);
                     }
                 }
+                Told::Set(set) => counting.described(&set),
                 Told::Confirmed(confirmed) => counting.confirmation(&confirmed.confirmation),
                 Told::Event { ms, event, .. } if within(ms) => counting.event(event),
                 _ => {}
@@ -292,7 +299,9 @@ impl Assessment {
             Ok(())
         })?;
         progress(seen);
-        Ok(Self { from, to, ..counting.finish() })
+        let mut out = Self { from, to, ..counting.finish() };
+        out.ledger.anchorage = history.anchorage(now_ms())?;
+        Ok(out)
     }
 }
 
@@ -356,9 +365,16 @@ struct Counting {
     room: usize,
     /// Labels of synthetic content, by their bit.
     labels: Vec<String>,
+    /// `<id>@<version>` of modules, by digest.
+    modules: HashMap<String, String>,
 }
 
 impl Counting {
+    fn described(&mut self, set: &SetDescription) {
+        let named = |policy: &PolicyDescription| (policy.digest.clone(), format!("{}@{}", policy.id, policy.version));
+        self.modules.extend(set.policies.iter().map(named));
+    }
+
     fn list(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
         match recorded.decision.level {
             Level::Full => self.out.lists.full += 1,
@@ -371,6 +387,10 @@ impl Counting {
             return Ok(());
         };
         let answer = Answer::read(text, recorded.record)?;
+        for disturbance in &recorded.decision.circumstances.disturbed {
+            let module = self.modules.get(&disturbance.module).unwrap_or(&disturbance.module);
+            *entry(&mut self.out.disturbed, module).entry(disturbance.kind.name().to_owned()).or_default() += 1;
+        }
         self.out.lists.out_of_scope += u64::from(&*answer.scope == "out");
         add(&mut self.out.policy_sets, &answer.policy_set, 1);
         self.verdicts(&answer, facets, Day::containing(recorded.ms));
@@ -581,9 +601,10 @@ impl Counting {
     fn event(&mut self, event: Event) {
         let ledger = &mut self.out.ledger;
         match event {
-            Event::Opened { gap: Some(gap), .. } => {
-                ledger.gaps += 1;
-                ledger.gaps_with_answers += u64::from(gap.answered);
+            Event::Opened { gap, sample_ppm, .. } => {
+                ledger.gaps += u64::from(gap.is_some());
+                ledger.gaps_with_answers += u64::from(gap.is_some_and(|gap| gap.answered));
+                ledger.sample_ppm = [ledger.sample_ppm, sample_ppm].into_iter().flatten().min();
             }
             Event::Lost { lists, .. } => ledger.lost += lists,
             Event::ClockBack { .. } => ledger.clock_back += 1,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use normgate::Language;
 use normgate::contract::{Day, Manifest};
-use normgate_ledger::Group;
+use normgate_ledger::{Anchorage, Group};
 use serde_json::Value;
 
 use crate::assessment::{Assessment, Effects, NO_SURFACE, Shares};
@@ -473,7 +473,16 @@ impl Writer<'_> {
             (self.say("未能写入的列表", "Lists that could not be written"), grouped(ledger.lost).into()),
             (self.say("时钟回拨", "Times the clock went back"), grouped(ledger.clock_back).into()),
             (self.say("因案保全的记录", "Records held for a case"), grouped(ledger.held).into()),
+            (
+                self.say("台账的外部见证", "The ledger's anchor outside"),
+                anchored(&ledger.anchorage, self.language).into(),
+            ),
         ];
+        if let Some(ppm) = ledger.sample_ppm {
+            let sample = self
+                .say("无须说明的列表中完整留存的抽样(百万分之)", "Sample kept in full of other lists, in a million");
+            facts.push((sample, grouped(u64::from(ppm)).into()));
+        }
         if !ledger.purges.is_empty() {
             facts.push((self.say("已销毁的密钥", "Keys destroyed"), ledger.purges.join("; ").into()));
         }
@@ -498,6 +507,14 @@ impl Writer<'_> {
             page.paragraph(self.say("区间内没有模块失败。", "No module failed in this time."));
         }
         page.table(table);
+        self.disturbed(page);
+        let stale = self.figures.notices.get("stale").copied().unwrap_or_default();
+        if stale > 0 {
+            page.note(self.language.pick(
+                format!("有 {} 次判定所用的规则来源已过期:平台没有按时更新。", grouped(stale)),
+                format!("{} times a list was judged by what had expired: the platform had not synced.", grouped(stale)),
+            ));
+        }
         let mut table = Table::new(self.say("提示", "Notices"), [self.say("代码", "Code"), self.say("次数", "Times")]);
         for (code, times) in &self.figures.notices {
             table.row([Cell::Code(code.clone()), count(*times)]);
@@ -507,6 +524,11 @@ impl Writer<'_> {
             "安全评估的其他内容(负责人与机构、用户真实身份核验、投诉处理、执法配合等)不在台账之中。",
             "The rest of a security assessment (the officer, verified identities, complaints, cooperation) is not in a ledger.",
         ));
+    }
+
+    /// Calls that ended by what neither module nor input determines, as the platform says.
+    fn disturbed(&self, page: &mut Page) {
+        disturbed(&self.figures.disturbed, page, self.language);
     }
 
     fn shadow(&self, page: &mut Page) {
@@ -546,6 +568,37 @@ impl Writer<'_> {
     fn group(&self, group: Group) -> &'static str {
         group_name(group, self.language)
     }
+}
+
+/// Calls that were recorded as disturbed, by module.
+pub(crate) fn disturbed(calls: &BTreeMap<String, BTreeMap<String, u64>>, page: &mut Page, language: Language) {
+    if calls.is_empty() {
+        return;
+    }
+    let say = |zh: &'static str, en: &'static str| language.pick(zh, en);
+    let head = [say("模块", "Module"), say("情形", "How"), say("次数", "Times")];
+    let mut table = Table::new(say("记录为受干扰的调用", "Calls that are recorded as disturbed"), head);
+    for (module, kinds) in calls {
+        for (kind, times) in kinds {
+            table.row([Cell::Code(module.clone()), Cell::Code(kind.clone()), count(*times)]);
+        }
+    }
+    page.table(table);
+    page.note(say(
+        "受干扰的调用(超时、熔断、没有空闲实例)如何结束,仅有平台的记录为据;重新判定只会重现该记录。",
+        "That a call ran out of time, met an open breaker or found no free slot is the platform's word: judging again only repeats it.",
+    ));
+}
+
+/// How far a ledger is anchored outside, in words.
+pub(crate) fn anchored(anchorage: &Anchorage, language: Language) -> String {
+    let Anchorage { anchor, frames, old } = anchorage;
+    let Some(anchor) = anchor else {
+        return language.pick(format!("{frames} 帧中没有任何一帧经外部见证"), anchorage.to_string());
+    };
+    let (day, late) = (Day::containing(anchor.at_ms()), if *old { ";距今已久" } else { "" });
+    let zh = format!("{} 于 {day} 见证了 {frames} 帧中的 {} 帧{late}", anchor.by, anchor.size);
+    language.pick(zh, anchorage.to_string())
 }
 
 /// A group of users in words.

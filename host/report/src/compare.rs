@@ -1,10 +1,10 @@
 //! Two policy sets over the same lists: each is judged on both sides by the same clock, on all cores.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::thread;
 
-use normgate::contract::Day;
+use normgate::contract::{Day, now_ms};
 use normgate::{Circumstances, Detail, Generation, Reader, SetDescription};
 use normgate_ledger::{Answer, Facets, History, LedgerError, Level, Query, Recorded, Told};
 
@@ -177,22 +177,35 @@ impl<'s> Comparison<'s> {
         mut progress: impl FnMut(u64),
     ) -> Result<Difference, LedgerError> {
         let (mut commitments, mut unreadable) = (0, 0);
+        let (mut modules, mut disturbed): (HashMap<String, String>, BTreeMap<String, BTreeMap<String, u64>>) =
+            (HashMap::new(), BTreeMap::new());
         let mut described: HashMap<String, SetDescription> = HashMap::new();
         history.all(query, |told| {
             match told {
-                Told::Set(description) => drop(described.insert(description.policy_set.clone(), *description)),
+                Told::Set(description) => {
+                    let policies = description.policies.iter();
+                    modules.extend(policies.map(|p| (p.digest.clone(), format!("{}@{}", p.id, p.version))));
+                    described.insert(description.policy_set.clone(), *description);
+                }
                 Told::List(recorded) if recorded.decision.level == Level::Commit => commitments += 1,
-                Told::List(recorded) => match self.waiting_of(*recorded, &described)? {
-                    Some(waiting) => self.push(waiting)?.into_iter().for_each(&mut progress),
-                    None => unreadable += 1,
-                },
+                Told::List(recorded) => {
+                    for call in &recorded.decision.circumstances.disturbed {
+                        let module = modules.get(&call.module).unwrap_or(&call.module).clone();
+                        *disturbed.entry(module).or_default().entry(call.kind.name().to_owned()).or_default() += 1;
+                    }
+                    match self.waiting_of(*recorded, &described)? {
+                        Some(waiting) => self.push(waiting)?.into_iter().for_each(&mut progress),
+                        None => unreadable += 1,
+                    }
+                }
                 _ => {}
             }
             Ok(())
         })?;
         let difference = self.finish()?;
         progress(difference.total().lists);
-        Ok(Difference { commitments, unreadable, ..difference })
+        let anchorage = Some(history.anchorage(now_ms())?);
+        Ok(Difference { commitments, unreadable, anchorage, disturbed, ..difference })
     }
 
     fn waiting_of(

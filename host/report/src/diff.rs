@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use normgate::{Action, exposure};
-use normgate_ledger::{Answer, Facets, Group, RowAnswer};
+use normgate_ledger::{Anchorage, Answer, Facets, Group, RowAnswer};
 use serde::Serialize;
 
 use crate::assessment::surface_of;
@@ -72,6 +72,12 @@ pub struct Difference {
     pub commitments: u64,
     /// Lists whose keys are gone.
     pub unreadable: u64,
+    /// How far the ledger is anchored outside, where the lists are of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anchorage: Option<Anchorage>,
+    /// Calls that the ledger recorded as disturbed, by module and kind: on both sides they end so again.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub disturbed: BTreeMap<String, BTreeMap<String, u64>>,
     /// By surface and group of users.
     pub lists: Vec<Of>,
     /// By rule, surface and group of users. A row that only moves because others do has no rule.

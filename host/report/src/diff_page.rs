@@ -7,7 +7,7 @@ use normgate::Language;
 use normgate::contract::Manifest;
 
 use crate::assessment::NO_SURFACE;
-use crate::assessment_page::group_name;
+use crate::assessment_page::{anchored, disturbed, group_name};
 use crate::diff::{Change, Difference, Example, SideName};
 use crate::page::{Cell, Page, Plot, Shape, Table, clean, count, grouped, percent, share};
 use crate::words::Words;
@@ -25,6 +25,12 @@ impl Difference {
             (say("仅有承诺值,未比较", "Commitments, not compared"), grouped(self.commitments).into()),
             (say("密钥已销毁,未比较", "Keys gone, not compared"), Cell::from(grouped(self.unreadable))),
         ]);
+        if let Some(anchorage) = &self.anchorage {
+            page.facts([(
+                say("台账的外部见证", "The ledger's anchor outside"),
+                Cell::from(anchored(anchorage, language)),
+            )]);
+        }
         let [changed, verdicts, withheld, released, moved] =
             [total.changed, total.verdicts, total.withheld, total.released, total.moved].map(grouped);
         let (of_lists, lost) = (percent(total.changed, total.lists), percent(total.lost, total.exposure));
@@ -52,6 +58,7 @@ impl Difference {
             .collect();
         lists(&mut page, say("用户群体", "group"), &groups, language);
         self.owed(&mut page, language);
+        disturbed(&self.disturbed, &mut page, language);
         page.note(say(
             "两侧均按记录时的时钟与情况判定;曝光按 1/log2(位置+2) 加权;“仅移动”的条目因其他条目改变而换位。",
             "Both sides judge by the clock and the circumstances of the record. Exposure weighs a place 1/log2(place + 2). A row that \
@@ -197,7 +204,15 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.total();
         let (base, other) = (self.base.words(Language::En), self.other.words(Language::En));
-        writeln!(f, "base   {}\nother  {}\n", clean(&base), clean(&other))?;
+        writeln!(f, "base   {}\nother  {}", clean(&base), clean(&other))?;
+        if let Some(anchorage) = &self.anchorage {
+            writeln!(f, "anchor {anchorage}")?;
+        }
+        for (module, kinds) in &self.disturbed {
+            let kinds: Vec<String> = kinds.iter().map(|(kind, times)| format!("{times} {kind}")).collect();
+            writeln!(f, "{}: calls that are recorded as disturbed: {}", clean(module), kinds.join(", "))?;
+        }
+        writeln!(f)?;
         let rules: Vec<(String, Change)> =
             self.by_rule().into_iter().map(|(rule, change)| (rule.to_owned(), change)).collect();
         lines(f, "rule", &rules, |rule| {

@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use normgate::{Batch, Gate, embedded};
-use normgate_ledger::{Counts, Durability, History, Ledger, Query, Replay, Settings};
+use normgate_ledger::{Against, Counts, Durability, History, Ledger, Query, Replay, Settings};
 use numbers::Numbers;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -145,7 +145,7 @@ fn flips(gate: &Gate, folder: &Path, plan: &Plan) -> Result<u64> {
         }
     }
     files.sort();
-    let clean = History::open(folder)?.verify(None, None)?;
+    let clean = History::open(folder)?.verify(&Against::default())?;
     if !clean.findings.is_empty() {
         return Err(format!("an unaltered ledger has findings: {:?}", clean.findings).into());
     }
@@ -163,7 +163,7 @@ fn flips(gate: &Gate, folder: &Path, plan: &Plan) -> Result<u64> {
         let mut altered = bytes.clone();
         altered[at] ^= 1 << numbers.below(8);
         fs::write(file, &altered)?;
-        if History::open(folder)?.verify(None, None).is_ok_and(|verified| verified.findings.is_empty()) {
+        if History::open(folder)?.verify(&Against::default()).is_ok_and(|verified| verified.findings.is_empty()) {
             println!("undetected: byte {at} of {}", file.display());
             undetected += 1;
         }
@@ -224,7 +224,7 @@ fn kills(folder: &Path, plan: &Plan) -> Result<u64> {
     }
     Ledger::open(folder, Settings::default())?.close()?;
     let history = History::open(folder)?;
-    let verified = history.verify(None, None)?;
+    let verified = history.verify(&Against::default())?;
     // The last writer's end is decided by the next one that writes; here is none.
     let altered = verified.findings.iter().filter(|finding| !finding.contains("are no whole frame")).count();
     let mut kept = HashSet::new();

@@ -10,19 +10,26 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use normgate::Confirmation;
 use normgate::contract::{Day, now_ms};
 use normgate_ledger::{
-    Breach, Cosigned, Durability, DutyCounts, Ledger, LedgerError, Purge, Query, RETENTION_DAYS, Settings, Subject,
-    WhenFull, check,
+    Against, Anchorage, Breach, Durability, DutyCounts, Ledger, LedgerError, Purge, Query, Settings, Subject, WhenFull,
+    check, expired,
 };
 
 use crate::account::lookup::{Range, View, note_access, read, show, verifier};
 use crate::account::opened::{history, settings};
-use crate::account::{cosign, export};
+use crate::account::{anchor, cosign, export};
 use crate::identity::caller;
+use crate::judge::source::at_hand;
 use crate::screen;
+
+/// How a check ends that found nothing, and could not see whether the end is there.
+const NOT_ANCHORED: u8 = 3;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Hold every byte of a ledger against something that says what it should be
+    ///
+    /// Exit 0: nothing was altered, and something from outside bears out how far the ledger goes; 1: something was altered; 3: nothing
+    /// was altered, but whatever came last may have been cut off unseen, since nothing from outside was given (not anchored).
     Verify {
         /// The ledger
         ledger: PathBuf,
@@ -38,6 +45,10 @@ pub(crate) enum Command {
         /// The cosigned checkpoint, kept elsewhere
         #[arg(long, value_name = "NOTE", requires = "cosigner", conflicts_with = "checkpoint")]
         cosigned: Option<PathBuf>,
+        /// Module file or folder to look for recorded modules in, beside those that this program carries: by their rules it is told
+        /// whether a list had to be kept in full; may be given again
+        #[arg(short = 'p', long = "policy", value_name = "MODULE.wasm|DIR")]
+        policies: Vec<PathBuf>,
     },
     /// Show one decision
     Show {
@@ -110,6 +121,12 @@ pub(crate) enum Command {
     },
     /// Cosign the head of a ledger's log, once it is shown to go on from the one that was cosigned before
     Cosign(cosign::Args),
+    Anchor(anchor::Args),
+    /// How far a ledger goes and is anchored, in the text format of Prometheus
+    Stats {
+        /// The ledger
+        ledger: PathBuf,
+    },
     /// Hold a decision for a case, so that it outlives the keys of its day
     Hold {
         /// The ledger
@@ -138,6 +155,9 @@ pub(crate) enum Command {
         /// Destroy personal columns only: decisions stay readable, and can no longer be judged again
         #[arg(long)]
         personal: bool,
+        /// The clock is right although nothing was recorded for more than a day
+        #[arg(long)]
+        after_idling: bool,
         /// The personal columns of this day alone, before their time, as when persons ask for it
         #[arg(long, value_name = "YYYY-MM-DD", requires = "personal", requires = "reason", conflicts_with = "until")]
         day: Option<Day>,
@@ -195,13 +215,24 @@ impl Recording {
         };
         Ok(Some(Ledger::open(path, settings)?))
     }
+
+    /// Closes the ledger; its counters, and how far it is anchored, in the text format of Prometheus.
+    pub(crate) fn close(&self, ledger: Ledger) -> Result<String> {
+        ledger.checkpoint()?;
+        let mut text = ledger.counts().to_prometheus();
+        ledger.close()?;
+        if let Some(path) = &self.ledger {
+            text += &history(path)?.anchorage(now_ms())?.to_prometheus();
+        }
+        Ok(text)
+    }
 }
 
 pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     match command {
-        Command::Verify { ledger, checkpoint, key, cosigner, cosigned } => {
+        Command::Verify { ledger, checkpoint, key, cosigner, cosigned, policies } => {
             let known = checkpoint.as_deref().or(cosigned.as_deref());
-            verify(ledger, known, key.as_deref(), cosigner.as_deref())
+            verify(ledger, known, key.as_deref(), cosigner.as_deref(), policies)
         }
         Command::Show { ledger, id, view } => {
             let query = Query { decision: Some(id.clone()), ..Query::default() };
@@ -252,6 +283,11 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Cosign(args) => cosign::run(args),
+        Command::Anchor(args) => anchor::run(args),
+        Command::Stats { ledger } => {
+            screen::page(&history(ledger)?.anchorage(now_ms())?.to_prometheus());
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Hold { ledger, id, case } => {
             let history = history(ledger)?;
             let writer = Ledger::open(ledger, settings()?)?;
@@ -277,12 +313,15 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             say!("{}: the personal columns of {day} are erased; the erasure is on the record", ledger.display());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Purge { ledger, until, personal, .. } => {
+        Command::Purge { ledger, until, personal, after_idling, .. } => {
             history(ledger)?;
-            let until = until.unwrap_or_else(retained_from);
+            let until = until.unwrap_or_else(|| expired(now_ms()));
             let what = if *personal { Purge::Personal } else { Purge::All };
             let writer = Ledger::open(ledger, settings()?)?;
-            writer.purge(until, what, &caller())?;
+            match after_idling {
+                true => writer.purge_after_idling(until, what, &caller())?,
+                false => writer.purge(until, what, &caller())?,
+            }
             writer.close()?;
             say!("{}: purged up to {until}; the purge is on the record", ledger.display());
             Ok(ExitCode::SUCCESS)
@@ -290,26 +329,33 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     }
 }
 
-fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>, cosigner: Option<&Path>) -> Result<ExitCode> {
+fn verify(
+    ledger: &Path,
+    checkpoint: Option<&Path>,
+    key: Option<&Path>,
+    cosigner: Option<&Path>,
+    policies: &[PathBuf],
+) -> Result<ExitCode> {
     let known = checkpoint.map(read).transpose()?;
     let key = key.map(verifier).transpose()?;
     let cosigner = cosigner.map(cosign::cosigner).transpose()?;
+    let modules = at_hand(policies)?;
     let history = history(ledger)?;
-    let mut found = history.verify(known.as_deref(), key.as_ref())?;
-    if let Some(cosigner) = &cosigner {
-        match history.cosigned(cosigner, known.as_deref())?.into_iter().max_by_key(|cosigned| cosigned.size) {
-            Some(Cosigned { size, at_s }) => {
-                found.notes.push(format!("{} cosigned {size} frames at {at_s} s", cosigner.name()))
-            }
-            None => found.findings.push(format!("no checkpoint is cosigned by {}", cosigner.name())),
-        }
-    }
+    let against =
+        Against { known: known.as_deref(), key: key.as_ref(), cosigner: cosigner.as_ref(), modules: &modules };
+    let found = history.verify(&against)?;
     for finding in &found.findings {
         say!("ALTERED  {finding}");
     }
     for note in &found.notes {
         say!("note     {note}");
     }
+    for (module, kinds) in &found.disturbed {
+        let kinds: Vec<String> = kinds.iter().map(|(kind, calls)| format!("{calls} {kind}")).collect();
+        say!("note     {module}: calls that are recorded as disturbed: {}", kinds.join(", "));
+    }
+    let by = if cosigner.is_some() { "" } else { ", by the witnesses that the ledger itself names" };
+    say!("anchor   {}{by}", Anchorage::of(found.anchor.clone(), found.frames, now_ms()));
     say!(
         "{}: {} records in {} frames, {} lists in full and {} as commitments, {} checkpoints agree, {} findings",
         ledger.display(),
@@ -320,7 +366,17 @@ fn verify(ledger: &Path, checkpoint: Option<&Path>, key: Option<&Path>, cosigner
         found.checkpoints,
         found.findings.len()
     );
-    Ok(if found.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    if !found.findings.is_empty() {
+        return Ok(ExitCode::from(1));
+    }
+    if known.is_none() && cosigner.is_none() {
+        say!(
+            "{}: nothing from outside was given (--checkpoint, --cosigner), so the end may have been cut off unseen: not anchored",
+            ledger.display()
+        );
+        return Ok(ExitCode::from(NOT_ANCHORED));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Records confirmations; a line that is none is refused in its place, and those around it are recorded.
@@ -401,9 +457,4 @@ fn prove(ledger: &Path, id: Option<&str>, since: Option<&Path>) -> Result<ExitCo
     };
     screen::json(&proof);
     Ok(ExitCode::SUCCESS)
-}
-
-/// The last day that need not be kept any more: retention is counted from the end of the last day that is over.
-fn retained_from() -> Day {
-    Day::containing(now_ms() - i64::from(RETENTION_DAYS + 1) * 86_400_000)
 }

@@ -1,5 +1,6 @@
 //! For whoever gives account of what was decided, and whoever asks for it.
 
+mod anchor;
 pub(crate) mod cosign;
 pub(crate) mod diff;
 mod export;

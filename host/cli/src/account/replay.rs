@@ -15,9 +15,15 @@ use crate::account::sealed;
 use crate::judge::source::{at_hand, judging_again};
 use crate::screen::Progress;
 
+/// How a replay ends that met what was judged under other semantics, and nothing that differs otherwise.
+pub(crate) const OTHER_SEMANTICS: u8 = 4;
+
 /// Judge recorded lists again with the modules that judged them, and show the first difference of each list that comes out
 /// otherwise. Configuration, day, overrides, draws, and calls that were disturbed then are taken from the record. A sealed case
 /// brings its modules along.
+///
+/// Exit 0: the same bytes; 1: something comes out otherwise; 4: something was judged under other semantics (limits, the version of the
+/// sandbox) than this program judges by, which is said of it and nothing else.
 ///
 /// Examples: normgate replay --ledger DIR; normgate replay --ledger DIR 0f3a… -p last-year/ --interpreter;
 /// normgate replay case.sealed --key inspector.key --ledger-key ledger.pub
@@ -89,9 +95,6 @@ fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> 
         |judged| progress.show(format_args!("{judged} lists judged again")),
     )?;
     drop(progress);
-    for note in &replayed.notes {
-        say!("note     {note}");
-    }
     for difference in &replayed.different {
         say!("record {}, decision {}: {}", difference.record, difference.decision_id, difference.place);
         say!("    recorded  {}", difference.recorded);
@@ -99,6 +102,13 @@ fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> 
     }
     if args.requests.is_some() {
         say!("{} commitments were made on requests that were given", replayed.given);
+    }
+    for note in &replayed.notes {
+        say!("{note}");
+    }
+    if replayed.other > 0 {
+        let (other, same) = (replayed.other, replayed.other_same);
+        say!("{other} lists are of other semantics; {same} of them come out the same here");
     }
     say!(
         "{} lists judged again, {} different; {} are commitments, {} have no key any more",
@@ -108,11 +118,15 @@ fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> 
         replayed.unreadable
     );
     if let Some(id) = id
-        && replayed.judged + replayed.commitments + replayed.unreadable == 0
+        && replayed.judged + replayed.other + replayed.commitments + replayed.unreadable == 0
     {
         bail!("no decision {id} is in {}, or its key is gone", ledger.display());
     }
-    Ok(if replayed.different.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(match (replayed.different.is_empty(), replayed.other) {
+        (false, _) => ExitCode::from(1),
+        (true, 0) => ExitCode::SUCCESS,
+        (true, _) => ExitCode::from(OTHER_SEMANTICS),
+    })
 }
 
 /// The lines of a file.

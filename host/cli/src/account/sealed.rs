@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use normgate::Backend;
 use normgate::contract::Day;
-use normgate_ledger::{Case, SealingKey};
+use normgate_ledger::{Case, CaseReplayed, SealingKey};
 
 use crate::account::lookup::verifier;
+use crate::account::replay::OTHER_SEMANTICS;
 use crate::judge::source::judging_again;
 
 /// Opens a case, says what it is and whether it is proven, and judges it again.
@@ -51,17 +52,22 @@ pub(crate) fn replay(
         say!("UNSIGNED nobody answers for its request, circumstances and outcome being the record's");
     }
     let replayed = case.replay(judging_again(backend)).with_context(place)?;
-    if let Some(note) = &replayed.note {
-        say!("note     {note}");
-    }
-    match &replayed.difference {
-        None => say!("judged again: the same bytes"),
-        Some((at, recorded, again)) => {
+    let same = match &replayed {
+        CaseReplayed::Same => {
+            say!("judged again: the same bytes");
+            ExitCode::SUCCESS
+        }
+        CaseReplayed::Different(at, recorded, again) => {
             say!("judged again: it differs at {at}");
             say!("    recorded  {recorded}");
             say!("    again     {again}");
+            ExitCode::from(1)
         }
-    }
-    let well = proven.is_ok() && (signed || unsigned) && replayed.difference.is_none();
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        CaseReplayed::Other { note, same } => {
+            let same = if *same { "; it comes out the same here" } else { "" };
+            say!("{note}{same}");
+            ExitCode::from(OTHER_SEMANTICS)
+        }
+    };
+    Ok(if proven.is_ok() && (signed || unsigned) { same } else { ExitCode::from(1) })
 }

@@ -112,15 +112,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     output.flush().context(OUTPUT)?;
-    if let Some(ledger) = ledger {
-        ledger.close()?;
-    }
+    let recorded = ledger.map(|ledger| args.recording.close(ledger)).transpose()?;
     if requests.number >= 1_000 {
         progress.show(&tally);
     }
     drop(progress);
     if let Some(path) = &args.stats {
-        std::fs::write(path, gate.stats().to_prometheus()).with_context(|| path.display().to_string())?;
+        let text = gate.stats().to_prometheus() + &recorded.unwrap_or_default();
+        std::fs::write(path, text).with_context(|| path.display().to_string())?;
     }
     if let Some(path) = &args.diff {
         let diff = gate.shadow_diff();

@@ -92,7 +92,8 @@ fn said(off: bool) -> &'static str {
     if off { "off" } else { "in shadow" }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A duration as a person types it: 90s, 30m, 2h.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let unit = match unit {
         "s" => 1,

@@ -132,6 +132,9 @@ impl Source {
         if let Some(config) = &self.config {
             gate.set_overrides(Override::read(&record_of(config))?);
         }
+        if let Some(store) = &self.store {
+            gate.set_expiries(Store::open(store)?.expiries()?);
+        }
         Ok(gate)
     }
 }
