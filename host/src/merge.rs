@@ -179,7 +179,7 @@ impl<'m> Merge<'m> {
             };
             let item = Item { row, effect: number, value, cause: cause_of(missing, index)? };
             check(&item, planned, index, candidates, tags)?;
-            if !seen.is_new(&item, planned) {
+            if !seen.is_new(&item, planned) && !cfg!(normgate_weakened) {
                 continue;
             }
             let rule = planned.rule;

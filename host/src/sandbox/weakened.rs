@@ -1,7 +1,10 @@
-//! TEST ONLY: a sandbox that forgot what it is for. Instances are kept from call to call, nothing bounds them but the work of
-//! the whole request, and rows out of range hit other rows. `make hostile WEAK=1` must notice all of it.
+//! TEST ONLY: a host that forgot what it is for. Instances are kept from call to call, nothing bounds them but the work of
+//! one request, and rows out of range hit other rows. Elsewhere the same `--cfg` gives all authorities one purse, charges every
+//! operator alike, keeps every item of an answer, and refuses a set for the sake of one module. `make hostile WEAK=1` must
+//! notice all of it.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use normgate_contract::REQUEST_ROW;
 use wasmtime::component::Func;
@@ -29,7 +32,8 @@ impl Sandbox {
         let kept = || compiled.kept.0.lock().unwrap_or_else(PoisonError::into_inner);
         let last = kept().take();
         let (mut store, function) = last.map_or_else(|| (self.store(allowance), None), |(store, it)| (store, Some(it)));
-        *store.data_mut() = Guest::new(StoreLimits::default(), allowance.processor, allowance.wall);
+        *store.data_mut() = Guest::new(StoreLimits::default(), Duration::MAX, Duration::MAX);
+        store.set_hostcall_fuel(usize::MAX);
         store.set_epoch_deadline(1);
         // Whoever comes first may use up the work of everybody.
         let fuel = self.limits.budget;

@@ -32,6 +32,9 @@ pub(crate) const LIMITS: Limits = Limits {
 /// One unit in so many is a crowd.
 const CROWD_EVERY: u64 = 100;
 
+/// One module in so many takes all there is, on a gate with the limits of a platform.
+const HEAVY_EVERY: u64 = 200;
+
 /// One module in so many travels the road too, with others.
 const ROAD_EVERY: u64 = 20;
 
@@ -103,8 +106,14 @@ impl Campaign {
     fn module(&self, number: u64) -> Tally {
         let mut tally = Tally::default();
         // Three in four are held against what a platform grants; of the others nobody asks for anything.
-        let granted = number % 4 != 0;
-        let made = match self.workshop.make(self.seed, number, granted) {
+        let heavy = number % HEAVY_EVERY == HEAVY_EVERY / 2;
+        let granted = !heavy && number % 4 != 0;
+        let mut numbers = Numbers::of(!self.seed, number);
+        let made = match heavy {
+            true => self.workshop.heavy(&mut numbers),
+            false => self.workshop.make(self.seed, number, granted),
+        };
+        let made = match made {
             Ok(made) => made,
             Err(error) => {
                 eprintln!("hostile: {error}");
@@ -125,14 +134,14 @@ impl Campaign {
                 tally.count("unmade");
             }
         }
-        let mut numbers = Numbers::of(!self.seed, number);
         let gate = Module::read("made.wasm", &made.bytes, Vocabulary::shipped()).map_err(BuildError::from).and_then(
             |module| {
                 // Half of them hold rows when they fail, and half are simply not there.
                 let allow = made.illegal || numbers.position(2) == 0;
                 let on_failure = [(module.manifest.module.clone(), OnFailure::Allow)].into_iter().take(allow.into());
                 let config = Config { on_failure: on_failure.collect(), ..config(granted.then_some(&mut numbers)) };
-                gate(&self.innocents, vec![module], config).build()
+                let builder = gate(&self.innocents, vec![module], config);
+                if heavy { builder.limits(Limits::default()).build() } else { builder.build() }
             },
         );
         let gate = match gate {
@@ -146,7 +155,7 @@ impl Campaign {
         let trial = Trial::new(self, gate, made.illegal);
         let first = numbers.position(REQUESTS);
         let mut answer = None;
-        for step in 0..self.each {
+        for step in 0..if heavy { 2 } else { self.each } {
             let outcome = trial.judge((first + step) % REQUESTS, number, &mut tally);
             answer.get_or_insert_with(|| outcome.to_json(Detail::default()));
             if step % 4 == 0 {

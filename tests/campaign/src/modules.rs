@@ -129,6 +129,13 @@ impl Workshop {
         Ok(Made { source: "spy", bytes, illegal: spy.illegal })
     }
 
+    /// A module that takes all there is.
+    pub(crate) fn heavy(&self, numbers: &mut Numbers) -> Result<Made, String> {
+        let component = normgate_package::wrap(&spies::heavy(numbers)?.core)?;
+        let bytes = labelled(numbers, component, &Author::of(HOSTILE, "spy"), Shape::Wide, false);
+        Ok(Made { source: "spy", bytes, illegal: false })
+    }
+
     /// A release that an association ships: most are honest, and claim all the same.
     pub(crate) fn shipped(&self, numbers: &mut Numbers, author: &Author, version: &str) -> Result<Vec<u8>, String> {
         let spy =

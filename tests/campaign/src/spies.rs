@@ -21,9 +21,20 @@ pub(crate) fn any(numbers: &mut Numbers) -> Result<Spy, String> {
         0..5 => spy(numbers),
         5..8 => liar(numbers),
         8..10 => hog(numbers),
-        10 => burner(numbers),
-        _ => flood(numbers),
+        10 => {
+            let times = *numbers.pick(&[100_000, 200_000, 390_000]);
+            burner(numbers, times)
+        }
+        _ => {
+            let items = *numbers.pick(&[1_000, 4_000, 100_000]);
+            flood(numbers, items)
+        }
     }
+}
+
+/// One that takes all there is: for a gate with the limits of a platform.
+pub(crate) fn heavy(numbers: &mut Numbers) -> Result<Spy, String> {
+    if numbers.position(2) == 0 { burner(numbers, i32::MAX) } else { flood(numbers, 1_400_000) }
 }
 
 /// One that says one thing in order: this effect of the first row.
@@ -161,21 +172,20 @@ fn hog(numbers: &mut Numbers) -> Result<Spy, String> {
 }
 
 /// One that spends what it may and answers in order: others pay for it, or the clock does.
-fn burner(numbers: &mut Numbers) -> Result<Spy, String> {
-    let times = [100_000, 200_000, 390_000][numbers.position(3)];
-    let smallest = "(f64x2.splat (f64.const 0x1p-1074))";
+fn burner(numbers: &mut Numbers, times: i32) -> Result<Spy, String> {
+    let smallest = "(f64.const 0x1p-1074)";
     let step = match numbers.position(8) {
         0 | 1 => String::new(),
         2 => "(drop (ref.func $f))".into(),
         3 => "(drop (memory.grow (i32.const 60000)))".into(),
         4 => "(drop (table.grow $t (ref.null func) (i32.const 60000)))".into(),
         5 => "(memory.fill (i32.const 65536) (i32.const 0) (i32.const 0))".into(),
-        6 => format!("(v128.store (i32.const 3072) (f64x2.div {smallest} (v128.load (i32.const 3088))))"),
+        6 => format!("(f64.store (i32.const 3072) (f64.div {smallest} (f64.load (i32.const 3088))))"),
         _ => "(f64.store (i32.const 3072) (f64.sqrt (f64.load (i32.const 3088))))".into(),
     };
     let table = "(table $t 4 funcref) (func $f) (elem declare func $f)";
     let body = format!(
-        "(v128.store (i32.const 3088) {smallest})
+        "(f64.store (i32.const 3088) {smallest})
          (loop $on {step}
             (br_if $on (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (i32.const {times}))))"
     );
@@ -183,11 +193,12 @@ fn burner(numbers: &mut Numbers) -> Result<Spy, String> {
 }
 
 /// One that says everything of every row, again and again.
-fn flood(numbers: &mut Numbers) -> Result<Spy, String> {
-    let items = [1_000, 4_000, 100_000][numbers.position(3)];
+fn flood(numbers: &mut Numbers, items: usize) -> Result<Spy, String> {
     // Every effect of a row's rules, or obligations alone.
     let effect = *numbers.pick(&["(i32.rem_u (local.get $at) (i32.const 3))", "(i32.const 2)"]);
-    let lists: String = [(1024, 0x10_0000), (1032, 0x20_0000), (1040, 0x24_0000), (1048, 0x38_0000)]
+    // The four lists lie one behind the other, each item taking 4 + 2 + 8 + 1 bytes.
+    let [rows, effects, values, missing] = [0, 4, 6, 14].map(|bytes| 0x10_0000 + items * bytes);
+    let lists: String = [(1024, rows), (1032, effects), (1040, values), (1048, missing)]
         .map(|(list, cells)| {
             let count = list + 4;
             format!(
@@ -198,12 +209,13 @@ fn flood(numbers: &mut Numbers) -> Result<Spy, String> {
     let body = format!(
         "(if (i32.and (i32.eqz (local.get 0)) (i32.ne (i32.load (local.get 9)) (i32.const 0))) (then {lists}
             (loop $on
-                (i32.store offset=0x100000 (i32.shl (local.get $at) (i32.const 2))
+                (i32.store offset={rows} (i32.shl (local.get $at) (i32.const 2))
                     (i32.rem_u (local.get $at) (i32.load (local.get 9))))
-                (i32.store16 offset=0x200000 (i32.shl (local.get $at) (i32.const 1)) {effect})
+                (i32.store16 offset={effects} (i32.shl (local.get $at) (i32.const 1)) {effect})
                 (br_if $on (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (i32.const {items}))))))"
     );
-    core(&memory(64), "", &body, false)
+    let pages = (0x10_0000 + items * 15) / 65_536 + 1;
+    core(&memory(u32::try_from(pages).unwrap_or(u32::MAX).max(64)), "", &body, false)
 }
 
 fn memory(pages: u32) -> String {
