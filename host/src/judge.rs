@@ -668,7 +668,7 @@ mod tests {
                 "candidates":[{"id":"a","signals":[{"code":"L8","source":"authority"}]},{"id":"b","scan_state":"done","signals":[]}]}"#,
         )
         .expect("a request");
-        let judge = |generation: &Generation| generation.judge(&illegal, &[], &generation.health);
+        let judge = |generation: &Generation| generation.judge(&illegal, &[], &[], &generation.health);
         let of =
             |outcome: &Outcome, policy: u16| outcome.obligations.iter().filter(|o| o.rule.policy == policy).count();
         let whole = judge(&generation);
