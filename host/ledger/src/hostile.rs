@@ -262,7 +262,7 @@ fn what_a_list_is_found_and_counted_by_is_that_of_its_outcome() {
     };
     of_list("id", "and its outcome is of another", |about| about.id = "0".repeat(32));
     of_list("input", "its input is not the one that was judged", |about| about.input = "0".repeat(32));
-    of_list("kept-less", "its obligations ask for", |about| about.keep_d = 3_650);
+    of_list("kept-longer", "it says that it is kept for 3650 days", |about| about.keep_d = 3_650);
     of_list("personal-kept-more", "its sealed part does not open", |about| about.personal_d = 365);
     gives_away("set", "is not described before it", |written, _| {
         let place = written.list(0);
