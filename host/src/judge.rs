@@ -249,8 +249,11 @@ impl Generation {
             });
             (read, used)
         };
-        // Nothing of an answer counts before it is accepted, so a panic leaves nothing behind. What it used is not known.
+        // Nothing of an answer counts before it is accepted, so a panic leaves nothing behind. What it used is not known; the time
+        // that reporting it took is nobody's.
+        let mut panicked = false;
         let (read, used) = catch_unwind(AssertUnwindSafe(turn_of_it)).unwrap_or_else(|_| {
+            panicked = true;
             let message = "the host stopped in the middle of its turn; this is a fault of the host".to_owned();
             let units = scaled(self.fuel_of(policy), values);
             (Err((FailureKind::Trap, message)), Used { units, ..Used::default() })
@@ -261,7 +264,9 @@ impl Generation {
         let took = begin.elapsed();
         health.called(took, used.units);
         purse.spend(used.units);
-        turn.purses.pass(purse, took);
+        if !panicked {
+            turn.purses.pass(purse, took);
+        }
         // What a long list does to a module is no fault of the module; an ordinary one that is slow costs everybody who waits.
         let ordinary = values <= purse::ORDINARY;
         match read {

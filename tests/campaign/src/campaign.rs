@@ -177,7 +177,10 @@ impl Campaign {
         // What is beyond its right, or came too late, is no failure of its own.
         let own = |kind: &str| !["grant", "overload", "budget"].contains(&kind);
         let failed: u64 = tally.under("kind.").filter(|(kind, _)| own(kind)).map(|(_, count)| count).sum();
-        if calls > 0 {
+        // One that is not in force, or has no rule left, is never asked.
+        if calls == 0 {
+            count(&mut tally, "silent");
+        } else {
             count(&mut tally, "ran");
             count(&mut tally, if failed > 0 { "trapped" } else { "answered" });
         }
