@@ -8,6 +8,8 @@ MODULES ?= 10000
 REQUESTS ?= 100000
 ONLY ?=
 WEAK ?=
+# The weakened host has a folder of its own, since everything is compiled with other flags.
+HOSTILE_TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)$(if $(WEAK),/weakened)
 
 # Of `make faults`: how large each part is.
 FLIPS ?= 1000
@@ -22,7 +24,7 @@ BENCH_TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 CARGO_TOOL := CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install --quiet --locked
 CARGO_DENY := 0.20.2
 
-.PHONY: help demo story test lint deny bench instructions hostile faults golden trial docs package target
+.PHONY: help demo story test lint deny bench instructions fuel hostile faults golden trial docs package target
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -58,9 +60,13 @@ endif
 instructions: target ## Count instructions of a fixed workload and compare them with the recorded ones
 	cargo bench --locked -p normgate-tests --bench instructions
 
+fuel: target ## Measure nanoseconds a unit of fuel, for the dearest sequences of operators
+	cargo bench --locked -p normgate-tests --bench fuel
+
 hostile: target ## Judge beside 10,000 hostile modules and count what must not happen; WEAK=1 shows that it would be noticed
-	@cargo build --quiet --locked --workspace --bin hostile $(if $(WEAK),--features normgate-campaign/weakened)
-	@$(or $(CARGO_TARGET_DIR),target)/debug/hostile seed=$(SEED) modules=$(MODULES) requests=$(REQUESTS) \
+	@$(if $(WEAK),RUSTFLAGS="$$RUSTFLAGS --cfg normgate_weakened") CARGO_TARGET_DIR=$(HOSTILE_TARGET) \
+		cargo build --quiet --locked --workspace --bin hostile
+	@$(HOSTILE_TARGET)/debug/hostile seed=$(SEED) modules=$(MODULES) requests=$(REQUESTS) \
 		$(if $(ONLY),only=$(ONLY))
 
 faults: target ## Alter, kill and measure a ledger: every flip noticed, nothing acknowledged lost, every list judged again the same

@@ -7,6 +7,7 @@ use normgate::contract::Vocabulary;
 use normgate::{Batch, Config, Detail, FailureKind, Gate, LoadError, Module, Outcome, embedded};
 use serde_json::{Value, json};
 use support::component::{MANIFEST, items, made, module, with_manifest};
+use support::docs::{files_under, root};
 
 fn embedded_module(name: &str) -> Module {
     embedded::arp().into_iter().find(|module| module.manifest.module == name).unwrap()
@@ -430,4 +431,25 @@ fn a_component_that_does_not_export_the_contract_is_refused_at_build() {
     let module = Module::read("m.wasm", &bytes, Vocabulary::shipped()).unwrap();
     let error = Gate::builder().policies([module]).trusting().build().map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("m.wasm") && error.contains("judging"), "{error}");
+}
+
+/// Every test that docs/hostile.md names for an attack is there.
+#[test]
+fn the_page_of_attacks_names_tests_that_exist() {
+    let page = std::fs::read_to_string(root().join("docs/hostile.md")).unwrap();
+    let (_, tried) = page.split_once("## What was tried").unwrap();
+    let sources: String = ["host", "sdk", "tests", "wit"]
+        .map(|folder| files_under(folder, "rs"))
+        .concat()
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect();
+    let names: Vec<&str> = tried
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.matches('_').count() > 2)
+        .collect();
+    assert!(names.len() > 40, "{names:?}");
+    for name in names {
+        assert!(sources.contains(&format!("fn {name}(")), "docs/hostile.md names `{name}`, and no test is called so");
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use normgate::contract::{Manifest, Modality, Provenance, Rule, Vocabulary, dsa, law};
 use normgate::embedded;
-use support::docs::{generated, generated_below, markdown_under, root};
+use support::docs::{files_under, generated, generated_below, root};
 
 /// The shipped manifests by folder, in the order of articles.
 fn policies() -> Vec<(String, Arc<Manifest>)> {
@@ -57,7 +57,7 @@ fn the_decision_tables_are_generated() {
         generated(&page, &law::module_page(Vocabulary::shipped(), folder, manifest, &conditions));
         pages.insert(root().join(page));
     }
-    let found: BTreeSet<_> = markdown_under("docs/law/modules").into_iter().map(|(path, _)| path).collect();
+    let found: BTreeSet<_> = files_under("docs/law/modules", "md").into_iter().map(|(path, _)| path).collect();
     assert_eq!(found, pages, "a page without a module");
 
     let named: Vec<(&str, &Manifest)> = policies.iter().map(|(folder, m)| (folder.as_str(), &**m)).collect();
@@ -90,7 +90,7 @@ fn the_pages_name_rules_and_parameters_that_exist_with_their_defaults() {
         defaults.extend(manifest.parameters.iter().map(|p| (p.name.clone(), p.default.to_string())));
     }
     let ours = |name: &str| name.starts_with("common.") || law::article_number(name).is_some();
-    for (path, text) in markdown_under("docs/law").into_iter().chain(markdown_under("policies")) {
+    for (path, text) in files_under("docs/law", "md").into_iter().chain(files_under("policies", "md")) {
         for (name, value) in quoted(&text).into_iter().filter(|(name, _)| ours(name)) {
             let known = names.contains(name) || defaults.contains_key(name);
             assert!(known, "{} names `{name}`, which is no rule, parameter or module", path.display());
@@ -213,7 +213,7 @@ fn a_statement_of_reasons_follows_from_the_effects() {
 
 #[test]
 fn the_pages_link_to_what_exists() {
-    for (path, text) in markdown_under("docs/law").into_iter().chain(markdown_under("policies")) {
+    for (path, text) in files_under("docs/law", "md").into_iter().chain(files_under("policies", "md")) {
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = target.split('#').next().unwrap();
             if !file.is_empty() && !file.contains("://") {

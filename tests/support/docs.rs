@@ -30,8 +30,8 @@ pub(crate) fn generated_below(path: &str, text: &str) {
     generated(path, &format!("{head}{MARKER}{text}"));
 }
 
-/// The pages under a folder, with their text.
-pub(crate) fn markdown_under(folder: &str) -> Vec<(PathBuf, String)> {
+/// The files with this extension under a folder, with their text.
+pub(crate) fn files_under(folder: &str, extension: &str) -> Vec<(PathBuf, String)> {
     let mut pages = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
@@ -39,7 +39,7 @@ pub(crate) fn markdown_under(folder: &str) -> Vec<(PathBuf, String)> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "md") {
+            } else if path.extension().is_some_and(|known| known == extension) {
                 let text = std::fs::read_to_string(&path).unwrap();
                 pages.push((path, text));
             }
