@@ -374,6 +374,11 @@ impl Config {
             }
         }
         for name in self.modes.keys() {
+            if name.contains('/') && !name.contains('@') {
+                let message = "expected a module's prefix, a rule, or a release as ID@VERSION".into();
+                unknown.push(BuildError::Config { place: format!("modes.\"{name}\""), message });
+                continue;
+            }
             let owners = owners(name);
             let named = |m: &&&Manifest| *name == m.module || m.rules.iter().any(|rule| rule.id == *name);
             if !owners.is_empty() && !owners.iter().any(named) {

@@ -107,7 +107,7 @@ impl Campaign {
         let mut tally = Tally::default();
         // Three in four are held against what a platform grants; of the others nobody asks for anything.
         let heavy = number % HEAVY_EVERY == HEAVY_EVERY / 2;
-        let granted = !heavy && number % 4 != 0;
+        let granted = !heavy && !number.is_multiple_of(4);
         let mut numbers = Numbers::of(!self.seed, number);
         let made = match heavy {
             true => self.workshop.heavy(&mut numbers),
@@ -127,7 +127,7 @@ impl Campaign {
             tally.count(&format!("source.{source}.{what}"));
         };
         count(&mut tally, "modules");
-        if number % ROAD_EVERY == 0 {
+        if number.is_multiple_of(ROAD_EVERY) {
             let mut numbers = Numbers::of(self.seed.rotate_left(32), number);
             if let Err(error) = self.road.travel(number, &self.workshop, &mut numbers, &mut tally) {
                 eprintln!("hostile: the road of unit {number}: {error}");
