@@ -10,6 +10,7 @@ mod screen;
 mod account;
 mod author;
 mod confine;
+mod foreign;
 mod identity;
 mod judge;
 mod publish;

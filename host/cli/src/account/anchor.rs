@@ -28,7 +28,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// not followed. A folder is an exchange: checkpoint.note and proof.json lie there for the witness, who puts cosigned.note beside
 /// them. A writer that is at work signs a head every 15 minutes; otherwise this command does.
 ///
-/// Example: normgate ledger anchor decisions --witness https://witness.example/log --cosigner witness.pub --every 1h
+/// Example: `normgate ledger anchor decisions --witness https://witness.example/log --cosigner witness.pub --every 1h`
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// The ledger

@@ -10,6 +10,7 @@ use normgate::{Action, Gate, Module, Outcome, Target, embedded};
 use normgate_cases::Generator;
 use serde_json::Value as Json;
 
+use crate::foreign;
 use crate::judge::compile;
 use crate::judge::source::{Source, artifacts, read_modules};
 
@@ -110,7 +111,7 @@ fn gate<'m>(modules: impl Iterator<Item = &'m Module>, source: &Source) -> Resul
 
 /// Requests of a file: plain ones, or those of cases.
 fn requests(path: &Path) -> Result<Vec<Json>> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let text = foreign::read_to_string(path).with_context(|| path.display().to_string())?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(index, line)| {

@@ -15,6 +15,7 @@ use normgate_cases::{Case, Report, Runner, read};
 use crate::author::project::{BuildRecord, Project};
 use crate::author::sources::own;
 use crate::author::workbench::{Workbench, walk};
+use crate::foreign;
 use crate::judge::compile;
 use crate::screen;
 
@@ -86,10 +87,10 @@ fn build(folder: &Path, workbench: &Workbench) -> Result<ExitCode> {
 /// A module of another language: policy.toml beside it gives the manifest.
 fn wrap(folder: &Path, core: &Path) -> Result<ExitCode> {
     let path = folder.join("policy.toml");
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let text = foreign::read_to_string(&path).with_context(|| path.display().to_string())?;
     let manifest = normgate::contract::read_policy_toml(&text, Vocabulary::shipped())
         .with_context(|| folder.display().to_string())?;
-    let bytes = std::fs::read(core).with_context(|| core.display().to_string())?;
+    let bytes = foreign::read(core).with_context(|| core.display().to_string())?;
     let mut component =
         normgate_package::wrap(&bytes).map_err(anyhow::Error::msg).with_context(|| core.display().to_string())?;
     normgate_package::set_section(&mut component, normgate::contract::MANIFEST_SECTION, &manifest.to_json());
@@ -102,7 +103,7 @@ fn finish(folder: &Path, name: &str, component: &[u8]) -> Result<ExitCode> {
     let path = own(folder, &Path::new("target/norm").join(format!("{name}.wasm")))?;
     let module = Module::read(&path.display().to_string(), component, Vocabulary::shipped())?;
     let cases = own(folder, Path::new("cases.jsonl"))?;
-    let text = std::fs::read_to_string(&cases).with_context(|| cases.display().to_string())?;
+    let text = foreign::read_to_string(&cases).with_context(|| cases.display().to_string())?;
     let cases = read(&text).map_err(anyhow::Error::msg).with_context(|| cases.display().to_string())?;
     let mut runner = Runner::new(vec![module.clone()], None).compiler(Arc::new(compile::in_child));
     let reports: Vec<Report> = cases.iter().map(|case| runner.run(case)).collect();

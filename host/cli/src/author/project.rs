@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::author::settings;
 use crate::author::sources::{Sources, check_folder, own};
 use crate::author::workbench::Workbench;
+use crate::foreign;
 
 /// A project's folder.
 pub(crate) struct Project {
@@ -104,7 +105,7 @@ impl Project {
     pub(crate) fn outdated(&self) -> Result<Vec<PathBuf>> {
         let derived = self.derived()?.into_iter().filter(|(file, _)| file != Path::new(PROSE));
         let outdated = derived.filter(|(file, text)| {
-            std::fs::read(self.folder.join(file)).map_or(true, |known| known != text.as_bytes())
+            foreign::read(&self.folder.join(file)).map_or(true, |known| known != text.as_bytes())
         });
         Ok(outdated.map(|(file, _)| file).collect())
     }
@@ -132,14 +133,17 @@ impl Project {
 }
 
 fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| path.display().to_string())
+    foreign::read_to_string(path).with_context(|| path.display().to_string())
 }
 
 /// Writes a file, with its folders, unless it says the same already; true when it was written. Cargo builds what was written anew,
 /// so that what did not change is left alone.
 pub(crate) fn replace(path: &Path, text: &str) -> Result<bool> {
-    if std::fs::read(path).is_ok_and(|known| known == text.as_bytes()) {
+    if foreign::read(path).is_ok_and(|known| known == text.as_bytes()) {
         return Ok(false);
+    }
+    if path.symlink_metadata().is_ok_and(|known| !known.is_file()) {
+        anyhow::bail!("{}: it is no regular file; remove it", path.display());
     }
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;

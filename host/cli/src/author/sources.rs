@@ -7,6 +7,8 @@ use anyhow::{Context, Result, bail};
 use normgate::contract::hex;
 use sha2::{Digest, Sha256};
 
+use crate::foreign;
+
 /// Bytes of all files together: a hundred times what a norm has.
 const MAX_BYTES: u64 = 16 << 20;
 
@@ -53,7 +55,7 @@ impl Sources {
             bail!("{}: with it the sources have more than {} MiB", path.display(), MAX_BYTES >> 20);
         };
         *left = rest;
-        self.0.insert(file.to_owned(), std::fs::read(&path).with_context(place)?);
+        self.0.insert(file.to_owned(), foreign::read(&path).with_context(place)?);
         Ok(())
     }
 

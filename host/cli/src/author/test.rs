@@ -14,6 +14,7 @@ use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
 use crate::author::inspect;
+use crate::foreign;
 use crate::judge::compile;
 use crate::judge::eval::Lang;
 use crate::judge::explain::Words;
@@ -78,7 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut runs = Vec::new();
     for path in &args.files {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path).with_context(|| file.clone())?;
+        let text = foreign::read_to_string(path).with_context(|| file.clone())?;
         for case in read(&text).map_err(anyhow::Error::msg).with_context(|| file.clone())? {
             let run = Run { file: file.clone(), report: runner.run(&case), case };
             if args.json {

@@ -10,6 +10,7 @@ use normgate::contract::Vocabulary;
 
 use crate::author::project::{BuildRecord, Project};
 use crate::author::workbench::Workbench;
+use crate::foreign;
 
 /// Build a norm's sources again, in a folder of its own, and hold the bytes against a module that somebody handed you.
 ///
@@ -39,7 +40,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let place = args.module.display().to_string();
-    let bytes = std::fs::read(&args.module).with_context(|| place.clone())?;
+    let bytes = foreign::read(&args.module).with_context(|| place.clone())?;
     let given = Module::read(&place, &bytes, Vocabulary::shipped())?;
     let project = Project::open(&args.source)?;
     for file in project.outdated()? {

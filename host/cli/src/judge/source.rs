@@ -11,6 +11,7 @@ use normgate::contract::{Day, Vocabulary};
 use normgate::{Artifacts, Backend, Config, Gate, GateBuilder, Module, Override, embedded};
 use normgate_repo::{Generation, Store};
 
+use crate::foreign;
 use crate::judge::compile;
 use crate::judge::r#override::record_of;
 
@@ -196,7 +197,7 @@ pub(crate) fn read_modules(path: &Path) -> Result<Vec<Module>> {
     files(path)?
         .iter()
         .map(|file| {
-            let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+            let bytes = foreign::read(file).with_context(|| file.display().to_string())?;
             Ok(Module::read(&file.display().to_string(), &bytes, Vocabulary::shipped())?)
         })
         .collect()
