@@ -317,3 +317,16 @@ fn lint_says_what_will_expire_and_how_to_renew_it() {
         assert!(said.contains(&line), "{line}: {said:?}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link() {
+    let scene = Scene::new("written-through");
+    let mine = scene.path("mine");
+    std::fs::write(&mine, "mine").unwrap();
+    std::fs::create_dir_all(scene.path("norms/staged")).unwrap();
+    std::os::unix::fs::symlink(&mine, scene.path("norms/staged/.targets.json.part")).unwrap();
+    scene.publisher().renew("targets").unwrap();
+    assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine");
+    assert!(!scene.path("norms/staged/targets.json").is_symlink());
+}
