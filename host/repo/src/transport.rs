@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, OpenOptions};
 use futures_util::{Stream, StreamExt, stream};
 use reqwest::{Client, Response, StatusCode, redirect};
 use serde::Deserialize;
@@ -266,12 +266,17 @@ fn read_below(folder: &Path, file: &str, bound: u64, url: &Url) -> Result<Vec<u8
         TransportError::new_with_cause(kind, url, error)
     };
     let dir = Dir::open_ambient_dir(folder, ambient_authority()).map_err(fail)?;
-    // Anything but a file could block, or never end.
-    if !dir.metadata(file).map_err(fail)?.is_file() {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // Opening a pipe would wait for a writer.
+    #[cfg(unix)]
+    cap_std::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let opened = dir.open_with(file, &options).map_err(fail)?;
+    // Anything but a file could block, or never end. What was opened is asked: the name may mean another file by now.
+    if !opened.metadata().map_err(fail)?.is_file() {
         return Err(TransportError::new_with_cause(TransportErrorKind::Other, url, "it is no regular file"));
     }
     let mut bytes = Vec::new();
-    let opened = dir.open(file).map_err(fail)?;
     opened.take(bound.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > bound { Err(too_large(url, bound)) } else { Ok(bytes) }
 }
@@ -285,6 +290,40 @@ pub(crate) fn role_in(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::Seen;
+
+    /// A pipe is exchanged for a file and back while the file is read, and opening it would wait for ever.
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_that_takes_the_place_of_a_file_keeps_nobody_waiting() {
+        use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+        let folder = std::env::temp_dir().join(format!("normgate-pipe-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let [file, pipe, name] = ["file", "pipe", "name"].map(|name| folder.join(name));
+        std::fs::write(&file, "{}").expect("a file");
+        std::fs::hard_link(&file, &name).expect("a second name");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+        assert!(made.success());
+        let (url, done) = ("file:///name".parse().expect("a URL"), AtomicBool::new(false));
+        let read = || super::read_below(&folder, "name", 10, &url);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let part = folder.join("part");
+                for from in [&pipe, &file].into_iter().cycle().take_while(|_| !done.load(Relaxed)) {
+                    std::fs::hard_link(from, &part).expect("a third name");
+                    std::fs::rename(&part, &name).expect("it takes the place");
+                    let _ = std::fs::remove_file(&part);
+                }
+            });
+            for _ in 0..5_000 {
+                match read() {
+                    Ok(bytes) => assert_eq!(bytes, b"{}"),
+                    Err(error) => assert!(format!("{error:?}").contains("no regular file"), "{error:?}"),
+                }
+            }
+            done.store(true, Relaxed);
+        });
+        std::fs::remove_dir_all(&folder).expect("the folder goes");
+    }
 
     #[test]
     fn nobody_is_followed_further_than_an_association_delegates() {
