@@ -184,3 +184,18 @@ fn a_role_that_was_left_out_from_the_start_is_missed() {
          its metadata is missing; the repository must publish it, or withdraw the delegation"
     );
 }
+
+#[test]
+fn cleaning_a_store_takes_away_only_what_it_names() {
+    let scene = Scene::taken("cleaning");
+    let mine = scene.path("store/modules/README");
+    let old = scene.path("store/modules").join("0".repeat(64));
+    let part = scene.path("store/data").join("0".repeat(64) + ".part");
+    fs::create_dir_all(part.parent().unwrap()).unwrap();
+    for file in [&mine, &old, &part] {
+        fs::write(file, "").unwrap();
+    }
+    scene.ship("1.1.0");
+    assert!(scene.sync().switched);
+    assert_eq!([mine.exists(), old.exists(), part.exists()], [true, false, false]);
+}

@@ -447,7 +447,8 @@ impl Store {
         Ok(numbers)
     }
 
-    /// Takes away what no kept generation names. What cannot be removed stays; it only takes room.
+    /// Takes away what no kept generation names, of the files that are named by a digest as this store names them. What cannot be
+    /// removed stays; it only takes room.
     pub(crate) fn clean(&self) -> Result<()> {
         let numbers = self.numbers()?;
         let (old, kept) = numbers.split_at(numbers.len().saturating_sub(KEPT));
@@ -463,7 +464,9 @@ impl Store {
         }
         for folder in ["modules", "data"] {
             for entry in self.dir.read_dir(folder).into_iter().flatten().flatten() {
-                if entry.file_name().to_str().is_none_or(|digest| !named.contains(digest)) {
+                let name = entry.file_name();
+                let name = name.to_str().unwrap_or_default();
+                if is_digest(name.strip_suffix(".part").unwrap_or(name)) && !named.contains(name) {
                     let _ = entry.remove_file();
                 }
             }
@@ -526,6 +529,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Whether a name is a SHA-256 as files are called by it.
+fn is_digest(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Reads a module; its place is where it was signed.
