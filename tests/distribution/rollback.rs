@@ -186,6 +186,51 @@ fn a_role_that_was_left_out_from_the_start_is_missed() {
 }
 
 #[test]
+fn releases_of_a_bundle_say_nothing_of_a_module_that_is_called_like_it() {
+    let scene = Scene::taken("like-named");
+    scene.publisher().add_data("film-club/night-films", "1", b"words", &Default::default()).unwrap();
+    scene.forge("film-club-data", |signed| {
+        let targets = signed["targets"].as_object_mut().unwrap();
+        let bundle = targets.remove("film-club/data/night-films.1.data").unwrap();
+        targets.insert("film-club/data/night-films.1000000000.data".into(), bundle);
+    });
+    let served = scene.path("norms/targets");
+    let digest = sha256(b"words");
+    fs::copy(
+        served.join(format!("{digest}.film-club/data/night-films.1.data")),
+        served.join(format!("{digest}.film-club/data/night-films.1000000000.data")),
+    )
+    .unwrap();
+    scene.publish_anyway();
+    let synced = scene.sync();
+    assert!(synced.refused.is_empty(), "{synced:?}");
+    scene.forge("film-club-data", |signed| signed["targets"] = serde_json::json!({}));
+    scene.publish_anyway();
+    scene.ship("1.1.0");
+    let synced = scene.sync();
+    assert!(synced.refused.is_empty(), "{synced:?}");
+    assert_eq!(scene.in_force(), [(2, "1.1.0".to_owned())]);
+}
+
+#[test]
+fn a_floor_by_id_of_an_older_store_still_holds() {
+    let scene = rolled_back("floor-by-id");
+    let path = scene.path("store/repositories/national/trusted.json");
+    let trusted: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let floor = serde_json::json!({"film-club/night-films": 2});
+    fs::write(&path, serde_json::json!({"datastore": null, "floor": floor}).to_string()).unwrap();
+    assert_eq!(trusted["floor"]["film-club/modules/night-films"], 2);
+    let sentence = scene.refused();
+    assert!(sentence.contains("night-films.1.wasm: release 1 is older than 2, which was taken before"), "{sentence}");
+}
+
+/// The digest by which a file is served.
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
 fn cleaning_a_store_takes_away_only_what_it_names() {
     let scene = Scene::taken("cleaning");
     let mine = scene.path("store/modules/README");

@@ -25,9 +25,11 @@ use crate::clock::{day_at, now_ms};
 use crate::digest::sha256;
 use crate::error::{Place, Result, at};
 use crate::fault;
+use crate::names::FileName;
 use crate::release::Release;
 
-/// The smallest version of each role, and the smallest release of each module and bundle, that is taken.
+/// The smallest version of each role, and the smallest release of each module and bundle, that is taken. A module or bundle stands
+/// by its line ([`FileName::line`]), or in an older store by its id, where the higher release of a module and a bundle counts.
 pub(crate) type Floor = BTreeMap<String, u64>;
 
 /// How many generations are kept, the one in force included.
@@ -346,7 +348,8 @@ impl Store {
             }
             // A generation that was made before it kept floors says at least which releases it has.
             for entry in generation.modules.iter().chain(&generation.data).filter(|e| e.repository == repository) {
-                let known = floor.entry(entry.id.clone()).or_default();
+                let Some(file) = FileName::parse(&entry.file) else { continue };
+                let known = floor.entry(file.line()).or_default();
                 *known = (*known).max(entry.release);
             }
         }
