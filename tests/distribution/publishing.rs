@@ -330,3 +330,18 @@ fn nothing_is_written_through_a_link() {
     assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine");
     assert!(!scene.path("norms/staged/targets.json").is_symlink());
 }
+
+#[test]
+fn a_signer_is_shown_everything_that_is_said_of_a_file() {
+    let scene = Scene::new("shown-whole");
+    let lower = Addition { lower: true, ..Addition::default() };
+    scene.publisher().add_module("club.wasm", &club("0.9.0"), CASES, &lower).unwrap();
+    scene.forge("film-club-modules", |signed| {
+        signed["targets"]["film-club/modules/night-films.2.wasm"]["custom"]["later"] = "more".into();
+    });
+    let shown = scene.publisher().shown("film-club-modules").unwrap();
+    let line = shown.says.iter().find(|line| line.contains("night-films.2.wasm")).unwrap();
+    for said in ["0.9.0", "goes back behind the version before it", "cases sha256:", "later: \"more\""] {
+        assert!(line.contains(said), "{said}: {line}");
+    }
+}
