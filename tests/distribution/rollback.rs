@@ -141,7 +141,9 @@ fn one_expired_association_stops_its_repository_and_is_named() {
     let scene = Scene::taken("expired-association");
     let past = scene.publisher().at(now_ms() - 400 * DAY_MS);
     past.renew("other-modules").unwrap();
-    scene.publisher().publish(&scene.all()).unwrap();
+    let error = scene.publisher().publish(&scene.all()).unwrap_err().to_string();
+    assert!(error.starts_with("role other-modules: it expires at 20") && error.contains("within a day"), "{error}");
+    scene.publish_anyway();
     assert_eq!(
         scene.refused(),
         "repository national, authority other, role other-modules, file 2.other-modules.json: it has expired; its holders must \
@@ -153,7 +155,9 @@ fn one_expired_association_stops_its_repository_and_is_named() {
 fn an_expired_root_is_refused() {
     let scene = Scene::taken("expired-root");
     scene.publisher().at(now_ms() - 400 * DAY_MS).renew("root").unwrap();
-    scene.publisher().publish(&scene.all()).unwrap();
+    let error = scene.publisher().publish(&scene.all()).unwrap_err().to_string();
+    assert!(error.starts_with("role root: it expires at 20") && error.contains("within a day"), "{error}");
+    scene.publish_anyway();
     assert_eq!(
         scene.refused(),
         "repository national, authority national, role root, file 2.root.json: it has expired; its holders must renew it"
