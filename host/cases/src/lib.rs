@@ -412,22 +412,3 @@ fn compare(expect: &Expect, answer: &Json) -> Vec<Difference> {
     }
     differences
 }
-
-#[cfg(test)]
-mod tests {
-    use super::{KEPT_GATES, Runner};
-
-    #[test]
-    fn a_runner_keeps_only_so_many_gates() {
-        let mut runner = Runner::new(Vec::new(), None);
-        for day in 1..=2 * KEPT_GATES {
-            let line = format!(
-                r#"{{"case":"1","as_of":"2026-01-{day:02}","request":{{"ctx":{{"now_ms":1}},"candidates":[]}},"expect":{{}}}}"#
-            );
-            let cases = super::read(&line).expect("a case");
-            runner.outcome(&cases[0]).expect("an outcome");
-            runner.outcome(&cases[0]).expect("the same again");
-            assert_eq!(runner.gates.len(), day.min(KEPT_GATES));
-        }
-    }
-}

@@ -291,40 +291,6 @@ pub(crate) fn role_in(path: &str) -> &str {
 mod tests {
     use super::Seen;
 
-    /// A pipe is exchanged for a file and back while the file is read, and opening it would wait for ever.
-    #[cfg(unix)]
-    #[test]
-    fn a_pipe_that_takes_the_place_of_a_file_keeps_nobody_waiting() {
-        use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-        let folder = std::env::temp_dir().join(format!("normgate-pipe-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let [file, pipe, name] = ["file", "pipe", "name"].map(|name| folder.join(name));
-        std::fs::write(&file, "{}").expect("a file");
-        std::fs::hard_link(&file, &name).expect("a second name");
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
-        assert!(made.success());
-        let (url, done) = ("file:///name".parse().expect("a URL"), AtomicBool::new(false));
-        let read = || super::read_below(&folder, "name", 10, &url);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let part = folder.join("part");
-                for from in [&pipe, &file].into_iter().cycle().take_while(|_| !done.load(Relaxed)) {
-                    std::fs::hard_link(from, &part).expect("a third name");
-                    std::fs::rename(&part, &name).expect("it takes the place");
-                    let _ = std::fs::remove_file(&part);
-                }
-            });
-            for _ in 0..5_000 {
-                match read() {
-                    Ok(bytes) => assert_eq!(bytes, b"{}"),
-                    Err(error) => assert!(format!("{error:?}").contains("no regular file"), "{error:?}"),
-                }
-            }
-            done.store(true, Relaxed);
-        });
-        std::fs::remove_dir_all(&folder).expect("the folder goes");
-    }
-
     #[test]
     fn nobody_is_followed_further_than_an_association_delegates() {
         let to = |names: &[&str]| {
