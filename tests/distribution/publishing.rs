@@ -317,3 +317,72 @@ fn lint_says_what_will_expire_and_how_to_renew_it() {
         assert!(said.contains(&line), "{line}: {said:?}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link() {
+    let scene = Scene::new("written-through");
+    let mine = scene.path("mine");
+    std::fs::write(&mine, "mine").unwrap();
+    std::fs::create_dir_all(scene.path("norms/staged")).unwrap();
+    std::os::unix::fs::symlink(&mine, scene.path("norms/staged/.targets.json.part")).unwrap();
+    scene.publisher().renew("targets").unwrap();
+    assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine");
+    assert!(!scene.path("norms/staged/targets.json").is_symlink());
+}
+
+#[test]
+fn what_was_exchanged_after_it_was_shown_is_not_signed() {
+    let scene = Scene::new("shown-then-changed");
+    for role in ["root", "targets"] {
+        scene.publisher().renew(role).unwrap();
+        let shown = scene.publisher().shown(role).unwrap();
+        scene.forge(role, |signed| signed["expires"] = "2999-01-01T00:00:00Z".into());
+        let error = scene.publisher().sign_shown(&shown, &scene.all()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("role {role}: it is not what was shown any more")), "{error}");
+        assert!(scene.publisher().progress().unwrap().iter().all(|progress| progress.signed == 0));
+        scene.publisher().sign_shown(&scene.publisher().shown(role).unwrap(), &scene.all()).unwrap();
+        assert!(scene.publisher().progress().unwrap().iter().any(|p| p.role == role && p.signed > 0));
+        std::fs::remove_file(scene.path(&format!("norms/staged/{role}.json"))).unwrap();
+    }
+}
+
+#[test]
+fn a_signer_is_shown_everything_that_is_said_of_a_file() {
+    let scene = Scene::new("shown-whole");
+    let lower = Addition { lower: true, ..Addition::default() };
+    scene.publisher().add_module("club.wasm", &club("0.9.0"), CASES, &lower).unwrap();
+    scene.forge("film-club-modules", |signed| {
+        signed["targets"]["film-club/modules/night-films.2.wasm"]["custom"]["later"] = "more".into();
+    });
+    let shown = scene.publisher().shown("film-club-modules").unwrap();
+    let line = shown.says.iter().find(|line| line.contains("night-films.2.wasm")).unwrap();
+    for said in ["0.9.0", "goes back behind the version before it", "cases sha256:", "later: \"more\""] {
+        assert!(line.contains(said), "{said}: {line}");
+    }
+}
+
+#[test]
+fn what_platforms_would_refuse_is_not_published() {
+    let refused = |name: &str, role: &str, change: &dyn Fn(&mut serde_json::Value), why: &str| {
+        let scene = Scene::new(name);
+        scene.ship("1.1.0");
+        scene.forge(role, |signed| change(signed));
+        let error = scene.publisher().publish(&scene.all()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("role {role}: {why}")), "{name}: {error}");
+        assert!(error.ends_with("; nothing is published"), "{error}");
+        assert_eq!(scene.publisher().report().unwrap().snapshot, 2);
+    };
+    let role = "film-club-modules";
+    refused("older", role, &|signed| signed["version"] = 2.into(), "version 2 is not above the published 2");
+    let soon = "2020-01-01T00:00:00Z";
+    refused("expired", role, &|signed| signed["expires"] = soon.into(), "it expires at 2020");
+    let back = |signed: &mut serde_json::Value| {
+        signed["targets"].as_object_mut().unwrap().retain(|name, _| !name.contains("night-films.2."));
+    };
+    refused("back", role, &back, "film-club/modules/night-films goes back from release 2 to 1");
+    refused("large", role, &|signed| signed["more"] = "x".repeat(4 << 20).into(), "it has 4");
+    let flat = |signed: &mut serde_json::Value| signed["consistent_snapshot"] = false.into();
+    refused("flat", "root", &flat, "it says that files are not named by version");
+    refused("gap", "root", &|signed| signed["version"] = 3.into(), "version 3 does not follow the published 1");
+}

@@ -141,7 +141,9 @@ fn one_expired_association_stops_its_repository_and_is_named() {
     let scene = Scene::taken("expired-association");
     let past = scene.publisher().at(now_ms() - 400 * DAY_MS);
     past.renew("other-modules").unwrap();
-    scene.publisher().publish(&scene.all()).unwrap();
+    let error = scene.publisher().publish(&scene.all()).unwrap_err().to_string();
+    assert!(error.starts_with("role other-modules: it expires at 20") && error.contains("within a day"), "{error}");
+    scene.publish_anyway();
     assert_eq!(
         scene.refused(),
         "repository national, authority other, role other-modules, file 2.other-modules.json: it has expired; its holders must \
@@ -153,7 +155,9 @@ fn one_expired_association_stops_its_repository_and_is_named() {
 fn an_expired_root_is_refused() {
     let scene = Scene::taken("expired-root");
     scene.publisher().at(now_ms() - 400 * DAY_MS).renew("root").unwrap();
-    scene.publisher().publish(&scene.all()).unwrap();
+    let error = scene.publisher().publish(&scene.all()).unwrap_err().to_string();
+    assert!(error.starts_with("role root: it expires at 20") && error.contains("within a day"), "{error}");
+    scene.publish_anyway();
     assert_eq!(
         scene.refused(),
         "repository national, authority national, role root, file 2.root.json: it has expired; its holders must renew it"
@@ -183,4 +187,64 @@ fn a_role_that_was_left_out_from_the_start_is_missed() {
         "repository national, authority film-club, role film-club-modules, file film-club-modules.json: it is delegated to, and \
          its metadata is missing; the repository must publish it, or withdraw the delegation"
     );
+}
+
+#[test]
+fn releases_of_a_bundle_say_nothing_of_a_module_that_is_called_like_it() {
+    let scene = Scene::taken("like-named");
+    scene.publisher().add_data("film-club/night-films", "1", b"words", &Default::default()).unwrap();
+    scene.forge("film-club-data", |signed| {
+        let targets = signed["targets"].as_object_mut().unwrap();
+        let bundle = targets.remove("film-club/data/night-films.1.data").unwrap();
+        targets.insert("film-club/data/night-films.1000000000.data".into(), bundle);
+    });
+    let served = scene.path("norms/targets");
+    let digest = sha256(b"words");
+    fs::copy(
+        served.join(format!("{digest}.film-club/data/night-films.1.data")),
+        served.join(format!("{digest}.film-club/data/night-films.1000000000.data")),
+    )
+    .unwrap();
+    scene.publish_anyway();
+    let synced = scene.sync();
+    assert!(synced.refused.is_empty(), "{synced:?}");
+    scene.forge("film-club-data", |signed| signed["targets"] = serde_json::json!({}));
+    scene.publish_anyway();
+    scene.ship("1.1.0");
+    let synced = scene.sync();
+    assert!(synced.refused.is_empty(), "{synced:?}");
+    assert_eq!(scene.in_force(), [(2, "1.1.0".to_owned())]);
+}
+
+#[test]
+fn a_floor_by_id_of_an_older_store_still_holds() {
+    let scene = rolled_back("floor-by-id");
+    let path = scene.path("store/repositories/national/trusted.json");
+    let trusted: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let floor = serde_json::json!({"film-club/night-films": 2});
+    fs::write(&path, serde_json::json!({"datastore": null, "floor": floor}).to_string()).unwrap();
+    assert_eq!(trusted["floor"]["film-club/modules/night-films"], 2);
+    let sentence = scene.refused();
+    assert!(sentence.contains("night-films.1.wasm: release 1 is older than 2, which was taken before"), "{sentence}");
+}
+
+/// The digest by which a file is served.
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn cleaning_a_store_takes_away_only_what_it_names() {
+    let scene = Scene::taken("cleaning");
+    let mine = scene.path("store/modules/README");
+    let old = scene.path("store/modules").join("0".repeat(64));
+    let part = scene.path("store/data").join("0".repeat(64) + ".part");
+    fs::create_dir_all(part.parent().unwrap()).unwrap();
+    for file in [&mine, &old, &part] {
+        fs::write(file, "").unwrap();
+    }
+    scene.ship("1.1.0");
+    assert!(scene.sync().switched);
+    assert_eq!([mine.exists(), old.exists(), part.exists()], [true, false, false]);
 }

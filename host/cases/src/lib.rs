@@ -10,7 +10,7 @@ mod generate;
 mod mutate;
 mod seen;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use accept::accept;
@@ -166,20 +166,23 @@ pub fn read(text: &str) -> Result<Vec<Case>, String> {
     if cases.is_empty() { Err("there is no case in it; one JSON object a line is one".into()) } else { Ok(cases) }
 }
 
-/// Runs cases over one set of modules. Gates are kept, since many cases share their configuration.
+/// How many gates a runner keeps: a case that asks for a configuration of its own costs time, and no room.
+const KEPT_GATES: usize = 4;
+
+/// Runs cases over one set of modules. The last gates are kept, since many cases share their configuration.
 pub struct Runner {
     modules: Vec<Module>,
     artifacts: Option<Box<dyn Fn() -> Option<Artifacts>>>,
     compiler: Option<Arc<Compiler>>,
     authorities: Option<BTreeMap<String, Grant>>,
     /// Each with its reader, which knows the columns of the loaded norms.
-    gates: HashMap<String, Arc<(Gate, Reader)>>,
+    gates: VecDeque<(String, Arc<(Gate, Reader)>)>,
 }
 
 impl Runner {
     /// A runner over these modules; `artifacts` opens the store of compiled modules, if there is one.
     pub fn new(modules: Vec<Module>, artifacts: Option<Box<dyn Fn() -> Option<Artifacts>>>) -> Self {
-        Self { modules, artifacts, compiler: None, authorities: None, gates: HashMap::new() }
+        Self { modules, artifacts, compiler: None, authorities: None, gates: VecDeque::new() }
     }
 
     /// Runs cases under what a platform grants, instead of with everything granted.
@@ -248,7 +251,7 @@ impl Runner {
             "{:?}|{:?}|{:?}|{:?}|{observe_until:?}",
             case.modules, case.parameters, case.config.modes, case.as_of
         );
-        if let Some(gate) = self.gates.get(&key) {
+        if let Some((_, gate)) = self.gates.iter().find(|(known, _)| *known == key) {
             return Ok(Arc::clone(gate));
         }
         if let Some(names) = &case.modules
@@ -283,7 +286,8 @@ impl Runner {
         let gate = gate.map_err(|error| error.to_string())?;
         let reader = gate.reader();
         let gate = Arc::new((gate, reader));
-        self.gates.insert(key, Arc::clone(&gate));
+        self.gates.truncate(KEPT_GATES - 1);
+        self.gates.push_front((key, Arc::clone(&gate)));
         Ok(gate)
     }
 }

@@ -91,7 +91,8 @@ pub(crate) async fn load(trust: &Trust, datastore: &Path, floor: &Floor, bounds:
     // releases; that no old state passes for this is seen from the roles.
     for (name, version) in floor {
         let delegated = |(namespace, _): (&str, &str)| verified.charter.association_of(namespace).is_some();
-        if name.split_once('/').is_none_or(delegated) {
+        let known_by_line = lines_of(name).is_some_and(|lines| lines.iter().any(|l| verified.versions.contains_key(l)));
+        if name.split_once('/').is_none_or(delegated) && !known_by_line {
             verified.versions.entry(name.clone()).or_insert(*version);
         }
     }
@@ -131,7 +132,11 @@ impl Verified {
 
     fn hold_floor(&mut self, floor: &Floor, what: &str, file_of: &dyn Fn(&str) -> String) -> Result<(), Refusal> {
         for (name, least) in floor {
-            let Some(version) = self.versions.get(name).filter(|version| *version < least) else { continue };
+            let version = match lines_of(name) {
+                Some(lines) => lines.iter().filter_map(|line| self.versions.get(line)).max(),
+                None => self.versions.get(name),
+            };
+            let Some(version) = version.filter(|version| *version < least) else { continue };
             let why = format!("version {version} is older than {least}, {what}; an old state is being served");
             return Err(match name.split_once('/') {
                 None if name == "timestamp" => refusal(&self.trust, name, "timestamp.json".into(), why),
@@ -144,7 +149,7 @@ impl Verified {
                         .charter
                         .files
                         .iter()
-                        .filter(|listed| listed.file.id() == *name && listed.file.kind != Kind::Cases)
+                        .filter(|l| (l.file.id() == *name || l.file.line() == *name) && l.file.kind != Kind::Cases)
                         .max_by_key(|l| l.file.release);
                     let (role, file) =
                         newest.map_or(("targets".into(), name.clone()), |l| (l.role.clone(), l.file.to_string()));
@@ -171,10 +176,16 @@ fn versions(repository: &Repository, charter: &Charter) -> Floor {
         }
     }
     for listed in &charter.files {
-        let release = versions.entry(listed.file.id()).or_default();
+        let release = versions.entry(listed.file.line()).or_default();
         *release = listed.file.release.max(*release);
     }
     versions
+}
+
+/// The two lines that an id (`film-club/night-films`) can mean: that of the module, and that of the bundle.
+fn lines_of(name: &str) -> Option<[String; 2]> {
+    let (namespace, name) = name.split_once('/').filter(|(_, name)| !name.contains('/'))?;
+    Some(["modules", "data"].map(|folder| format!("{namespace}/{folder}/{name}")))
 }
 
 fn refusal(trust: &Trust, role: &str, file: String, why: String) -> Refusal {

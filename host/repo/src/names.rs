@@ -132,6 +132,13 @@ impl FileName {
         format!("{}/{}", self.namespace, self.name)
     }
 
+    /// What its releases follow each other in: `film-club/modules/night-films`, `film-club/data/words`. A bundle may be called like
+    /// a module, and the releases of one say nothing of the other's.
+    pub(crate) fn line(&self) -> String {
+        let folder = if self.kind == Kind::Data { "data" } else { "modules" };
+        format!("{}/{folder}/{}", self.namespace, self.name)
+    }
+
     /// The name of the cases of this module.
     pub fn cases(&self) -> Self {
         Self { kind: Kind::Cases, ..self.clone() }

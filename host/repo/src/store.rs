@@ -25,9 +25,11 @@ use crate::clock::{day_at, now_ms};
 use crate::digest::sha256;
 use crate::error::{Place, Result, at};
 use crate::fault;
+use crate::names::FileName;
 use crate::release::Release;
 
-/// The smallest version of each role, and the smallest release of each module and bundle, that is taken.
+/// The smallest version of each role, and the smallest release of each module and bundle, that is taken. A module or bundle stands
+/// by its line ([`FileName::line`]), or in an older store by its id, where the higher release of a module and a bundle counts.
 pub(crate) type Floor = BTreeMap<String, u64>;
 
 /// How many generations are kept, the one in force included.
@@ -346,7 +348,8 @@ impl Store {
             }
             // A generation that was made before it kept floors says at least which releases it has.
             for entry in generation.modules.iter().chain(&generation.data).filter(|e| e.repository == repository) {
-                let known = floor.entry(entry.id.clone()).or_default();
+                let Some(file) = FileName::parse(&entry.file) else { continue };
+                let known = floor.entry(file.line()).or_default();
                 *known = (*known).max(entry.release);
             }
         }
@@ -447,7 +450,8 @@ impl Store {
         Ok(numbers)
     }
 
-    /// Takes away what no kept generation names. What cannot be removed stays; it only takes room.
+    /// Takes away what no kept generation names, of the files that are named by a digest as this store names them. What cannot be
+    /// removed stays; it only takes room.
     pub(crate) fn clean(&self) -> Result<()> {
         let numbers = self.numbers()?;
         let (old, kept) = numbers.split_at(numbers.len().saturating_sub(KEPT));
@@ -463,7 +467,9 @@ impl Store {
         }
         for folder in ["modules", "data"] {
             for entry in self.dir.read_dir(folder).into_iter().flatten().flatten() {
-                if entry.file_name().to_str().is_none_or(|digest| !named.contains(digest)) {
+                let name = entry.file_name();
+                let name = name.to_str().unwrap_or_default();
+                if is_digest(name.strip_suffix(".part").unwrap_or(name)) && !named.contains(name) {
                     let _ = entry.remove_file();
                 }
             }
@@ -526,6 +532,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Whether a name is a SHA-256 as files are called by it.
+fn is_digest(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Reads a module; its place is where it was signed.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, OpenOptions};
 use futures_util::{Stream, StreamExt, stream};
 use reqwest::{Client, Response, StatusCode, redirect};
 use serde::Deserialize;
@@ -266,12 +266,17 @@ fn read_below(folder: &Path, file: &str, bound: u64, url: &Url) -> Result<Vec<u8
         TransportError::new_with_cause(kind, url, error)
     };
     let dir = Dir::open_ambient_dir(folder, ambient_authority()).map_err(fail)?;
-    // Anything but a file could block, or never end.
-    if !dir.metadata(file).map_err(fail)?.is_file() {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // Opening a pipe would wait for a writer.
+    #[cfg(unix)]
+    cap_std::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let opened = dir.open_with(file, &options).map_err(fail)?;
+    // Anything but a file could block, or never end. What was opened is asked: the name may mean another file by now.
+    if !opened.metadata().map_err(fail)?.is_file() {
         return Err(TransportError::new_with_cause(TransportErrorKind::Other, url, "it is no regular file"));
     }
     let mut bytes = Vec::new();
-    let opened = dir.open(file).map_err(fail)?;
     opened.take(bound.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > bound { Err(too_large(url, bound)) } else { Ok(bytes) }
 }

@@ -236,10 +236,10 @@ fn sign(publisher: &Publisher, keys: &Keyring, staged: &[String]) -> Result<Exit
         mine = vec!["root"];
     }
     for role in mine {
-        let (Shown { role, head, .. }, changes) = publisher.change(role)?;
-        say!("signing {role}: {head}");
+        let (shown, changes) = publisher.change(role)?;
+        say!("signing {}: {}", shown.role, shown.head);
         changes.iter().for_each(show_change);
-        publisher.sign_role(&role, keys)?;
+        publisher.sign_shown(&shown, keys)?;
     }
     show_progress(publisher)
 }
@@ -248,9 +248,8 @@ fn sign(publisher: &Publisher, keys: &Keyring, staged: &[String]) -> Result<Exit
 fn sign_named(publisher: &Publisher, keys: &Keyring, roles: &[String]) -> Result<ExitCode> {
     let named =
         if roles.is_empty() { publisher.progress()?.into_iter().map(|p| p.role).collect() } else { roles.to_vec() };
-    for role in &named {
-        show(&publisher.shown(role)?);
-    }
+    let shown = named.iter().map(|role| publisher.shown(role)).collect::<Result<Vec<_>, _>>()?;
+    shown.iter().for_each(show);
     if keys.public().next().is_none() {
         return show_progress(publisher);
     }
@@ -266,7 +265,7 @@ fn sign_named(publisher: &Publisher, keys: &Keyring, roles: &[String]) -> Result
             bail!("the key {} is none of {}; nothing is signed", key.id(), roles.join(", "));
         }
     }
-    roles.iter().try_for_each(|role| publisher.sign_role(role, keys))?;
+    shown.iter().try_for_each(|shown| publisher.sign_shown(shown, keys))?;
     show_progress(publisher)
 }
 

@@ -1,18 +1,20 @@
 //! Publishing: what has signatures enough becomes what platforms see, in one step.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tough::schema::{Hashes, Metafile, Role, RoleType, Root, Signed, Snapshot, Targets, Timestamp};
 
 use super::{
-    Publisher, SPEC_VERSION, Signers, after, one, read, signers_of, signers_of_root, to_json, version_of, write,
+    Publisher, SPEC_VERSION, Shown, Signers, after, one, read, signers_of, signers_of_root, to_json, version_of, write,
 };
 use crate::charter;
 use crate::clock::{self, lifetime};
 use crate::error::{Place, Refusal, Result, at};
 use crate::keys::{Keyring, PublicKey, signers};
+use crate::names::{FileName, role_of};
+use crate::transport::Bounds;
 
 /// How far a staged role is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,16 +80,30 @@ impl Publisher {
     /// # Errors
     /// When the role belongs to nobody, or cannot be written.
     pub fn sign_role(&self, role: &str, keys: &Keyring) -> Result<()> {
+        self.sign_if(role, keys, None)
+    }
+
+    /// Adds the signatures of the keys at hand to a staged role, if it still says what was shown of it.
+    ///
+    /// # Errors
+    /// When it says something else by now, belongs to nobody, or cannot be written.
+    pub fn sign_shown(&self, shown: &Shown, keys: &Keyring) -> Result<()> {
+        self.sign_if(&shown.role, keys, Some(&shown.sha256))
+    }
+
+    fn sign_if(&self, role: &str, keys: &Keyring, sha256: Option<&str>) -> Result<()> {
         if role == "root" {
             let Some(mut root) = read::<Signed<Root>>(&self.staged_path("root"))? else { return Ok(()) };
+            hold_shown(role, &root.signed, sha256)?;
             let ids: Vec<_> = self.root_signers(&root)?.iter().flat_map(Signers::ids).collect();
             if keys.sign(&mut root, &ids)? > 0 {
                 self.stage("root", &root)?;
             }
-        } else if let Some(mut staged) = self.staged(role)?
-            && keys.sign(&mut staged, &self.signers(role)?.ids())? > 0
-        {
-            self.stage(role, &staged)?;
+        } else if let Some(mut staged) = self.staged(role)? {
+            hold_shown(role, &staged.signed, sha256)?;
+            if keys.sign(&mut staged, &self.signers(role)?.ids())? > 0 {
+                self.stage(role, &staged)?;
+            }
         }
         Ok(())
     }
@@ -163,6 +179,7 @@ impl Publisher {
         // 2. Whether it holds together, before anybody sees it.
         let state = self.state(&|role| roles.iter().any(|name| name == role))?;
         self.hold(&state)?;
+        self.hold_newer(&roles, &state)?;
         let snapshot = self.release(&roles, &state.root, keys, &[])?;
         Ok(Published { roles, waiting, snapshot })
     }
@@ -308,6 +325,71 @@ impl Publisher {
             }
         }
         Ok(())
+    }
+
+    /// Holds what would be published against what platforms have taken: they refuse what is older, larger or expired, and with it
+    /// the whole repository.
+    fn hold_newer(&self, roles: &[String], state: &State) -> Result<()> {
+        for role in roles {
+            let refuse = |why: String| Err(at(format!("role {role}"), format!("{why}; nothing is published")));
+            let (version, expires, bytes, before) = if role == "root" {
+                if !state.root.signed.consistent_snapshot {
+                    return refuse("it says that files are not named by version, and platforms ask for them so".into());
+                }
+                let before = self.published_root()?.as_ref().map(version_of);
+                let version = version_of(&state.root);
+                if before.is_some_and(|before| before.checked_add(1) != Some(version)) {
+                    return refuse(format!("version {version} does not follow the published {}", before.unwrap_or(0)));
+                }
+                (version, state.root.signed.expires, to_json(&state.root)?, before)
+            } else {
+                let Some(staged) = self.staged(role)? else { continue };
+                let published = self.published(role)?;
+                let highest = |document: &Signed<Targets>| {
+                    let mut lines = BTreeMap::new();
+                    for file in document.signed.targets.keys().filter_map(|name| FileName::parse(name.raw())) {
+                        let release: &mut u64 = lines.entry(file.line()).or_default();
+                        *release = file.release.max(*release);
+                    }
+                    lines
+                };
+                // An association that was withdrawn and is delegated to anew begins anew with its releases.
+                let delegated = |targets: Signed<Targets>| {
+                    charter::delegated(&targets.signed).any(|known| known.name == role_of(role).0)
+                };
+                let goes_on = self.published("targets")?.is_some_and(delegated);
+                let lines = published.as_ref().filter(|_| goes_on).map(highest).unwrap_or_default();
+                for (line, release) in highest(&staged) {
+                    if let Some(before) = lines.get(&line).filter(|before| release < **before) {
+                        return refuse(format!("{line} goes back from release {before} to {release}"));
+                    }
+                }
+                (version_of(&staged), staged.signed.expires, to_json(&staged)?, published.as_ref().map(version_of))
+            };
+            if let Some(before) = before.filter(|before| version <= *before) {
+                return refuse(format!("version {version} is not above the published {before}; stage it again"));
+            }
+            if expires < clock::in_days(self.now_ms, lifetime::TIMESTAMP) {
+                return refuse(format!("it expires at {expires}, within a day; renew it with `normgate repo renew`"));
+            }
+            let bound = Bounds::default().metadata;
+            if bytes.len() as u64 > bound {
+                return refuse(format!("it has {} bytes, and platforms take at most {bound}", bytes.len()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Holds a document that is to be signed against the digest of what was shown.
+fn hold_shown<T: Role>(role: &str, document: &T, sha256: Option<&str>) -> Result<()> {
+    let place = || format!("role {role}");
+    let bytes = document.canonical_form().place(place())?;
+    match sha256 {
+        Some(shown) if shown != crate::digest::sha256(&bytes) => {
+            Err(at(place(), "it is not what was shown any more; look at it again. It is not signed"))
+        }
+        _ => Ok(()),
     }
 }
 

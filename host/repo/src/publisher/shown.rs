@@ -112,16 +112,26 @@ fn delegation(role: &DelegatedRole) -> String {
 /// What is said of a file: its version and days, where it has some, its length and digest.
 fn content(target: &Target) -> String {
     let mut words = Vec::new();
-    match Release::read(&target.custom) {
+    let release = Release::read(&target.custom);
+    let known = release.as_ref().map(Release::to_custom).unwrap_or_default();
+    match release {
         _ if target.custom.is_empty() => {}
-        Ok(Release { version, effective_from, effective_until, urgent, .. }) => {
+        Ok(Release { version, effective_from, effective_until, urgent, lowers, cases }) => {
             words.push(version);
             words.extend(effective_from.map(|day| format!("from {day}")));
             words.extend(effective_until.map(|day| format!("until {day}")));
             words.extend(urgent.then(|| "urgent".to_owned()));
+            words.extend(lowers.then(|| "goes back behind the version before it".to_owned()));
+            words.extend(cases.map(|digest| format!("cases {digest}")));
         }
         Err(why) => words.push(format!("what is said of it cannot be read: {why}")),
     }
+    // A later version of this program may mean something by it.
+    let others: BTreeSet<String> = (target.custom.iter())
+        .filter(|(name, value)| known.get(*name) != Some(value))
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    words.extend(others);
     words.push(format!("{} bytes", target.length));
     words.push(format!("sha256 {}", hex(&target.hashes.sha256)));
     words.join(", ")
