@@ -124,7 +124,8 @@ pub(crate) fn file(segment: u64, purged: bool) -> String {
     format!("{SEGMENTS}/{segment:012}.{}", if purged { "purged" } else { "seg" })
 }
 
-/// The segments of a ledger in order, each with whether it is purged. One that is there in both forms is being purged.
+/// The segments of a ledger in order, each with whether it is purged. One that is there in both forms is being purged, and is
+/// still whole.
 pub(crate) fn list(home: &Home) -> Result<Vec<(u64, bool)>, LedgerError> {
     let mut segments: Vec<(u64, bool)> = Vec::new();
     for name in home.names(SEGMENTS)?.iter().filter(|name| !name.ends_with(".part")) {
@@ -135,10 +136,11 @@ pub(crate) fn list(home: &Home) -> Result<Vec<(u64, bool)>, LedgerError> {
         if file(number, purged) != format!("{SEGMENTS}/{name}") {
             return Err(strange());
         }
-        // By name, `purged` comes before `seg`.
-        if segments.last().is_none_or(|(last, _)| *last != number) {
-            segments.push((number, purged));
+        // By name, `purged` comes before `seg`, and what is whole says more.
+        if segments.last().is_some_and(|(last, _)| *last == number) {
+            segments.pop();
         }
+        segments.push((number, purged));
     }
     Ok(segments)
 }

@@ -69,6 +69,8 @@ struct Walk<'a> {
     /// What was said of the log of look-ups, in order.
     access: Vec<AccessHead>,
     purges: Vec<Purged>,
+    /// Segments of which only heads are left, with the last day that their records are known to be of.
+    stripped: Vec<(u64, Day)>,
     /// The latest time of a record so far, but for those of purges and of what begins a segment.
     newest_ms: Option<i64>,
     /// Days whose personal columns were erased before their time.
@@ -239,7 +241,7 @@ impl History {
             if *number != place as u64 {
                 walk.out.findings.push(format!("{}: segments before {number} are missing", self.home.of(SEGMENTS)));
             }
-            if *purged && self.home.read(&segment::file(*number, false))?.is_some() {
+            if !*purged && self.home.exists(&segment::file(*number, true)) {
                 walk.out.notes.push(format!("segment {number}: a purge was interrupted; purge again to finish it"));
             }
             let mut reader = match SegmentReader::open(&self.home, *number, *purged) {
@@ -272,6 +274,8 @@ impl History {
         // A key that cannot be read is found when all of them are checked.
         let keys = segment.keys(&self.home).unwrap_or_default();
         let mut first = true;
+        // Nothing names the head of a stripped segment any more: the times of its frames, which are in the log, bound its day.
+        let (mut last_day, mut bounded) = (segment.epoch, false);
         walk.claims.begin_segment();
         loop {
             let place = reader.place();
@@ -292,13 +296,22 @@ impl History {
                         Some(records) => walk.check_frame(&head, &records, &segment, &keys, first),
                         // What begins a segment is of the time when it was begun, and bears nothing out.
                         None if first => {}
-                        None => walk.newest_ms = walk.newest_ms.max(Some(head.to_ms)),
+                        None => {
+                            walk.newest_ms = walk.newest_ms.max(Some(head.to_ms));
+                            if !std::mem::replace(&mut bounded, true) {
+                                last_day = last_day.max(Day::containing(head.from_ms));
+                            }
+                        }
                     }
                     first = false;
                     walk.check_root();
                 }
-                Next::End => return Ok(Vec::new()),
+                Next::End => {
+                    walk.stripped.extend(reader.purged.then_some((segment.segment, last_day)));
+                    return Ok(Vec::new());
+                }
                 Next::Broken { what, torn } => {
+                    walk.stripped.extend(reader.purged.then_some((segment.segment, last_day)));
                     let tail = reader.tail()?;
                     if !torn {
                         walk.out.findings.push(format!("{place}: {what}"));
@@ -580,6 +593,13 @@ impl Walk<'_> {
         for purge in self.purges.iter_mut().rev() {
             after_ms = [after_ms, purge.after_ms].into_iter().flatten().min();
             purge.after_ms = after_ms;
+        }
+        for (segment, day) in &self.stripped {
+            if !self.purges.iter().any(|purge| purge.what == Purge::All && *day <= purge.until) {
+                self.out.findings.push(format!(
+                    "segment {segment}: its records are gone, and no purge on the record covers {day}: put its file back"
+                ));
+            }
         }
         for purge in &self.purges {
             let Purged { record, ms, until, what, by, .. } = purge;

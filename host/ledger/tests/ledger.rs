@@ -1020,3 +1020,41 @@ fn a_ledger_is_closed_to_others() {
         assert!(History::open(&folder).is_ok(), "whoever may read it reads it");
     }
 }
+
+/// Leaves only the heads of a segment, as a purge would.
+fn strip(folder: &Path, number: u64) -> PathBuf {
+    let file = folder.join(format!("segments/{number:012}.seg"));
+    let bytes = fs::read(&file).unwrap();
+    let length = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let mut at = 12 + length(8) + 4;
+    let mut heads = bytes[..at].to_vec();
+    while at < bytes.len() {
+        heads.extend_from_slice(&bytes[at..at + 92]);
+        at += 92 + length(at + 76);
+    }
+    let stripped = file.with_extension("purged");
+    fs::write(&stripped, heads).unwrap();
+    stripped
+}
+
+#[test]
+fn a_segment_that_no_purge_on_the_record_stripped_is_a_finding() {
+    let folder = folder("stripped");
+    for numbers in [0..4, 4..6] {
+        let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+        record(&ledger, numbers);
+        ledger.close().unwrap();
+    }
+    let whole = folder.join("segments/000000000000.seg");
+    strip(&folder, 0);
+    // Beside its heads the segment itself is read.
+    assert_eq!(found(&folder, &Query::default()).len(), 6);
+    let bytes = fs::read(&whole).unwrap();
+    let mut altered = bytes.clone();
+    *altered.last_mut().unwrap() ^= 1;
+    fs::write(&whole, altered).unwrap();
+    assert!(!findings(&folder).is_empty());
+    fs::remove_file(&whole).unwrap();
+    let found = findings(&folder);
+    assert!(found.iter().any(|finding| finding.contains("segment 0: its records are gone")), "{found:?}");
+}
