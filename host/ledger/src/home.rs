@@ -9,6 +9,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 
 use crate::error::LedgerError;
+use crate::note::{is_named, size_of};
 use crate::wrap::{WrapCommand, Wrapping};
 
 const LOCK: &str = "lock";
@@ -166,13 +167,17 @@ impl Home {
         Ok(names)
     }
 
-    /// The newest signed note: its file, and its text.
+    /// The newest signed note: its file, and its text. One that has the name of another size is none.
     pub(crate) fn newest_note(&self) -> Result<Option<(String, String)>, LedgerError> {
-        let names = self.names(CHECKPOINTS)?;
-        let Some(name) = names.iter().rev().find(|name| name.ends_with(".note")) else { return Ok(None) };
-        let name = format!("{CHECKPOINTS}/{name}");
-        let note = self.read(&name)?;
-        Ok(note.map(|note| (name, String::from_utf8_lossy(&note).into_owned())))
+        for name in self.names(CHECKPOINTS)?.iter().rev().filter(|name| name.ends_with(".note")) {
+            let file = format!("{CHECKPOINTS}/{name}");
+            let note = self.read(&file)?.unwrap_or_default();
+            let note = String::from_utf8_lossy(&note).into_owned();
+            if is_named(name, size_of(&note)) {
+                return Ok(Some((file, note)));
+            }
+        }
+        Ok(None)
     }
 
     /// Adds the file to what the system says.

@@ -16,7 +16,7 @@ use crate::holds::{self, Held, Place};
 use crate::home::{CHECKPOINTS, HOLDS, KEYS, PUBLIC, SEGMENTS};
 use crate::keys::{self, Class, Key, RETENTION_DAYS, Signer, Slot, sha256};
 use crate::merkle::{Edge, Hash, leaf};
-use crate::note::{Checkpoint, Verifier};
+use crate::note::{Checkpoint, Verifier, is_named};
 use crate::record::{AccessHead, Entry, Event, Gap, Level, Purge, Record};
 use crate::segment::{self, Next, SegmentHead, SegmentReader};
 
@@ -220,6 +220,12 @@ impl History {
                     walk.out.findings.push(format!("{place}: it is of another log, {}", checkpoint.origin));
                 }
                 Some(Ok(Checkpoint { size, root, .. })) => {
+                    let name = place.strip_prefix(&self.home.of(&format!("{CHECKPOINTS}/")));
+                    if name.is_some_and(|name| !is_named(name, size)) {
+                        walk.out
+                            .findings
+                            .push(format!("{place}: it was signed over {size} frames, and its name says otherwise"));
+                    }
                     let note = String::from_utf8_lossy(&note);
                     let signed = anchor::signed(&note, cosigners);
                     walk.anchors.extend(signed.map(|(at_s, by)| Anchor { size, at_s, by }));

@@ -1058,3 +1058,47 @@ fn a_segment_that_no_purge_on_the_record_stripped_is_a_finding() {
     let found = findings(&folder);
     assert!(found.iter().any(|finding| finding.contains("segment 0: its records are gone")), "{found:?}");
 }
+
+#[test]
+fn a_note_counts_under_the_name_of_what_it_was_signed_over() {
+    let folder = folder("named");
+    let regulator = Regulator::new(&folder, 4);
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    record(&ledger, 0..2);
+    ledger.checkpoint().unwrap();
+    regulator.anchor(&folder, now_s());
+    let history = History::open(&folder).unwrap();
+    let (older, cosigned) = history.last_cosigned(&regulator.cosigner()).unwrap().unwrap();
+    let name = |name: &str| folder.join("checkpoints").join(name);
+    fs::write(name("999999999999.note"), history.checkpoint().unwrap().unwrap()).unwrap();
+    fs::write(name("999999999999.cosigned.note"), cosigned).unwrap();
+    record(&ledger, 2..4);
+    let newest = ledger.checkpoint().unwrap();
+    assert_eq!(history.checkpoint().unwrap(), Some(newest));
+    regulator.anchor(&folder, now_s());
+    let (anchor, _) = history.last_cosigned(&regulator.cosigner()).unwrap().unwrap();
+    assert!(anchor.size > older.size);
+    ledger.close().unwrap();
+    let found = findings(&folder);
+    assert_eq!(found.iter().filter(|finding| finding.contains("its name says otherwise")).count(), 2, "{found:?}");
+}
+
+#[test]
+fn an_empty_log_is_neither_submitted_nor_cosigned() {
+    let folder = folder("empty-log");
+    let regulator = Regulator::new(&folder, 5);
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let note = ledger.checkpoint().unwrap();
+    let history = History::open(&folder).unwrap();
+    let refused = history.submission(0).unwrap_err().to_string();
+    assert!(refused.contains("no frame"), "{refused}");
+    let log = history.verifier().unwrap();
+    let sign = |text: &[u8]| regulator.pair.sign(text).as_ref().to_vec();
+    let witness = Witness { cosigner: regulator.cosigner(), sign: &sign, state: &regulator.state };
+    let refused = witness.add_checkpoint(&format!("old 0\n\n{note}"), Some(&log), now_s()).unwrap_err().to_string();
+    assert!(refused.contains("no frame"), "{refused}");
+    record(&ledger, 0..2);
+    ledger.checkpoint().unwrap();
+    regulator.anchor(&folder, now_s());
+    ledger.close().unwrap();
+}
