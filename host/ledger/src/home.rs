@@ -9,6 +9,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 
 use crate::error::LedgerError;
+use crate::frame::MAX_STORED_BYTES;
 use crate::note::{is_named, size_of};
 use crate::wrap::{WrapCommand, Wrapping};
 
@@ -20,6 +21,11 @@ pub(crate) const SEGMENTS: &str = "segments";
 pub(crate) const KEYS: &str = "keys";
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
 pub(crate) const HOLDS: &str = "holds";
+
+/// The most bytes of a file that is read whole: what is held for a case takes a frame's at most, and all others little.
+fn most_bytes(name: &str) -> u64 {
+    if name.starts_with(HOLDS) { 2 * MAX_STORED_BYTES as u64 } else { 1 << 20 }
+}
 
 /// The folder of a ledger.
 #[derive(Debug)]
@@ -108,7 +114,14 @@ impl Home {
     pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, LedgerError> {
         let mut bytes = Vec::new();
         match self.file(name) {
-            Ok(mut file) => file.read_to_end(&mut bytes).map_err(self.io(name)).map(|_| Some(bytes)),
+            Ok(file) => {
+                let most = most_bytes(name);
+                file.take(most + 1).read_to_end(&mut bytes).map_err(self.io(name))?;
+                if bytes.len() as u64 > most {
+                    return Err(LedgerError::altered(self.of(name), format!("it has more than {most} bytes")));
+                }
+                Ok(Some(bytes))
+            }
             Err(LedgerError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -192,8 +205,16 @@ impl Home {
 
     fn options(&self, name: &str, options: &mut OpenOptions) -> Result<File, LedgerError> {
         #[cfg(unix)]
-        cap_std::fs::OpenOptionsExt::mode(options, 0o600);
-        self.dir.open_with(name, options).map(cap_std::fs::File::into_std).map_err(self.io(name))
+        {
+            use cap_std::fs::OpenOptionsExt;
+            // A pipe in the place of a file has nobody wait for its other end.
+            options.mode(0o600).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        }
+        let file = self.dir.open_with(name, options).map(cap_std::fs::File::into_std).map_err(self.io(name))?;
+        if !file.metadata().map_err(self.io(name))?.is_file() {
+            return Err(LedgerError::altered(self.of(name), "it is no regular file"));
+        }
+        Ok(file)
     }
 }
 

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::bytes::fill;
 use crate::error::LedgerError;
-use crate::frame::{self, HEAD_BYTES, Head};
+use crate::frame::{self, HEAD_BYTES, Head, MAX_STORED_BYTES};
 use crate::home::{Home, SEGMENTS};
 use crate::keys::{EpochKeys, Key, Slot, unhex};
 use crate::merkle::Edge;
@@ -24,6 +24,8 @@ const MAGIC: &[u8; 8] = b"NGSEG-2\n";
 const EARLIER: &[u8; 8] = b"NGSEG-1\n";
 /// Longest head of a segment, in bytes.
 const MAX_HEAD_BYTES: usize = 64 << 10;
+/// Most bytes of an unfinished frame.
+const MAX_TORN_BYTES: u64 = (HEAD_BYTES + 4 + MAX_STORED_BYTES) as u64;
 
 /// What a segment says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -234,14 +236,15 @@ impl SegmentReader {
 
     /// Whether a head that does not check may be what a crash left: it is cut off, or was never written.
     fn only_zeros_or_cut(&mut self, left: u64) -> Result<bool, LedgerError> {
-        Ok(left < (HEAD_BYTES + 4) as u64 || self.tail()?.iter().all(|byte| *byte == 0))
+        Ok(left < (HEAD_BYTES + 4) as u64 || (left <= MAX_TORN_BYTES && self.tail()?.iter().all(|byte| *byte == 0)))
     }
 
-    /// Everything after the last whole frame.
+    /// What follows the last whole frame, as far as an unfinished one may go.
     pub(crate) fn tail(&mut self) -> Result<Vec<u8>, LedgerError> {
         let mut bytes = Vec::new();
         let place = self.place();
-        let read = self.input.seek(SeekFrom::Start(self.length)).and_then(|_| self.input.read_to_end(&mut bytes));
+        let read = self.input.seek(SeekFrom::Start(self.length));
+        let read = read.and_then(|_| (&mut self.input).take(MAX_TORN_BYTES).read_to_end(&mut bytes));
         read.map(|_| bytes).map_err(LedgerError::io(place))
     }
 }

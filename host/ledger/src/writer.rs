@@ -660,7 +660,7 @@ impl Writer {
         if what == Purge::All {
             let mut whole = BTreeSet::new();
             for (number, _) in segment::list(&self.home)?.into_iter().filter(|(number, _)| Some(*number) != current) {
-                if self.home.read(&segment::file(number, false))?.is_none() {
+                if !self.home.exists(&segment::file(number, false)) {
                     continue;
                 }
                 let epoch = SegmentReader::open(&self.home, number, false)?.head.epoch;

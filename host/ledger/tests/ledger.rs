@@ -1102,3 +1102,45 @@ fn an_empty_log_is_neither_submitted_nor_cosigned() {
     regulator.anchor(&folder, now_s());
     ledger.close().unwrap();
 }
+
+#[test]
+fn what_is_no_file_or_too_large_for_one_is_named_and_waited_for_by_nobody() {
+    let folder = folder("pipes");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    record(&ledger, 0..2);
+    ledger.close().unwrap();
+    let fifo = |path: &Path| {
+        let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+        assert!(made.success());
+    };
+    let said = |folder: &Path| match History::open(folder).unwrap().verify(&Against::default()) {
+        Ok(verified) => verified.findings.join("\n"),
+        Err(error) => error.to_string(),
+    };
+    for name in ["witnesses", "checkpoints/000000000001.note", "segments/000000000001.seg", "access.jsonl"] {
+        let path = folder.join(name);
+        let _ = fs::remove_file(&path);
+        fifo(&path);
+        let found = said(&folder);
+        assert!(found.contains(&format!("{name}: it is no regular file")), "{name}: {found}");
+        fs::remove_file(&path).unwrap();
+    }
+    for name in ["witnesses", "checkpoints/000000000001.note", "lock"] {
+        let path = folder.join(name);
+        let before = fs::read(&path).ok();
+        fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let found = said(&folder);
+        assert!(found.contains(&format!("{name}: it has more than")), "{name}: {found}");
+        before.map_or_else(|| fs::remove_file(&path), |bytes| fs::write(&path, bytes)).unwrap();
+    }
+    // A tail of holes is no unfinished frame.
+    let segment = folder.join("segments/000000000000.seg");
+    let whole = fs::read(&segment).unwrap();
+    fs::OpenOptions::new().write(true).open(&segment).unwrap().set_len(1 << 40).unwrap();
+    assert!(!said(&folder).is_empty());
+    fs::write(&segment, whole).unwrap();
+    fs::remove_file(folder.join("lock")).unwrap();
+    fifo(&folder.join("lock"));
+    let refused = Ledger::open(&folder, BEFORE_ANSWER).err().unwrap().to_string();
+    assert!(refused.contains("lock"), "{refused}");
+}
