@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::bytes::fill;
 use crate::error::LedgerError;
-use crate::frame::{self, HEAD_BYTES, Head, MAX_STORED_BYTES};
+use crate::frame::{self, HEAD_BYTES, Head, MAX_STORED_BYTES, MOST};
 use crate::home::{Home, SEGMENTS};
 use crate::keys::{EpochKeys, Key, Slot, unhex};
 use crate::merkle::Edge;
@@ -63,7 +63,8 @@ pub(crate) struct Before {
 impl SegmentHead {
     pub(crate) fn log(&self) -> Option<Edge> {
         let nodes = self.edge.iter().map(|node| unhex(node)?.try_into().ok()).collect::<Option<_>>()?;
-        Some(Edge { size: self.frames, nodes })
+        let log = Edge { size: self.frames, nodes };
+        (log.nodes.len() == log.size.count_ones() as usize).then_some(log)
     }
 
     /// The slots of these keys, with their names.
@@ -116,7 +117,14 @@ impl SegmentHead {
         if got < rest.len() || crc32c::crc32c_append(crc32c::crc32c(&start), text).to_le_bytes() != checksum {
             return Ok(Err("its head does not agree with its checksum".into()));
         }
-        let head = serde_json::from_slice(text).map_err(|error| error.to_string());
+        let head = serde_json::from_slice(text).map_err(|error| error.to_string()).and_then(|head: Self| {
+            let counted = [head.segment, head.frames, head.records].into_iter().all(|count| count <= MOST);
+            if counted {
+                Ok(head)
+            } else {
+                Err("its head counts more than any log has; see `normgate ledger verify`".into())
+            }
+        });
         Ok(head.map(|head| (head, (start.len() + rest.len()) as u64)))
     }
 }

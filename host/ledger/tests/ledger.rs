@@ -1103,6 +1103,7 @@ fn an_empty_log_is_neither_submitted_nor_cosigned() {
     ledger.close().unwrap();
 }
 
+#[cfg(unix)]
 #[test]
 fn what_is_no_file_or_too_large_for_one_is_named_and_waited_for_by_nobody() {
     let folder = folder("pipes");
