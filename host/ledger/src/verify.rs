@@ -84,6 +84,8 @@ struct Walk<'a> {
     sealed: BTreeSet<(Slot, String)>,
     claims: Claims,
     modules: &'a [Module],
+    /// Whether cosignatures are under a key that was given: whoever writes to the folder chooses those that it names.
+    trusted: bool,
     /// Cosigned heads in the ledger's folder or given, whether or not they agree.
     anchors: Vec<Anchor>,
     /// The first lines of notes in the ledger's folder, which say what they were signed over.
@@ -113,7 +115,8 @@ impl History {
     /// # Errors
     /// When a file cannot be read at all. What is altered is a finding.
     pub fn verify(&self, against: &Against<'_>) -> Result<Verification, LedgerError> {
-        let mut walk = Walk { modules: against.modules, ..Walk::default() };
+        let trusted = against.cosigner.is_some();
+        let mut walk = Walk { modules: against.modules, trusted, ..Walk::default() };
         let verifier = self.check_keys(against.key, &mut walk)?;
         let cosigners = self.check_witnesses(against.cosigner, &mut walk)?;
         if let Some(verifier) = &verifier {
@@ -623,7 +626,7 @@ impl Walk<'_> {
             let cosigned = cosigned.min();
             let ahead = |of: i64| ms.saturating_sub(of) > CLOCK_TOLERANCE_MS;
             let contradicted = cosigned.is_some_and(ahead) || purge.after_ms.is_some_and(ahead);
-            let borne_out = cosigned.is_some() || !purge.before_ms.is_some_and(ahead);
+            let borne_out = (self.trusted && cosigned.is_some()) || !purge.before_ms.is_some_and(ahead);
             if contradicted || !borne_out {
                 let of = if contradicted { "what was recorded or cosigned after it" } else { "everything before it" };
                 self.out.findings.push(format!(
