@@ -402,6 +402,12 @@ impl History {
     /// Every key that sealed something is there, unless a purge destroyed it.
     fn check_epochs(&self, walk: &mut Walk<'_>) -> Result<(), LedgerError> {
         let mut names: BTreeSet<String> = self.home.names(KEYS)?.into_iter().collect();
+        for name in names.iter().filter(|name| self.home.wrapping.is_some() && !name.ends_with(".part")) {
+            let name = format!("{KEYS}/{name}");
+            if keys::is_plain(&self.home, &name)? {
+                walk.out.notes.push(format!("{}: the key is not wrapped", self.home.of(&name)));
+            }
+        }
         names.remove("signing.key");
         for (case, _) in holds::list(&self.home).unwrap_or_default() {
             let file = holds::key_file(&case);
