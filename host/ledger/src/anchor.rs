@@ -13,7 +13,7 @@ use crate::error::LedgerError;
 use crate::history::History;
 use crate::home::{CHECKPOINTS, Home};
 use crate::merkle::{Hash, consistency, leaf};
-use crate::note::{Checkpoint, Verifier, parted};
+use crate::note::{Checkpoint, Verifier, is_named, parted};
 use crate::segment::{self, Next, SegmentReader};
 use crate::settings::Settings;
 
@@ -115,6 +115,9 @@ impl History {
         let newest = self.checkpoint()?.ok_or_else(unsigned)?;
         let checkpoint = Checkpoint::open(&newest, &self.verifier()?)?;
         let note = own_part(&newest, &checkpoint.origin).ok_or_else(unsigned)?;
+        if checkpoint.size == 0 {
+            return Err(LedgerError::Absent(format!("{place}: it has no frame yet that a witness could cosign")));
+        }
         if old > checkpoint.size {
             return Err(LedgerError::altered(
                 place,
@@ -235,7 +238,7 @@ pub(crate) fn newest(
         let note = home.read(&format!("{CHECKPOINTS}/{name}"))?.unwrap_or_default();
         let note = String::from_utf8_lossy(&note).into_owned();
         let Ok(Checkpoint { size, .. }) = Checkpoint::open(&note, verifier) else { continue };
-        if let Some((at_s, by)) = signed(&note, witnesses) {
+        if let Some((at_s, by)) = signed(&note, witnesses).filter(|_| is_named(name, size)) {
             return Ok(Some((Anchor { size, at_s, by }, note)));
         }
     }

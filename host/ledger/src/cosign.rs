@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::error::LedgerError;
 use crate::history::History;
 use crate::merkle::{Hash, is_consistent};
-use crate::note::{Checkpoint, Verifier, key_hash, key_text, parted, read_key};
+use crate::note::{Checkpoint, Verifier, key_hash, key_text, parted, read_key, size_of};
 use crate::proof::check_consistency;
 
 /// Most nodes of a proof in a request.
@@ -162,6 +162,9 @@ impl Witness<'_> {
         if checkpoint.origin != verifier.name() {
             return Err(LedgerError::altered("checkpoint", format!("it is of another log, {}", checkpoint.origin)));
         }
+        if checkpoint.size == 0 {
+            return Err(LedgerError::Absent(format!("{origin} has no frame yet: there is nothing to cosign")));
+        }
         if let Some(last) = last {
             follows(&last.note, note, &checkpoint, &verifier, shown)?;
         }
@@ -226,11 +229,6 @@ fn request(body: &str) -> Option<(u64, Vec<Hash>, &str)> {
     let size: u64 = old.parse().ok().filter(|size: &u64| size.to_string() == old)?;
     let nodes = lines.map(|line| STANDARD.decode(line).ok()?.try_into().ok()).collect::<Option<Vec<Hash>>>()?;
     (nodes.len() <= MAX_NODES).then_some((size, nodes, note))
-}
-
-/// How many frames a note is of.
-fn size_of(note: &str) -> u64 {
-    note.lines().nth(1).and_then(|size| size.parse().ok()).unwrap_or_default()
 }
 
 /// Holds a checkpoint against the one that was cosigned last.

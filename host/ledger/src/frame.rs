@@ -13,6 +13,9 @@ pub(crate) const HEAD_BYTES: usize = 88;
 /// Most bytes that the records of one frame may take on the disk; also what a reader allocates at most.
 pub(crate) const MAX_STORED_BYTES: usize = 512 << 20;
 
+/// More frames and records than any log has; counting on from it never overflows.
+pub(crate) const MOST: u64 = 1 << 62;
+
 /// The head of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -76,7 +79,8 @@ impl Head {
             checksum: u32::from_le_bytes(take(&mut rest)?),
             plain: u32::from_le_bytes(take(&mut rest)?),
         };
-        (head.stored as usize <= MAX_STORED_BYTES && head.plain as usize <= MAX_TEXT_BYTES).then_some(head)
+        let counted = head.frame <= MOST && head.first_record <= MOST;
+        (counted && head.stored as usize <= MAX_STORED_BYTES && head.plain as usize <= MAX_TEXT_BYTES).then_some(head)
     }
 
     /// The head with its checksum.

@@ -9,6 +9,8 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 
 use crate::error::LedgerError;
+use crate::frame::MAX_STORED_BYTES;
+use crate::note::{is_named, size_of};
 use crate::wrap::{WrapCommand, Wrapping};
 
 const LOCK: &str = "lock";
@@ -19,6 +21,11 @@ pub(crate) const SEGMENTS: &str = "segments";
 pub(crate) const KEYS: &str = "keys";
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
 pub(crate) const HOLDS: &str = "holds";
+
+/// The most bytes of a file that is read whole: what is held for a case takes a frame's at most, and all others little.
+fn most_bytes(name: &str) -> u64 {
+    if name.starts_with(HOLDS) { 2 * MAX_STORED_BYTES as u64 } else { 1 << 20 }
+}
 
 /// The folder of a ledger.
 #[derive(Debug)]
@@ -107,7 +114,14 @@ impl Home {
     pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, LedgerError> {
         let mut bytes = Vec::new();
         match self.file(name) {
-            Ok(mut file) => file.read_to_end(&mut bytes).map_err(self.io(name)).map(|_| Some(bytes)),
+            Ok(file) => {
+                let most = most_bytes(name);
+                file.take(most + 1).read_to_end(&mut bytes).map_err(self.io(name))?;
+                if bytes.len() as u64 > most {
+                    return Err(LedgerError::altered(self.of(name), format!("it has more than {most} bytes")));
+                }
+                Ok(Some(bytes))
+            }
             Err(LedgerError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -166,13 +180,17 @@ impl Home {
         Ok(names)
     }
 
-    /// The newest signed note: its file, and its text.
+    /// The newest signed note: its file, and its text. One that has the name of another size is none.
     pub(crate) fn newest_note(&self) -> Result<Option<(String, String)>, LedgerError> {
-        let names = self.names(CHECKPOINTS)?;
-        let Some(name) = names.iter().rev().find(|name| name.ends_with(".note")) else { return Ok(None) };
-        let name = format!("{CHECKPOINTS}/{name}");
-        let note = self.read(&name)?;
-        Ok(note.map(|note| (name, String::from_utf8_lossy(&note).into_owned())))
+        for name in self.names(CHECKPOINTS)?.iter().rev().filter(|name| name.ends_with(".note")) {
+            let file = format!("{CHECKPOINTS}/{name}");
+            let note = self.read(&file)?.unwrap_or_default();
+            let note = String::from_utf8_lossy(&note).into_owned();
+            if is_named(name, size_of(&note)) {
+                return Ok(Some((file, note)));
+            }
+        }
+        Ok(None)
     }
 
     /// Adds the file to what the system says.
@@ -187,8 +205,16 @@ impl Home {
 
     fn options(&self, name: &str, options: &mut OpenOptions) -> Result<File, LedgerError> {
         #[cfg(unix)]
-        cap_std::fs::OpenOptionsExt::mode(options, 0o600);
-        self.dir.open_with(name, options).map(cap_std::fs::File::into_std).map_err(self.io(name))
+        {
+            use cap_std::fs::OpenOptionsExt;
+            // A pipe in the place of a file has nobody wait for its other end.
+            options.mode(0o600).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        }
+        let file = self.dir.open_with(name, options).map(cap_std::fs::File::into_std).map_err(self.io(name))?;
+        if !file.metadata().map_err(self.io(name))?.is_file() {
+            return Err(LedgerError::altered(self.of(name), "it is no regular file"));
+        }
+        Ok(file)
     }
 }
 

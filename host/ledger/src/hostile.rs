@@ -323,3 +323,47 @@ fn a_list_keeps_its_level_and_its_reasons() {
         }
     });
 }
+
+#[test]
+fn a_writer_goes_on_from_no_head_that_was_edited() {
+    let folder = std::env::temp_dir().join(format!("normgate-edited-head-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    let gate = Gate::builder().policies(embedded::arp()).build().unwrap();
+    let request = json!({"id": "r", "ctx": {"now_ms": 1_767_225_600_000_i64, "local_min": 600}, "candidates": []});
+    let batch = Batch::from_json(request.to_string().as_bytes()).unwrap();
+    for _ in 0..2 {
+        let ledger = Ledger::open(&folder, Settings::default()).unwrap();
+        ledger.record(&batch, &Arc::new(gate.evaluate(&batch))).unwrap();
+        ledger.close().unwrap();
+    }
+    let home = Home::open(&folder, None).unwrap();
+    let (number, _) = segment::list(&home).unwrap().pop().unwrap();
+    let file = folder.join(segment::file(number, false));
+    let (whole, head) = (fs::read(&file).unwrap(), SegmentReader::open(&home, number, false).unwrap().head);
+    let length = head.encode().len();
+    assert!(head.frames > 0);
+    let other = "00".repeat(32);
+    let edits: [&dyn Fn(&mut SegmentHead); 5] = [
+        &|head| head.frames = u64::MAX,
+        &|head| head.records = u64::MAX,
+        &|head| (head.frames, head.edge) = (1, vec![other.clone()]),
+        &|head| head.edge.iter_mut().for_each(|node| node.clone_from(&other)),
+        &|head| head.behind = !head.behind,
+    ];
+    for (place, edit) in edits.iter().enumerate() {
+        let mut edited = head.clone();
+        edit(&mut edited);
+        fs::write(&file, [&edited.encode()[..], &whole[length..]].concat()).unwrap();
+        let refused = Ledger::open(&folder, Settings::default()).err().map(|error| error.to_string());
+        assert!(
+            refused.as_ref().is_some_and(|said| said.contains(".seg") && said.contains("ledger verify")),
+            "{place}: {refused:?}"
+        );
+        // Whoever reads comes to an end too.
+        drop(History::open(&folder).unwrap().anchorage(0));
+        assert!(!History::open(&folder).unwrap().verify(&Against::default()).unwrap().findings.is_empty(), "{place}");
+    }
+    fs::write(&file, whole).unwrap();
+    Ledger::open(&folder, Settings::default()).unwrap().close().unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+}

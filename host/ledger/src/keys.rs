@@ -283,7 +283,16 @@ impl WriterKeys {
     pub(crate) fn provide(home: &Home, epoch: Day, personal_d: u32) -> Result<Self, LedgerError> {
         let mut keys = HashMap::new();
         for slot in Slot::all(epoch).filter(|slot| slot.class == Class::Decision || slot.keep_d <= personal_d) {
-            keys.insert((slot.class, slot.keep_d), provide(home, &slot.file())?);
+            let name = slot.file();
+            if home.wrapping.is_some() && is_plain(home, &name)? {
+                return Err(LedgerError::Wrap {
+                    place: home.of(&name),
+                    message: "the key is not wrapped, and a wrap command is configured: nothing is sealed with it; go on without \
+                              the command until the day is over"
+                        .into(),
+                });
+            }
+            keys.insert((slot.class, slot.keep_d), provide(home, &name)?);
         }
         Ok(Self { epoch, keys })
     }
@@ -300,6 +309,12 @@ impl WriterKeys {
         };
         self.keys.iter().map(name).collect()
     }
+}
+
+/// Whether the file of a key is there, and holds it as it is.
+pub(crate) fn is_plain(home: &Home, name: &str) -> Result<bool, LedgerError> {
+    let text = home.read(name)?.map(Zeroizing::new);
+    Ok(text.is_some_and(|text| !Wrapping::has_made(&text)))
 }
 
 /// The key in a file, if it is there.

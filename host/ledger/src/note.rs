@@ -141,3 +141,13 @@ impl Checkpoint {
         read().filter(|read| read.text() == text).ok_or_else(|| wrong("it does not say a size and a root"))
     }
 }
+
+/// How many frames a note says that it is of.
+pub(crate) fn size_of(note: &str) -> u64 {
+    note.lines().nth(1).and_then(|size| size.parse().ok()).unwrap_or_default()
+}
+
+/// Whether a file of this name holds a note over so many frames.
+pub(crate) fn is_named(name: &str, size: u64) -> bool {
+    name == format!("{size:012}.note") || name == format!("{size:012}.cosigned.note")
+}

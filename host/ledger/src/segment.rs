@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::bytes::fill;
 use crate::error::LedgerError;
-use crate::frame::{self, HEAD_BYTES, Head};
+use crate::frame::{self, HEAD_BYTES, Head, MAX_STORED_BYTES, MOST};
 use crate::home::{Home, SEGMENTS};
 use crate::keys::{EpochKeys, Key, Slot, unhex};
 use crate::merkle::Edge;
@@ -24,6 +24,8 @@ const MAGIC: &[u8; 8] = b"NGSEG-2\n";
 const EARLIER: &[u8; 8] = b"NGSEG-1\n";
 /// Longest head of a segment, in bytes.
 const MAX_HEAD_BYTES: usize = 64 << 10;
+/// Most bytes of an unfinished frame.
+const MAX_TORN_BYTES: u64 = (HEAD_BYTES + 4 + MAX_STORED_BYTES) as u64;
 
 /// What a segment says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +63,8 @@ pub(crate) struct Before {
 impl SegmentHead {
     pub(crate) fn log(&self) -> Option<Edge> {
         let nodes = self.edge.iter().map(|node| unhex(node)?.try_into().ok()).collect::<Option<_>>()?;
-        Some(Edge { size: self.frames, nodes })
+        let log = Edge { size: self.frames, nodes };
+        (log.nodes.len() == log.size.count_ones() as usize).then_some(log)
     }
 
     /// The slots of these keys, with their names.
@@ -114,7 +117,14 @@ impl SegmentHead {
         if got < rest.len() || crc32c::crc32c_append(crc32c::crc32c(&start), text).to_le_bytes() != checksum {
             return Ok(Err("its head does not agree with its checksum".into()));
         }
-        let head = serde_json::from_slice(text).map_err(|error| error.to_string());
+        let head = serde_json::from_slice(text).map_err(|error| error.to_string()).and_then(|head: Self| {
+            let counted = [head.segment, head.frames, head.records].into_iter().all(|count| count <= MOST);
+            if counted {
+                Ok(head)
+            } else {
+                Err("its head counts more than any log has; see `normgate ledger verify`".into())
+            }
+        });
         Ok(head.map(|head| (head, (start.len() + rest.len()) as u64)))
     }
 }
@@ -124,7 +134,8 @@ pub(crate) fn file(segment: u64, purged: bool) -> String {
     format!("{SEGMENTS}/{segment:012}.{}", if purged { "purged" } else { "seg" })
 }
 
-/// The segments of a ledger in order, each with whether it is purged. One that is there in both forms is being purged.
+/// The segments of a ledger in order, each with whether it is purged. One that is there in both forms is being purged, and is
+/// still whole.
 pub(crate) fn list(home: &Home) -> Result<Vec<(u64, bool)>, LedgerError> {
     let mut segments: Vec<(u64, bool)> = Vec::new();
     for name in home.names(SEGMENTS)?.iter().filter(|name| !name.ends_with(".part")) {
@@ -135,10 +146,11 @@ pub(crate) fn list(home: &Home) -> Result<Vec<(u64, bool)>, LedgerError> {
         if file(number, purged) != format!("{SEGMENTS}/{name}") {
             return Err(strange());
         }
-        // By name, `purged` comes before `seg`.
-        if segments.last().is_none_or(|(last, _)| *last != number) {
-            segments.push((number, purged));
+        // By name, `purged` comes before `seg`, and what is whole says more.
+        if segments.last().is_some_and(|(last, _)| *last == number) {
+            segments.pop();
         }
+        segments.push((number, purged));
     }
     Ok(segments)
 }
@@ -232,14 +244,15 @@ impl SegmentReader {
 
     /// Whether a head that does not check may be what a crash left: it is cut off, or was never written.
     fn only_zeros_or_cut(&mut self, left: u64) -> Result<bool, LedgerError> {
-        Ok(left < (HEAD_BYTES + 4) as u64 || self.tail()?.iter().all(|byte| *byte == 0))
+        Ok(left < (HEAD_BYTES + 4) as u64 || (left <= MAX_TORN_BYTES && self.tail()?.iter().all(|byte| *byte == 0)))
     }
 
-    /// Everything after the last whole frame.
+    /// What follows the last whole frame, as far as an unfinished one may go.
     pub(crate) fn tail(&mut self) -> Result<Vec<u8>, LedgerError> {
         let mut bytes = Vec::new();
         let place = self.place();
-        let read = self.input.seek(SeekFrom::Start(self.length)).and_then(|_| self.input.read_to_end(&mut bytes));
+        let read = self.input.seek(SeekFrom::Start(self.length));
+        let read = read.and_then(|_| (&mut self.input).take(MAX_TORN_BYTES).read_to_end(&mut bytes));
         read.map(|_| bytes).map_err(LedgerError::io(place))
     }
 }

@@ -16,7 +16,7 @@ use crate::holds::{self, Held, Place};
 use crate::home::{CHECKPOINTS, HOLDS, KEYS, PUBLIC, SEGMENTS};
 use crate::keys::{self, Class, Key, RETENTION_DAYS, Signer, Slot, sha256};
 use crate::merkle::{Edge, Hash, leaf};
-use crate::note::{Checkpoint, Verifier};
+use crate::note::{Checkpoint, Verifier, is_named};
 use crate::record::{AccessHead, Entry, Event, Gap, Level, Purge, Record};
 use crate::segment::{self, Next, SegmentHead, SegmentReader};
 
@@ -69,6 +69,8 @@ struct Walk<'a> {
     /// What was said of the log of look-ups, in order.
     access: Vec<AccessHead>,
     purges: Vec<Purged>,
+    /// Segments of which only heads are left, with the last day that their records are known to be of.
+    stripped: Vec<(u64, Day)>,
     /// The latest time of a record so far, but for those of purges and of what begins a segment.
     newest_ms: Option<i64>,
     /// Days whose personal columns were erased before their time.
@@ -82,6 +84,8 @@ struct Walk<'a> {
     sealed: BTreeSet<(Slot, String)>,
     claims: Claims,
     modules: &'a [Module],
+    /// Whether cosignatures are under a key that was given: whoever writes to the folder chooses those that it names.
+    trusted: bool,
     /// Cosigned heads in the ledger's folder or given, whether or not they agree.
     anchors: Vec<Anchor>,
     /// The first lines of notes in the ledger's folder, which say what they were signed over.
@@ -111,7 +115,8 @@ impl History {
     /// # Errors
     /// When a file cannot be read at all. What is altered is a finding.
     pub fn verify(&self, against: &Against<'_>) -> Result<Verification, LedgerError> {
-        let mut walk = Walk { modules: against.modules, ..Walk::default() };
+        let trusted = against.cosigner.is_some();
+        let mut walk = Walk { modules: against.modules, trusted, ..Walk::default() };
         let verifier = self.check_keys(against.key, &mut walk)?;
         let cosigners = self.check_witnesses(against.cosigner, &mut walk)?;
         if let Some(verifier) = &verifier {
@@ -218,6 +223,12 @@ impl History {
                     walk.out.findings.push(format!("{place}: it is of another log, {}", checkpoint.origin));
                 }
                 Some(Ok(Checkpoint { size, root, .. })) => {
+                    let name = place.strip_prefix(&self.home.of(&format!("{CHECKPOINTS}/")));
+                    if name.is_some_and(|name| !is_named(name, size)) {
+                        walk.out
+                            .findings
+                            .push(format!("{place}: it was signed over {size} frames, and its name says otherwise"));
+                    }
                     let note = String::from_utf8_lossy(&note);
                     let signed = anchor::signed(&note, cosigners);
                     walk.anchors.extend(signed.map(|(at_s, by)| Anchor { size, at_s, by }));
@@ -239,7 +250,7 @@ impl History {
             if *number != place as u64 {
                 walk.out.findings.push(format!("{}: segments before {number} are missing", self.home.of(SEGMENTS)));
             }
-            if *purged && self.home.read(&segment::file(*number, false))?.is_some() {
+            if !*purged && self.home.exists(&segment::file(*number, true)) {
                 walk.out.notes.push(format!("segment {number}: a purge was interrupted; purge again to finish it"));
             }
             let mut reader = match SegmentReader::open(&self.home, *number, *purged) {
@@ -272,6 +283,8 @@ impl History {
         // A key that cannot be read is found when all of them are checked.
         let keys = segment.keys(&self.home).unwrap_or_default();
         let mut first = true;
+        // Nothing names the head of a stripped segment any more: the times of its frames, which are in the log, bound its day.
+        let (mut last_day, mut bounded) = (segment.epoch, false);
         walk.claims.begin_segment();
         loop {
             let place = reader.place();
@@ -292,13 +305,22 @@ impl History {
                         Some(records) => walk.check_frame(&head, &records, &segment, &keys, first),
                         // What begins a segment is of the time when it was begun, and bears nothing out.
                         None if first => {}
-                        None => walk.newest_ms = walk.newest_ms.max(Some(head.to_ms)),
+                        None => {
+                            walk.newest_ms = walk.newest_ms.max(Some(head.to_ms));
+                            if !std::mem::replace(&mut bounded, true) {
+                                last_day = last_day.max(Day::containing(head.from_ms));
+                            }
+                        }
                     }
                     first = false;
                     walk.check_root();
                 }
-                Next::End => return Ok(Vec::new()),
+                Next::End => {
+                    walk.stripped.extend(reader.purged.then_some((segment.segment, last_day)));
+                    return Ok(Vec::new());
+                }
                 Next::Broken { what, torn } => {
+                    walk.stripped.extend(reader.purged.then_some((segment.segment, last_day)));
                     let tail = reader.tail()?;
                     if !torn {
                         walk.out.findings.push(format!("{place}: {what}"));
@@ -380,6 +402,12 @@ impl History {
     /// Every key that sealed something is there, unless a purge destroyed it.
     fn check_epochs(&self, walk: &mut Walk<'_>) -> Result<(), LedgerError> {
         let mut names: BTreeSet<String> = self.home.names(KEYS)?.into_iter().collect();
+        for name in names.iter().filter(|name| self.home.wrapping.is_some() && !name.ends_with(".part")) {
+            let name = format!("{KEYS}/{name}");
+            if keys::is_plain(&self.home, &name)? {
+                walk.out.notes.push(format!("{}: the key is not wrapped", self.home.of(&name)));
+            }
+        }
         names.remove("signing.key");
         for (case, _) in holds::list(&self.home).unwrap_or_default() {
             let file = holds::key_file(&case);
@@ -581,6 +609,13 @@ impl Walk<'_> {
             after_ms = [after_ms, purge.after_ms].into_iter().flatten().min();
             purge.after_ms = after_ms;
         }
+        for (segment, day) in &self.stripped {
+            if !self.purges.iter().any(|purge| purge.what == Purge::All && *day <= purge.until) {
+                self.out.findings.push(format!(
+                    "segment {segment}: its records are gone, and no purge on the record covers {day}: put its file back"
+                ));
+            }
+        }
         for purge in &self.purges {
             let Purged { record, ms, until, what, by, .. } = purge;
             let (words, day) =
@@ -597,7 +632,7 @@ impl Walk<'_> {
             let cosigned = cosigned.min();
             let ahead = |of: i64| ms.saturating_sub(of) > CLOCK_TOLERANCE_MS;
             let contradicted = cosigned.is_some_and(ahead) || purge.after_ms.is_some_and(ahead);
-            let borne_out = cosigned.is_some() || !purge.before_ms.is_some_and(ahead);
+            let borne_out = (self.trusted && cosigned.is_some()) || !purge.before_ms.is_some_and(ahead);
             if contradicted || !borne_out {
                 let of = if contradicted { "what was recorded or cosigned after it" } else { "everything before it" };
                 self.out.findings.push(format!(

@@ -23,7 +23,7 @@ use crate::holds::{self, Held};
 use crate::home::{CHECKPOINTS, Home, KEYS, PUBLIC};
 use crate::keys::{self, Class, RETENTION_DAYS, Signer, Slot, WriterKeys, rounded_down, sha256};
 use crate::level;
-use crate::merkle::{Edge, leaf};
+use crate::merkle::{Edge, Hash, leaf};
 use crate::note::{Checkpoint, Verifier};
 use crate::prepared::{self, Prepared, Waiting, What};
 use crate::record::{About, AccessHead, Body, Entry, Event, Gap, Level, Listed, Part, Purge, Record};
@@ -194,7 +194,7 @@ impl Writer {
         if let Some((number, purged)) = segments.last() {
             writer.follow(*number, *purged)?;
         }
-        writer.hold_against_checkpoint()?;
+        writer.hold_against_checkpoint(&segments)?;
         writer.take_up_anchor()?;
         Ok(writer)
     }
@@ -237,18 +237,65 @@ impl Writer {
         Ok(())
     }
 
-    /// A ledger that ends before its own checkpoint has lost what was acknowledged.
-    fn hold_against_checkpoint(&self) -> Result<(), LedgerError> {
-        let Some((name, note)) = self.home.newest_note()? else { return Ok(()) };
-        let checkpoint = Checkpoint::open(&note, &self.verifier)?;
-        if checkpoint.size > self.log.size || (checkpoint.size == self.log.size && checkpoint.root != self.log.root()) {
+    /// Holds the ledger against its own checkpoint: one that ends before it has lost what was acknowledged.
+    fn hold_against_checkpoint(&self, segments: &[(u64, bool)]) -> Result<(), LedgerError> {
+        let newest = self.home.newest_note()?;
+        let Some((name, note)) = newest else { return self.hold_heads(segments, (0, Edge::default().root())) };
+        let Checkpoint { size, root, .. } = Checkpoint::open(&note, &self.verifier)?;
+        self.hold_heads(segments, (size, root))?;
+        if size > self.log.size || (size == self.log.size && root != self.log.root()) {
             return Err(LedgerError::altered(
                 self.home.of(&name),
                 format!(
-                    "it was signed over {} frames, and the ledger has {} that are others; restore the segments",
-                    checkpoint.size, self.log.size
+                    "it was signed over {size} frames, and the ledger has {} that are others; restore the segments",
+                    self.log.size
                 ),
             ));
+        }
+        Ok(())
+    }
+
+    /// Holds the heads of the last segments against the frames before them, from those that were signed on: what is written next
+    /// stands on the last head, and is signed with it.
+    fn hold_heads(&self, segments: &[(u64, bool)], (size, root): (u64, Hash)) -> Result<(), LedgerError> {
+        let mut since = segments.len();
+        while let Some(before) = since.checked_sub(1) {
+            since = before;
+            if SegmentReader::open(&self.home, segments[since].0, segments[since].1)?.head.frames < size {
+                break;
+            }
+        }
+        let mut known = (since == 0).then(|| (Edge::default(), 0));
+        for &(number, purged) in &segments[since..] {
+            let name = segment::file(number, purged);
+            let wrong = |what: &str| {
+                let message = format!("{what}; see `normgate ledger verify`, and restore the file");
+                LedgerError::altered(self.home.of(&name), message)
+            };
+            let mut reader = SegmentReader::open(&self.home, number, purged)?;
+            let claimed = reader.head.log().map(|log| (log, reader.head.records));
+            let (mut log, mut records) = claimed.ok_or_else(|| wrong("its head has no log"))?;
+            if known.is_some_and(|known| known != (log.clone(), records)) {
+                return Err(wrong("its head does not follow from the segments before it"));
+            }
+            let mut first = true;
+            while let Next::Frame(head, frame) = reader.next(|_| first)? {
+                let opened = frame.as_ref().and_then(|frame| frame.first()).map(|bytes| Record::decode(bytes));
+                let names = |record: &Record| matches!(&record.entry.event, Event::Opened { segment, .. } if *segment == reader.head.digest());
+                if first && !purged && !opened.is_some_and(|record| record.is_ok_and(|record| names(&record))) {
+                    return Err(wrong("its first record does not name its head"));
+                }
+                first = false;
+                if (head.frame, head.first_record) != (log.size, records) {
+                    return Err(wrong("its frames do not follow from its head"));
+                }
+                log.push(leaf(&head.encode()));
+                records += u64::from(head.records);
+                if log.size == size && log.root() != root {
+                    return Err(wrong(&format!("its head and frames are not the {size} frames that were signed last")));
+                }
+            }
+            known = Some((log, records));
         }
         Ok(())
     }
@@ -660,7 +707,7 @@ impl Writer {
         if what == Purge::All {
             let mut whole = BTreeSet::new();
             for (number, _) in segment::list(&self.home)?.into_iter().filter(|(number, _)| Some(*number) != current) {
-                if self.home.read(&segment::file(number, false))?.is_none() {
+                if !self.home.exists(&segment::file(number, false)) {
                     continue;
                 }
                 let epoch = SegmentReader::open(&self.home, number, false)?.head.epoch;

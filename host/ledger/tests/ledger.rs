@@ -972,8 +972,13 @@ fn a_cosignature_bears_a_purge_out_or_contradicts_its_clock() {
         ledger.close().unwrap();
         let regulator = Regulator::new(&folder, 2);
         regulator.anchor(&folder, now_s() - late_s);
-        let found = findings(&folder);
-        assert_eq!(found.iter().any(|finding| finding.contains("more than a day ahead")), finds, "{name}: {found:?}");
+        let ahead = |found: &[String]| found.iter().any(|finding| finding.contains("more than a day ahead"));
+        let cosigner = regulator.cosigner();
+        let against = Against { cosigner: Some(&cosigner), ..Against::default() };
+        let found = History::open(&folder).unwrap().verify(&against).unwrap().findings;
+        assert_eq!(ahead(&found), finds, "{name}: {found:?}");
+        // A witness that the folder alone names may be anybody.
+        assert!(ahead(&findings(&folder)), "{name}");
     }
 }
 
@@ -1019,4 +1024,129 @@ fn a_ledger_is_closed_to_others() {
         assert!(refused.contains("it belongs to user 12345"), "{refused}");
         assert!(History::open(&folder).is_ok(), "whoever may read it reads it");
     }
+}
+
+/// Leaves only the heads of a segment, as a purge would.
+fn strip(folder: &Path, number: u64) -> PathBuf {
+    let file = folder.join(format!("segments/{number:012}.seg"));
+    let bytes = fs::read(&file).unwrap();
+    let length = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let mut at = 12 + length(8) + 4;
+    let mut heads = bytes[..at].to_vec();
+    while at < bytes.len() {
+        heads.extend_from_slice(&bytes[at..at + 92]);
+        at += 92 + length(at + 76);
+    }
+    let stripped = file.with_extension("purged");
+    fs::write(&stripped, heads).unwrap();
+    stripped
+}
+
+#[test]
+fn a_segment_that_no_purge_on_the_record_stripped_is_a_finding() {
+    let folder = folder("stripped");
+    for numbers in [0..4, 4..6] {
+        let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+        record(&ledger, numbers);
+        ledger.close().unwrap();
+    }
+    let whole = folder.join("segments/000000000000.seg");
+    strip(&folder, 0);
+    // Beside its heads the segment itself is read.
+    assert_eq!(found(&folder, &Query::default()).len(), 6);
+    let bytes = fs::read(&whole).unwrap();
+    let mut altered = bytes.clone();
+    *altered.last_mut().unwrap() ^= 1;
+    fs::write(&whole, altered).unwrap();
+    assert!(!findings(&folder).is_empty());
+    fs::remove_file(&whole).unwrap();
+    let found = findings(&folder);
+    assert!(found.iter().any(|finding| finding.contains("segment 0: its records are gone")), "{found:?}");
+}
+
+#[test]
+fn a_note_counts_under_the_name_of_what_it_was_signed_over() {
+    let folder = folder("named");
+    let regulator = Regulator::new(&folder, 4);
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    record(&ledger, 0..2);
+    ledger.checkpoint().unwrap();
+    regulator.anchor(&folder, now_s());
+    let history = History::open(&folder).unwrap();
+    let (older, cosigned) = history.last_cosigned(&regulator.cosigner()).unwrap().unwrap();
+    let name = |name: &str| folder.join("checkpoints").join(name);
+    fs::write(name("999999999999.note"), history.checkpoint().unwrap().unwrap()).unwrap();
+    fs::write(name("999999999999.cosigned.note"), cosigned).unwrap();
+    record(&ledger, 2..4);
+    let newest = ledger.checkpoint().unwrap();
+    assert_eq!(history.checkpoint().unwrap(), Some(newest));
+    regulator.anchor(&folder, now_s());
+    let (anchor, _) = history.last_cosigned(&regulator.cosigner()).unwrap().unwrap();
+    assert!(anchor.size > older.size);
+    ledger.close().unwrap();
+    let found = findings(&folder);
+    assert_eq!(found.iter().filter(|finding| finding.contains("its name says otherwise")).count(), 2, "{found:?}");
+}
+
+#[test]
+fn an_empty_log_is_neither_submitted_nor_cosigned() {
+    let folder = folder("empty-log");
+    let regulator = Regulator::new(&folder, 5);
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let note = ledger.checkpoint().unwrap();
+    let history = History::open(&folder).unwrap();
+    let refused = history.submission(0).unwrap_err().to_string();
+    assert!(refused.contains("no frame"), "{refused}");
+    let log = history.verifier().unwrap();
+    let sign = |text: &[u8]| regulator.pair.sign(text).as_ref().to_vec();
+    let witness = Witness { cosigner: regulator.cosigner(), sign: &sign, state: &regulator.state };
+    let refused = witness.add_checkpoint(&format!("old 0\n\n{note}"), Some(&log), now_s()).unwrap_err().to_string();
+    assert!(refused.contains("no frame"), "{refused}");
+    record(&ledger, 0..2);
+    ledger.checkpoint().unwrap();
+    regulator.anchor(&folder, now_s());
+    ledger.close().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_or_too_large_for_one_is_named_and_waited_for_by_nobody() {
+    let folder = folder("pipes");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    record(&ledger, 0..2);
+    ledger.close().unwrap();
+    let fifo = |path: &Path| {
+        let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+        assert!(made.success());
+    };
+    let said = |folder: &Path| match History::open(folder).unwrap().verify(&Against::default()) {
+        Ok(verified) => verified.findings.join("\n"),
+        Err(error) => error.to_string(),
+    };
+    for name in ["witnesses", "checkpoints/000000000001.note", "segments/000000000001.seg", "access.jsonl"] {
+        let path = folder.join(name);
+        let _ = fs::remove_file(&path);
+        fifo(&path);
+        let found = said(&folder);
+        assert!(found.contains(&format!("{name}: it is no regular file")), "{name}: {found}");
+        fs::remove_file(&path).unwrap();
+    }
+    for name in ["witnesses", "checkpoints/000000000001.note", "lock"] {
+        let path = folder.join(name);
+        let before = fs::read(&path).ok();
+        fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let found = said(&folder);
+        assert!(found.contains(&format!("{name}: it has more than")), "{name}: {found}");
+        before.map_or_else(|| fs::remove_file(&path), |bytes| fs::write(&path, bytes)).unwrap();
+    }
+    // A tail of holes is no unfinished frame.
+    let segment = folder.join("segments/000000000000.seg");
+    let whole = fs::read(&segment).unwrap();
+    fs::OpenOptions::new().write(true).open(&segment).unwrap().set_len(1 << 40).unwrap();
+    assert!(!said(&folder).is_empty());
+    fs::write(&segment, whole).unwrap();
+    fs::remove_file(folder.join("lock")).unwrap();
+    fifo(&folder.join("lock"));
+    let refused = Ledger::open(&folder, BEFORE_ANSWER).err().unwrap().to_string();
+    assert!(refused.contains("lock"), "{refused}");
 }

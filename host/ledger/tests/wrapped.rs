@@ -167,7 +167,19 @@ fn wrapped_keys_open_with_their_command_alone() {
     record(&ledger, 0);
     ledger.close().unwrap();
     assert_eq!(keys(&folder).iter().filter(|key| key.starts_with("wrapped ")).count(), 5);
-    assert_eq!(readable(&History::wrapped(&folder, Some(command(&[]))).unwrap()).unwrap(), 2);
+    let history = History::wrapped(&folder, Some(command(&[]))).unwrap();
+    assert_eq!(readable(&history).unwrap(), 2);
+    let notes = history.verify(&Against::default()).unwrap().notes;
+    // The signing key and the five of the day before.
+    assert_eq!(notes.iter().filter(|note| note.ends_with("the key is not wrapped")).count(), 6, "{notes:?}");
+    // A plain key that somebody put where a wrapped one is due seals nothing.
+    let key = fs::read_dir(folder.join("keys")).unwrap().map(|entry| entry.unwrap().path());
+    let key = key.into_iter().find(|key| fs::read_to_string(key).unwrap().starts_with("wrapped ")).unwrap();
+    fs::write(&key, format!("{}\n", "07".repeat(32))).unwrap();
+    let ledger = Ledger::open(&folder, settings(&[])).unwrap();
+    record(&ledger, 0);
+    let refused = ledger.close().unwrap_err().to_string();
+    assert!(refused.contains("the key is not wrapped") && refused.contains(key.to_str().unwrap()), "{refused}");
 }
 
 fn the_command_is_asked_once_a_key() {
