@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             args.config.display()
         );
     }
-    if !embedded::arp().iter().any(|m| m.manifest.module == *module) {
+    if !args.end && !embedded::arp().iter().any(|m| m.manifest.module == *module) {
         remark!(
             "`{module}` is not among the modules that this program carries; unless a module that you load has this prefix, nothing \
              is overridden: check the spelling, and take it back with `normgate override {module} --end`"
