@@ -42,8 +42,8 @@ fn the_library_grants_nothing_that_nobody_wrote_down() {
     let error = builder("").policies([plain()]).build().err().unwrap().to_string();
     assert_eq!(
         error,
-        "module made.wasm: beyond the grant of `hostile`: nothing is granted to this authority; widen [authorities.hostile] \
-         or mark it optional"
+        "module made.wasm: beyond the grant of `hostile`: nothing is granted to this authority; grant it in \
+         normgate.toml under the line `[authorities.hostile]`, or mark it optional"
     );
     // With a table of authorities, trust does not help whoever is not in it; and what the program carries still loads.
     assert!(refusal("[authorities.other]", plain()).contains("nothing is granted"));
@@ -145,7 +145,7 @@ fn a_wide_grant_reads_as_sentences() {
         "tighten art06.*, once adopted",
         "use the prefixes art22",
         "have records kept for 400 days",
-        "mark releases urgent, which no trial then holds back",
+        "mark releases urgent, which a trial then holds only beyond the wider bounds",
     ];
     assert_eq!(shop, rights.map(said).iter().collect::<Vec<_>>());
 }

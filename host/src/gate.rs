@@ -112,7 +112,7 @@ impl Gate {
 
     /// Replaces the overrides in force ([`Override::read`]); no restart, and the next request obeys.
     pub fn set_overrides(&self, overrides: Vec<Override>) {
-        for entry in &overrides {
+        for entry in overrides.iter().filter(|entry| entry.left_ms() > 0) {
             warn!(
                 module = entry.module,
                 until_ms = entry.until_ms,

@@ -91,7 +91,7 @@ pub struct Grant {
     pub prefixes: Option<Vec<String>>,
     /// The longest retention that its obligations may ask for, in days.
     pub retain_d: Option<u32>,
-    /// Whether a trial does not hold back its releases that are marked urgent.
+    /// Whether a trial holds its releases that are marked urgent only beyond the wider bounds.
     pub urgent: Option<bool>,
     /// Units of work a request, over all modules of the authority that act; half as much, apart, for those that are only observed.
     pub budget: Option<u64>,
@@ -147,7 +147,7 @@ impl Grant {
         self.tightens.as_ref().map_or(self.is_full(), |listed| lists(listed, parameter))
     }
 
-    /// Whether a trial does not hold back releases that are marked urgent.
+    /// Whether a trial holds releases that are marked urgent only beyond the wider bounds.
     pub(crate) fn may_be_urgent(&self) -> bool {
         self.urgent.unwrap_or(self.is_full())
     }
@@ -187,8 +187,12 @@ impl Grant {
             Effect::Label(label) => {
                 (strongest >= Action::Label && listed(&self.labels, label, true), format!("the label `{label}`"))
             }
-            Effect::Demote(_) => (strongest >= Action::Demote, "demoting rows".to_owned()),
-            Effect::Block(_) => (strongest >= Action::Block, "withholding rows".to_owned()),
+            Effect::Demote(_) => {
+                (strongest >= Action::Demote, "demoting rows, which takes the line `effect = \"demote\"`".to_owned())
+            }
+            Effect::Block(_) => {
+                (strongest >= Action::Block, "withholding rows, which takes the line `effect = \"block\"`".to_owned())
+            }
             Effect::Tag(action) => (
                 *action <= self.tags.unwrap_or(if full { TagAction::Delete } else { TagAction::Suppress }),
                 format!("the tag action {}", format!("{action:?}").to_lowercase()),
@@ -291,7 +295,7 @@ impl Grant {
             None => {}
         }
         if self.may_be_urgent() {
-            wider.push(says("may mark releases urgent, which no trial then holds back".into()));
+            wider.push(says("may mark releases urgent, which a trial then holds only beyond the wider bounds".into()));
         }
         if self.is_full() {
             wider.push(says("may bind emergency rows".into()));

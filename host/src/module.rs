@@ -89,7 +89,8 @@ pub enum LoadError {
     },
     /// Its authority may not do what it asks.
     #[error(
-        "module {place}: beyond the grant of `{authority}`: {refused}; widen [authorities.{authority}] or mark it optional"
+        "module {place}: beyond the grant of `{authority}`: {refused}; grant it in normgate.toml under the line \
+         `[authorities.{authority}]`, or mark it optional"
     )]
     Grant {
         /// Where the module came from.

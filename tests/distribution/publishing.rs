@@ -244,8 +244,9 @@ fn an_association_that_has_not_signed_yet_keeps_nobody_from_publishing() {
     let error = publisher.publish(&scene.only(&["targets", "online"])).unwrap_err().to_string();
     assert_eq!(
         error,
-        "repository here, authority third, role third, file 1.third.json: it is delegated to, and its metadata is missing; the \
-         repository must publish it, or withdraw the delegation"
+        "repository here, authority third, role third, file 1.third.json: it is delegated to, and its metadata is missing: its holders \
+         sign it (`normgate repo sign --role third`) and the repository publishes it, or it withdraws the delegation \
+         (`normgate repo revoke`)"
     );
 }
 

@@ -185,7 +185,9 @@ fn a_role_that_was_left_out_from_the_start_is_missed() {
     assert_eq!(
         scene.refused(),
         "repository national, authority film-club, role film-club-modules, file film-club-modules.json: it is delegated to, and \
-         its metadata is missing; the repository must publish it, or withdraw the delegation"
+         its metadata is missing: its holders \
+         sign it (`normgate repo sign --role film-club-modules`) and the repository publishes it, or it withdraws the delegation \
+         (`normgate repo revoke`)"
     );
 }
 

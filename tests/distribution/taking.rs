@@ -107,8 +107,8 @@ fn a_module_beyond_its_grant_costs_itself_alone_and_the_platform_can_widen_it() 
         synced.notices,
         [
             "repository national, authority film-club, role film-club-modules, file film-club/modules/night-films.1.wasm: module \
-             national:film-club/modules/night-films.1.wasm: beyond the grant of `film-club`: rule club.rule may cause demoting rows; \
-             widen [authorities.film-club] or mark it optional"
+             national:film-club/modules/night-films.1.wasm: beyond the grant of `film-club`: rule club.rule may cause demoting rows, \
+             which takes the line `effect = \"demote\"`; grant it in normgate.toml under the line `[authorities.film-club]`, or mark it optional"
         ]
     );
     assert_eq!(scene.in_force().len(), 1);

@@ -55,7 +55,7 @@ enum Command {
     Bench(bench::Args),
     /// Check modules against the contract, the vocabulary and a configuration
     Check(check::Args),
-    /// Break-glass: put one module into shadow for a while, on the record
+    /// Put one module into shadow for a while, or switch it off, on the record
     Override(r#override::Args),
     /// Make keys: for signing, and for opening what is sealed
     Key(key::Args),

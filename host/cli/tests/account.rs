@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use support::{ended, folder, normgate};
+use support::{ended, folder, normgate, text};
 
 /// A child's feed: something generated, something not for children, something illegal.
 fn request(number: usize) -> Value {
@@ -59,6 +59,13 @@ fn a_decision_is_told_to_whom_it_concerns() {
     let author = to("author", &["--lang", "en", "--candidate", "illegal"]);
     assert!(author.contains("appears to break the law") && !author.contains("age band"), "{author}");
     assert!(to("officer", &[]).contains("appears to break the law"));
+    let nobody = normgate(&["explain", id, "--ledger", ledger, "--candidate", "nobody"]);
+    assert_eq!(nobody.status.code(), Some(2));
+    assert!(text(&nobody.stderr).contains("no candidate `nobody` is in this decision"), "{}", text(&nobody.stderr));
+    let requests = dir.join("requests.jsonl");
+    let nobody = normgate(&["explain", "-i", requests.to_str().unwrap(), "--candidate", "nobody"]);
+    assert_eq!(nobody.status.code(), Some(2));
+    assert!(text(&nobody.stderr).contains("no candidate `nobody` is in "), "{}", text(&nobody.stderr));
     let chinese = to("viewer", &["--lang", "zh", "--format", "html"]);
     assert!(chinese.contains("lang=\"zh") && chinese.contains("第二十二条"));
 

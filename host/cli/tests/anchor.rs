@@ -329,6 +329,13 @@ fn a_folder_is_an_exchange_with_a_witness() {
     };
     assert!(anchor().contains("nothing was cosigned yet; 3 frames wait in"));
     assert!(!Path::new(&file("proof.json")).exists());
+    // What a shell leaves where cosigning failed names its file.
+    let public = scene.public.as_str();
+    let wrong = normgate(&["ledger", "cosign", ledger, "--state", state.to_str().unwrap(), "--key", public]);
+    assert!(text(&wrong.stderr).contains("witness.pub: a public key; give the private one"), "{}", text(&wrong.stderr));
+    fs::write(file("cosigned.note"), "").unwrap();
+    let empty = text(&scene.anchor(ledger, folder).stderr);
+    assert!(empty.contains("cosigned.note: it is empty") && empty.contains("have the witness cosign again"), "{empty}");
     cosign(false);
     assert!(anchor().contains(" cosigned 3 frames at "));
     scene.record(ledger, "r2");

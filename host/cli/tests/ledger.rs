@@ -123,6 +123,37 @@ fn a_days_personal_columns_are_erased_with_a_reason() {
     assert!(ended(3, &["ledger", "verify", ledger]).contains("of 2020-01-01 before their time: request No 12"));
 }
 
+#[test]
+fn what_has_lost_its_keys_says_so_and_names_the_way_out() {
+    let dir = folder("ledger/keyless");
+    let ledger = dir.join("ledger");
+    let ledger = ledger.to_str().unwrap();
+    let answer = said(&["eval", "-i", &requests(&dir, 1), "--only", "art09", "--ledger", ledger]);
+    let id = serde_json::from_str::<Value>(&answer).unwrap()["decision_id"].as_str().unwrap().to_owned();
+    let refused = |args: &[&str], why: &str| {
+        let output = normgate(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains(why), "{args:?}: {}", text(&output.stderr));
+    };
+    refused(&["replay", "case.sealed"], "case.sealed: give the key that the case is sealed to with --key NAME.key");
+    // Without the personal keys of its day, a decision is read, found by its user, and not judged again.
+    let key = |entry: &std::path::PathBuf| entry.to_string_lossy().contains(".personal");
+    let keys = fs::read_dir(format!("{ledger}/keys")).unwrap().map(|entry| entry.unwrap().path());
+    keys.filter(key).for_each(|key| fs::remove_file(key).unwrap());
+    assert!(said(&["explain", &id, "--ledger", ledger]).contains("Its personal data were erased."));
+    assert_eq!(said(&["ledger", "find", ledger, "--user", "u0"]).lines().count(), 1);
+    let (inspector, case) = (dir.join("inspector"), dir.join("case.sealed"));
+    said(&["key", "generate", "--sealing", inspector.to_str().unwrap()]);
+    let (recipient, case) = (inspector.with_extension("pub"), case.to_str().unwrap());
+    let export = ["ledger", "export", ledger, "--sealed", &id, "--to", recipient.to_str().unwrap(), "-o", case];
+    refused(&export, "its personal key is gone");
+    let keys = Path::new(ledger).join("keys");
+    fs::remove_dir_all(&keys).unwrap();
+    refused(&["ledger", "verify", ledger], "its folder keys/ is missing; put it back, or make an empty one");
+    fs::create_dir(&keys).unwrap();
+    assert!(ended(1, &["ledger", "verify", ledger]).contains("the key is lost"));
+}
+
 #[cfg(unix)]
 #[test]
 fn keys_are_wrapped_by_the_command_that_a_file_names() {

@@ -41,7 +41,12 @@ impl Home {
     pub(crate) fn open(path: &Path, wrap: Option<WrapCommand>) -> Result<Self, LedgerError> {
         let place = path.display().to_string();
         let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(LedgerError::io(&place))?;
-        if !dir.is_dir(SEGMENTS) || !dir.is_dir(KEYS) {
+        if dir.is_dir(SEGMENTS) && !dir.is_dir(KEYS) {
+            return Err(LedgerError::Absent(format!(
+                "{place}: its folder {KEYS}/ is missing; put it back, or make an empty one to read what stands in the open"
+            )));
+        }
+        if !dir.is_dir(SEGMENTS) {
             return Err(LedgerError::Absent(format!(
                 "{place}: this is no ledger; `normgate eval --ledger` starts one"
             )));

@@ -123,6 +123,11 @@ impl Case {
                 "{place}: only a commitment of it is kept, so nobody can judge it again"
             )));
         }
+        if recorded.outcome.is_some() && recorded.personal.is_none() {
+            return Err(LedgerError::Absent(format!(
+                "{place}: its personal key is gone, so it can be read (`normgate ledger show`) and not judged again"
+            )));
+        }
         let (Some(request), Some(before)) = (recorded.request(), &recorded.outcome) else {
             return Err(LedgerError::KeyGone { place });
         };

@@ -61,8 +61,8 @@ fn check_purge(now_ms: i64, latest_ms: i64, until: Day, what: Purge, idle: bool)
     }
     if !idle && latest_ms != i64::MIN && now_ms.saturating_sub(latest_ms) > CLOCK_TOLERANCE_MS {
         return Err(format!(
-            "the clock stands at {}, and what was recorded last is of {}: set the clock, or say that it is right and nothing was \
-             recorded since",
+            "the clock stands at {}, and what was recorded last is of {}: set the clock, or say with `--after-idling` that it is \
+             right and nothing was recorded since",
             Day::containing(now_ms),
             Day::containing(latest_ms)
         ));

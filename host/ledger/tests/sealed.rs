@@ -234,7 +234,7 @@ fn what_is_not_kept_or_not_at_hand_is_not_exported() {
     let id = only_decision(&history);
     assert!(refused(&id, &MODULES[1..]).contains("is not among the modules at hand"));
     lose(&folder, ".personal.key");
-    assert!(refused(&id, &MODULES).contains("its key was destroyed or lost"));
+    assert!(refused(&id, &MODULES).contains("its personal key is gone, so it can be read"));
 }
 
 #[test]

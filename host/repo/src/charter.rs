@@ -221,7 +221,11 @@ impl Reader<'_> {
     /// left it out.
     fn loaded<'a>(&self, role: &'a DelegatedRole) -> Result<&'a tough::schema::Signed<Targets>, Refusal> {
         role.targets.as_ref().ok_or_else(|| {
-            self.refuse(&role.name, "it is delegated to, and its metadata is missing; the repository must publish it, or withdraw the delegation".into())
+            self.refuse(&role.name, format!(
+                "it is delegated to, and its metadata is missing: its holders sign it (`normgate repo sign --role {}`) and the \
+                 repository publishes it, or it withdraws the delegation (`normgate repo revoke`)",
+                role.name
+            ))
         })
     }
 }

@@ -135,6 +135,12 @@ impl SigningKey {
     /// When it is not such a key, or others may read it.
     pub fn read(path: &Path) -> Result<Self> {
         let place = &path.display().to_string();
+        if path.extension().is_some_and(|extension| extension == "pub") {
+            return Err(at(
+                place,
+                "a public key; give the private one, the .pem file that `normgate key generate` wrote",
+            ));
+        }
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

@@ -82,7 +82,12 @@ impl Statement<'_> {
         ));
         facts.push((self.say("规则集", "Rules"), Cell::Code(set.policy_set.clone())));
         page.facts(facts);
-        if outcome.is_none() {
+        if recorded.personal.is_none() {
+            page.note(self.say(
+                "其中的个人信息已删除,故以下不列出所依据的具体数值。",
+                "Its personal data were erased. The values that it rests on are not listed.",
+            ));
+        } else if outcome.is_none() {
             page.note(self.say(
                 "该次请求的数据未完整留存,仅留存决定结果与输入摘要,故以下不列出所依据的具体数值。",
                 "The data of this request were not kept, only the decision and a hash of the input: the values that it rests on are not listed.",

@@ -164,6 +164,12 @@ fn ask_folder(history: &History, folder: &Path, by: &Cosigner) -> Result<String>
     let cosigned = folder.join("cosigned.note");
     if cosigned.is_file() {
         let note = bounded(&cosigned)?;
+        if note.trim().is_empty() {
+            bail!(
+                "{}: it is empty, since cosigning failed; remove it, and have the witness cosign again",
+                cosigned.display()
+            );
+        }
         let Anchor { size, at_s, by } = history.keep_cosigned(&note, by, now_ms())?;
         said = format!("{by} cosigned {size} frames at {at_s} s");
     }

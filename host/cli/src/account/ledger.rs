@@ -29,7 +29,7 @@ pub(crate) enum Command {
     /// Hold every byte of a ledger against something that says what it should be
     ///
     /// Exit 0: nothing was altered, and something from outside bears out how far the ledger goes; 1: something was altered; 3: nothing
-    /// was altered, but whatever came last may have been cut off unseen, since nothing from outside was given (not anchored).
+    /// was altered, but whatever came last may have been cut off unseen, since nothing from outside bears the end out (not anchored).
     Verify {
         /// The ledger
         ledger: PathBuf,
@@ -369,11 +369,20 @@ fn verify(
     if !found.findings.is_empty() {
         return Ok(ExitCode::from(1));
     }
-    if known.is_none() && cosigner.is_none() {
+    let lacking = match (&known, &cosigner) {
+        (None, None) => Some("nothing from outside was given (--checkpoint, --cosigner)".to_owned()),
+        (_, Some(cosigner)) if found.anchor.is_none() => {
+            Some(format!("no checkpoint is cosigned by {}", cosigner.name()))
+        }
+        _ => None,
+    };
+    if let Some(lacking) = lacking {
+        let place = ledger.display();
         say!(
-            "{}: nothing from outside was given (--checkpoint, --cosigner), so the end may have been cut off unseen: not anchored",
-            ledger.display()
+            "way out  have the head cosigned: `normgate ledger anchor {place} --witness DIR --cosigner witness.pub --once`, then `normgate \
+             ledger verify {place} --cosigner witness.pub`"
         );
+        say!("{place}: {lacking}, so the end may have been cut off unseen: not anchored");
         return Ok(ExitCode::from(NOT_ANCHORED));
     }
     Ok(ExitCode::SUCCESS)

@@ -30,7 +30,7 @@ pub(crate) const OTHER_SEMANTICS: u8 = 4;
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// The ledger
-    #[arg(long, value_name = "DIR", required_unless_present = "key")]
+    #[arg(long, value_name = "DIR")]
     ledger: Option<PathBuf>,
 
     /// One decision of the ledger, all of them when it is left out; or a sealed case
@@ -76,7 +76,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         (None, Some(case), Some(key)) => {
             sealed::replay(case.as_ref(), key, args.ledger_key.as_deref(), args.unsigned, backend)
         }
-        _ => bail!("give a ledger with --ledger, or a sealed case and its --key"),
+        (None, Some(what), None) => {
+            bail!(
+                "{what}: give the key that the case is sealed to with --key NAME.key; a decision id takes --ledger DIR"
+            )
+        }
+        (None, None, _) => bail!("give a ledger with --ledger DIR, or a sealed case with --key NAME.key"),
     }
 }
 

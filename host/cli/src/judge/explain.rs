@@ -82,15 +82,24 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     let gate = args.source.build()?;
     let mut requests = Requests::open(input, gate.reader())?;
-    let mut refused = false;
+    let (mut refused, mut absent) = (false, args.candidate.as_deref());
     while let Some(request) = requests.next()? {
         match request {
-            Ok(batch) => words.outcome(&gate.evaluate(&batch), args.candidate.as_deref()),
+            Ok(batch) => {
+                let outcome = gate.evaluate(&batch);
+                let is_there =
+                    |id: &str| outcome.verdicts.iter().any(|verdict| outcome.candidate_id(verdict.row) == id);
+                absent = absent.filter(|id| !is_there(id));
+                words.outcome(&outcome, args.candidate.as_deref());
+            }
             Err(error) => {
                 refused = true;
                 complain(requests.number, &error);
             }
         }
+    }
+    if let Some(id) = absent {
+        bail!("no candidate `{id}` is in {}", input.display());
     }
     Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
@@ -104,6 +113,9 @@ fn recorded(args: &Args, ledger: &Path) -> Result<ExitCode> {
     let Some(answer) = recorded.answer()? else {
         bail!("the key of decision {id} is gone: it can be proven, and not read")
     };
+    if let Some(id) = args.candidate.as_deref().filter(|id| answer.verdicts.iter().all(|row| row.id != *id)) {
+        bail!("no candidate `{id}` is in this decision");
+    }
     let outcome = Replay::new(&modules, || judging_again(Backend::Native), 1).outcome(&recorded, &set)?;
     let leaf = history.receipt(id)?;
     note_access(&history, "explain", id, 1, true)?;

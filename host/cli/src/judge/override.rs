@@ -10,7 +10,9 @@ use normgate::{MAX_OVERRIDE_S, Override, embedded};
 
 use crate::identity::caller;
 
-/// Put one module into shadow for a while: it is still asked, and what it says is reported under `shadow` and not applied. With
+/// Put one module into shadow for a while, or switch it off, on the record
+///
+/// A module in shadow is still asked, and what it says is reported under `shadow` and not applied. With
 /// --off it is not asked at all. The override ends by itself, a day from now at the latest, stands in a file that only grows, and
 /// every outcome names it.
 ///
@@ -33,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long, requires = "module")]
     end: bool,
 
-    /// Why, for the record
+    /// Why, for the record; --end needs none
     #[arg(long, requires = "module")]
     reason: Option<String>,
 
@@ -72,11 +74,23 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             MAX_OVERRIDE_S / 3600
         );
     }
-    let Some(reason) = args.reason.clone().filter(|reason| !reason.trim().is_empty()) else {
-        bail!("say why with --reason; it stands in every outcome");
+    let reason = args.reason.clone().filter(|reason| !reason.trim().is_empty());
+    let reason = match (reason, args.end) {
+        (Some(reason), _) => reason,
+        (None, true) => "ended".to_owned(),
+        (None, false) => bail!("say why with --reason; it stands in every outcome"),
     };
-    if !embedded::arp().iter().any(|m| m.manifest.module == *module) {
-        remark!("`{module}` is not among the modules that this program carries; check the spelling");
+    if module.contains(['.', '/', '@']) {
+        bail!(
+            "`{module}` is no prefix of a module, such as art18; a rule or a release gets another mode under [modes] in {}",
+            args.config.display()
+        );
+    }
+    if !args.end && !embedded::arp().iter().any(|m| m.manifest.module == *module) {
+        remark!(
+            "`{module}` is not among the modules that this program carries; unless a module that you load has this prefix, nothing \
+             is overridden: check the spelling, and take it back with `normgate override {module} --end`"
+        );
     }
     let entry = Override { off: args.off, ..Override::starting_now(module, seconds, reason, caller()) };
     entry.append(&path).with_context(|| path.display().to_string())?;

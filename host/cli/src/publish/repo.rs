@@ -85,7 +85,7 @@ enum Command {
         /// First day on which it is no longer used
         #[arg(long, value_name = "YYYY-MM-DD")]
         effective_until: Option<Day>,
-        /// Ask platforms to use it without a trial
+        /// Mark it urgent: an urgent release is held only beyond the wider bounds, where its grant says `urgent = true`
         #[arg(long)]
         urgent: bool,
         /// Its version is lower than the one before on purpose
