@@ -64,9 +64,9 @@ fn every_refusal_names_the_place_and_the_way_out() {
             candidates(&format!(r#"{{"id":"a","kind":{}}}"#, "[".repeat(100_000))).into(),
         ),
         ("more values than any set judges", {
-            let tags = vec![r#""t""#; 512].join(",");
+            let tags = vec![r#""t""#; normgate::MAX_VALUES].join(",");
             let row = |row: usize| format!(r#"{{"id":"{row}","matched_tags":[{tags}]}}"#);
-            candidates(&(0..=normgate::MAX_LISTED / 512).map(row).collect::<Vec<_>>().join(",")).into()
+            candidates(&(0..=normgate::MAX_LISTED / normgate::MAX_VALUES).map(row).collect::<Vec<_>>().join(",")).into()
         }),
         ("a tag without id", request(r#","user":{"tags":[{"state":"active"}]}"#).into()),
     ];
@@ -76,7 +76,8 @@ fn every_refusal_names_the_place_and_the_way_out() {
 
 #[test]
 fn what_is_merely_unusual_is_judged() {
-    let long = format!(r#","candidates":[{{"id":"a","matched_tags":[{}]}}]"#, vec![r#""t""#; 1_024].join(","));
+    let long =
+        format!(r#","candidates":[{{"id":"a","matched_tags":[{}]}}]"#, vec![r#""t""#; normgate::MAX_VALUES].join(","));
     let deep = format!(r#","unknown_field":{}1{}"#, "[".repeat(100), "]".repeat(100));
     for rest in [
         "",

@@ -17,6 +17,9 @@ use crate::notices;
 /// configuration.
 pub const MAX_OVERRIDE_S: i64 = 24 * 60 * 60;
 
+/// Longest reason, in characters. It stands in every outcome.
+const LONGEST_REASON: usize = 400;
+
 /// One line of the file of overrides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,8 +61,12 @@ impl Override {
     /// Appends the override to a file, and makes the file when it is missing.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When the file cannot be written, or the reason is longer than an outcome should carry.
     pub fn append(&self, path: &Path) -> io::Result<()> {
+        if self.reason.chars().nth(LONGEST_REASON).is_some() {
+            let bound = format!("the reason stands in every outcome; say it in at most {LONGEST_REASON} characters");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, bound));
+        }
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
         let line = serde_json::to_string(self).map_err(io::Error::other)?;
         file.write_all(format!("{line}\n").as_bytes())?;
@@ -109,5 +116,22 @@ impl Override {
         let required = || manifest.rules.iter().filter(|rule| is_required(manifest, rule)).map(|rule| rule.id.as_str());
         let weakened = (*off && required().next().is_some()).then(|| notices::off(manifest, required()));
         std::iter::once(there).chain(weakened)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_short() {
+        let path = std::env::temp_dir().join(format!("normgate-override-{}.jsonl", std::process::id()));
+        let saying = |reason: String| Override::starting_now("art18", 60, reason, "tests".to_owned());
+        let long = saying("理".repeat(LONGEST_REASON + 1)).append(&path).expect_err("a long reason").to_string();
+        assert_eq!(long, "the reason stands in every outcome; say it in at most 400 characters");
+        assert!(!path.exists(), "nothing is written");
+        saying("理".repeat(LONGEST_REASON)).append(&path).expect("a reason");
+        assert_eq!(Override::read(&path).expect("overrides").len(), 1);
+        std::fs::remove_file(path).expect("its own file");
     }
 }

@@ -1,7 +1,8 @@
 //! What each authority's modules may still use in one request: work and time that are theirs alone.
 //!
-//! Modules that act in a stage and those that are only observed there have a purse each, so that neither takes a turn from the other, and no
-//! authority takes one from another. Work decides; time bounds the damage where a machine is starved or a price is wrong.
+//! Modules that act in a stage and those that are only observed there have work of their own, so that neither takes a turn from the other, and no
+//! authority takes one from another. Work decides; time bounds the damage where a machine is starved or a price is wrong: an
+//! authority has one clock, and all associations share another, so that the rest of a request's time is left to those who are trusted.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -21,7 +22,7 @@ const FULL: u64 = 6;
 /// Of what an authority may use, the part for modules that are only observed.
 const OBSERVED: u64 = 2;
 
-/// Of a request's time, the part that one association may take, in percent.
+/// Of a request's time, the part that associations may take, one or all of them, in percent.
 const TIME_SHARE: u32 = 40;
 
 /// A limit, on a list of so many values: as much again for every ordinary list that is in it.
@@ -65,17 +66,18 @@ impl Share {
 pub(crate) struct Purse {
     whole: u64,
     units: Cell<u64>,
-    time: Cell<Duration>,
+    /// Whose clock its calls run on.
+    authority: usize,
 }
 
 impl Purse {
-    fn new(units: u64, time: Duration) -> Self {
-        Self { whole: units, units: Cell::new(units), time: Cell::new(time) }
+    fn new(units: u64, authority: usize) -> Self {
+        Self { whole: units, units: Cell::new(units), authority }
     }
 
     /// A purse for a call that no request waits for.
     pub(crate) fn boundless() -> Self {
-        Self::new(u64::MAX, Duration::MAX)
+        Self::new(u64::MAX, 0)
     }
 
     /// Units of work that a call may use at most besides its instance, and those that are left to it; none when there is none left.
@@ -95,8 +97,50 @@ impl Purse {
 pub(crate) struct Purses {
     /// By authority: those that act, those that are only observed.
     purses: Vec<[Purse; 2]>,
-    /// Time that is left to all calls.
-    time: Cell<Duration>,
+    clocks: Clocks,
+}
+
+/// Time that is left.
+struct Clocks {
+    /// To all calls.
+    request: Cell<Duration>,
+    /// To the calls of all associations together.
+    associations: Cell<Duration>,
+    /// By authority: to its calls, acting or observed, and whether it is an association.
+    own: Vec<(Cell<Duration>, bool)>,
+}
+
+impl Clocks {
+    /// The clock of a request that may take so long, and for each authority: how long it may take alone, and whether it is an association.
+    fn new(request: Duration, own: impl Iterator<Item = (Duration, bool)>) -> Self {
+        Self {
+            request: Cell::new(request),
+            associations: Cell::new(part(request)),
+            own: own
+                .map(|(time, association)| (Cell::new(if association { part(time) } else { time }), association))
+                .collect(),
+        }
+    }
+
+    /// The clocks that run while a module of an authority is asked.
+    fn of(&self, authority: usize) -> impl Iterator<Item = &Cell<Duration>> {
+        let (own, association) = &self.own[authority];
+        [&self.request, own].into_iter().chain(association.then_some(&self.associations))
+    }
+
+    /// Time that is left to a call; none when there is none left.
+    fn left(&self, authority: usize) -> Option<Duration> {
+        self.of(authority).map(Cell::get).min().filter(|left| !left.is_zero())
+    }
+
+    fn pass(&self, authority: usize, took: Duration) {
+        self.of(authority).for_each(|clock| clock.set(clock.get().saturating_sub(took)));
+    }
+}
+
+/// The part of a time that associations may take.
+fn part(time: Duration) -> Duration {
+    time / 100 * TIME_SHARE
 }
 
 impl Purses {
@@ -108,12 +152,12 @@ impl Purses {
         };
         let request = |values: u64| time(scaled(limits.request_ticks, values)).saturating_mul(patience);
         let purses = set.shares.iter().enumerate().map(|(authority, share)| {
-            let values = most(authority);
-            let units = scaled(share.units(limits), values);
-            let time = if share.full { request(values) } else { request(values) / 100 * TIME_SHARE };
-            [Purse::new(units, time), Purse::new(units / OBSERVED, time)]
+            let units = scaled(share.units(limits), most(authority));
+            [Purse::new(units, authority), Purse::new(units / OBSERVED, authority)]
         });
-        Self { purses: purses.collect(), time: Cell::new(request(values.iter().copied().max().unwrap_or(0))) }
+        let own = set.shares.iter().enumerate().map(|(authority, share)| (request(most(authority)), !share.full));
+        let clocks = Clocks::new(request(values.iter().copied().max().unwrap_or(0)), own);
+        Self { purses: purses.collect(), clocks }
     }
 
     /// The purse of an authority's modules that act, or of those that are only observed.
@@ -124,14 +168,12 @@ impl Purses {
 
     /// Time that is left to a call; none when there is none left.
     pub(crate) fn time(&self, purse: &Purse) -> Option<Duration> {
-        Some(self.time.get().min(purse.time.get())).filter(|left| !left.is_zero())
+        self.clocks.left(purse.authority)
     }
 
     /// Takes out the time that a call took.
     pub(crate) fn pass(&self, purse: &Purse, took: Duration) {
-        for time in [&self.time, &purse.time] {
-            time.set(time.get().saturating_sub(took));
-        }
+        self.clocks.pass(purse.authority, took);
     }
 }
 
@@ -156,12 +198,28 @@ mod tests {
 
     #[test]
     fn a_purse_gives_no_more_than_it_has() {
-        let purse = Purse::new(1_000_000, TICK);
+        let purse = Purse::new(1_000_000, 0);
         assert_eq!(purse.fuel(2_000_000), Some((960_000, 960_000)), "a call's own limit is at most the whole purse");
         purse.spend(700_000);
         assert_eq!(purse.fuel(500_000), Some((500_000, 260_000)));
         purse.spend(u64::MAX);
         assert_eq!(purse.fuel(1), None);
-        assert_eq!(Purse::new(0, TICK).fuel(1), None);
+        assert_eq!(Purse::new(0, 0).fuel(1), None);
+    }
+    #[test]
+    fn associations_together_leave_time_to_whom_the_program_carries() {
+        let (request, second) = (Duration::from_millis(500), Duration::from_secs(1));
+        let clocks = Clocks::new(request, [(request, false), (request, true), (request, true)].into_iter());
+        assert_eq!(clocks.left(1), Some(Duration::from_millis(200)));
+        clocks.pass(1, Duration::from_millis(150));
+        assert_eq!(
+            (clocks.left(1), clocks.left(2)),
+            (Some(Duration::from_millis(50)), Some(Duration::from_millis(50)))
+        );
+        clocks.pass(2, Duration::from_millis(50));
+        assert_eq!((clocks.left(1), clocks.left(2)), (None, None));
+        assert_eq!(clocks.left(0), Some(Duration::from_millis(300)));
+        clocks.pass(0, second);
+        assert_eq!(clocks.left(0), None);
     }
 }

@@ -487,8 +487,10 @@ impl Manifest {
                 format!("`{}` cannot prefix rule ids; use lower-case letters, digits, - and .", self.module),
             );
         }
+        // One version is written in one way only, or two modules could both be the highest.
+        let canonical = |number: &str| number.parse::<u32>().is_ok_and(|parsed| parsed.to_string() == number);
         let numbers: Vec<_> = self.version.split('.').collect();
-        if numbers.len() != 3 || numbers.iter().any(|n| n.parse::<u32>().is_err()) {
+        if numbers.len() != 3 || !numbers.into_iter().all(canonical) {
             return fail("version", format!("`{}` is not major.minor.patch", self.version));
         }
         Ok(())
@@ -809,6 +811,17 @@ effects = [{ block = "none" }]
         let text = POLICY.replace("en = \"s\"", "en = \"s\\u001b[8m\"");
         let error = read_policy_toml(&text, Vocabulary::shipped()).map(|_| ()).expect_err("an escape").to_string();
         assert!(error.contains("rules[0].sentence.en: U+001B"), "{error}");
+    }
+
+    #[test]
+    fn a_version_is_written_in_one_way_only() {
+        for version in ["0.0.0", "1.10.0", "1.0.4294967295"] {
+            assert!(with("/version", version).is_ok(), "{version}");
+        }
+        for version in ["01.0.0", "1.00.0", "1.0.+1", "+1.0.0", "1.-0.0", "1.0", "1.0.0.0", "1..0", "1.0.4294967296"] {
+            let error = with("/version", version).map(|_| ()).expect_err(version).to_string();
+            assert_eq!(error, format!("version: `{version}` is not major.minor.patch"));
+        }
     }
 
     #[test]
