@@ -84,8 +84,9 @@ fn a_regulator_cosigns_one_history_and_no_other() {
     assert_eq!(split.status.code(), Some(1));
     assert!(text(&split.stderr).contains("has signed two histories"), "{}", text(&split.stderr));
     refused(&["ledger", "verify", &file("fork"), "--cosigner", &public, "--cosigned", &file("second.note")], "ALTERED");
-    // What was cosigned stands beside the ledger's own notes, and a key in its written form is taken too.
-    fs::copy(file("second.note"), format!("{ledger}/checkpoints/{:012}.cosigned.note", 9)).unwrap();
+    // What was cosigned stands beside the ledger's own notes, named by its size, and a key in its written form is taken too.
+    let size: u64 = fs::read_to_string(file("second.note")).unwrap().lines().nth(1).unwrap().parse().unwrap();
+    fs::copy(file("second.note"), format!("{ledger}/checkpoints/{size:012}.cosigned.note")).unwrap();
     let written = text(&second.stderr).trim_end().rsplit(' ').next().unwrap().to_owned();
     write("regulator.vkey", &written);
     assert!(said(&["ledger", "verify", &ledger, "--cosigner", &file("regulator.vkey")]).contains("0 findings"));
