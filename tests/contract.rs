@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use normgate::contract::{Vocabulary, reference};
+use normgate::contract::{Code, Text, Vocabulary, reference};
 use normgate::{Batch, Detail, Gate, Module, Reader, embedded};
 use support::component::{MANIFEST, module, with_manifest};
 use support::docs::{generated, root};
@@ -100,6 +100,45 @@ fn released_names_stay_and_new_terms_say_what_they_read_as() {
     }
 }
 
+/// Every name that a platform fills in is explained, in sentences that a person reads once.
+#[test]
+fn every_code_column_and_surface_says_what_it_means() {
+    let vocabulary = Vocabulary::shipped();
+    let mut english: Vec<&str> = vocabulary.columns.iter().map(|column| column.note.as_str()).collect();
+    let mut chinese = Vec::new();
+    let meanings: Vec<Text> = vocabulary.signals.meanings.iter().map(Code::meaning).collect();
+    for text in meanings.iter().chain(vocabulary.signals.meanings.iter().flat_map(|code| [&code.example, &code.not])) {
+        english.push(&text.en);
+        chinese.push(text.zh.as_str());
+    }
+    for text in &english {
+        assert!(text.ends_with('.'), "no sentence: {text}");
+        for sentence in text.split(['.', ';', ':']) {
+            assert!(sentence.split_whitespace().count() <= 20, "more than twenty words: {sentence}");
+        }
+    }
+    for text in &chinese {
+        assert!(text.ends_with('。') && !text.contains([',', ';', ':', '(', ')', '"']), "not full-width: {text}");
+    }
+    let codes: BTreeSet<&str> = vocabulary.signals.codes.iter().map(String::as_str).collect();
+    assert_eq!(codes.len(), vocabulary.signals.codes.len(), "a code is explained twice");
+    let surfaces: Vec<&str> = vocabulary.surfaces.iter().map(|surface| surface.term.as_str()).collect();
+    assert_eq!(surfaces, vocabulary.terms["surface"].terms);
+}
+
+/// The schema says of each code what the reference says.
+#[test]
+fn the_schema_names_every_code_and_refuses_others() {
+    let schema = reference::json_schema(Vocabulary::shipped());
+    let codes = &schema["properties"]["candidates"]["items"]["properties"]["signals"]["items"]["properties"]["code"];
+    let choices = codes["anyOf"].as_array().unwrap();
+    assert_eq!(choices.len(), Vocabulary::shipped().signals.codes.len() + 1);
+    let gambling = choices.iter().find(|choice| choice["const"] == "L9").unwrap()["description"].as_str().unwrap();
+    for part in ["gambling", "赌博", "article 6, item 9", "Example:", "Not:", "not checked"] {
+        assert!(gambling.contains(part), "{part}: {gambling}");
+    }
+}
+
 /// A vocabulary of the future: a fourth frame, a new column, a new surface, a new obligation, a new argument.
 fn future() -> Arc<Vocabulary> {
     let text = Vocabulary::SHIPPED
@@ -108,7 +147,7 @@ fn future() -> Arc<Vocabulary> {
         .replace("\n[reads_as]\n", "\n[reads_as]\n\"surface.wrist\" = \"push\"\n")
         .replace("obligations = [", "obligations = [\n    \"notify.seller\",")
         .replace("arguments = [", "arguments = [\"urgency\", ")
-        + "\n[[columns]]\nname = \"sellers.seller_id\"\ntype = \"id\"\npersonal = false\nunknown = \"required\"\n";
+        + "\n[[columns]]\nname = \"sellers.seller_id\"\ntype = \"id\"\npersonal = false\nunknown = \"required\"\nnote = \"Its seller.\"\n";
     Arc::new(Vocabulary::parse(&text).unwrap())
 }
 

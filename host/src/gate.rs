@@ -1,7 +1,9 @@
 //! The gate: what a process asks once per ranked list. It holds the generation that judges now, and what outlives it.
 
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use normgate_contract::Stage;
@@ -16,7 +18,7 @@ use crate::generation::Generation;
 use crate::outcome::Outcome;
 use crate::overrides::Override;
 use crate::policy_set::PolicySet;
-use crate::recent::Recent;
+use crate::recent::{self, Recent};
 use crate::sandbox::FailureKind;
 use crate::stats::{Stats, Totals};
 
@@ -35,7 +37,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(generation: Generation, recording: usize, recorder: Option<Arc<dyn Recorder>>) -> Self {
+    pub(crate) fn new(generation: Generation, recent: Option<Recent>, recorder: Option<Arc<dyn Recorder>>) -> Self {
         generation.announce();
         Self {
             current: ArcSwap::from_pointee(generation),
@@ -43,7 +45,7 @@ impl Gate {
             expiries: ArcSwap::default(),
             totals: Totals::default(),
             changing: Mutex::default(),
-            recent: (recording > 0).then(|| Recent::new(recording)),
+            recent,
             recorder,
         }
     }
@@ -79,6 +81,19 @@ impl Gate {
         self.recent.as_ref().map_or(Vec::new(), Recent::all)
     }
 
+    /// Writes the last requests to a file for its owner alone, one a line, as `normgate eval -i FILE` reads them; says how many
+    /// there are. Without [`crate::GateBuilder::recording`] there are none.
+    ///
+    /// They hold what was sent about users: delete the file when the cause is found.
+    ///
+    /// # Errors
+    /// When the file cannot be written; one that was there before is as it was.
+    pub fn write_last_requests(&self, path: &Path) -> io::Result<usize> {
+        let requests = self.recorded();
+        recent::write(path, &requests)?;
+        Ok(requests.len())
+    }
+
     pub(crate) fn overrides(&self) -> Arc<Vec<Override>> {
         self.overrides.load_full()
     }
@@ -110,9 +125,11 @@ impl Gate {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the overrides in force ([`Override::read`]); no restart, and the next request obeys.
+    /// Replaces the overrides in force ([`Override::read`]); no restart, and the next request obeys. An override that was not there
+    /// before is a warning in the log, so that the file may be read as often as one likes.
     pub fn set_overrides(&self, overrides: Vec<Override>) {
-        for entry in overrides.iter().filter(|entry| entry.left_ms() > 0) {
+        let known = self.overrides();
+        for entry in overrides.iter().filter(|entry| entry.left_ms() > 0 && !known.contains(entry)) {
             warn!(
                 module = entry.module,
                 until_ms = entry.until_ms,
@@ -133,12 +150,16 @@ impl Gate {
     /// Judges one request, in the generation that is there when it comes. It cannot fail as a whole: what went wrong is data
     /// in the outcome.
     pub fn evaluate(&self, request: &Batch) -> Outcome {
+        let begin = Instant::now();
         let generation = self.current.load();
         let outcome = generation.judge(request, &self.overrides.load(), &self.expiries.load(), &generation.health);
-        self.totals.count(&outcome, &generation.health);
+        self.totals.count(&outcome, begin.elapsed(), &generation.health);
         generation.diff.observe(&outcome);
         if let Some(recent) = &self.recent {
             recent.keep(request);
+            if !outcome.failures.is_empty() {
+                recent.write_if_opened(&generation.health);
+            }
         }
         outcome
     }

@@ -1,4 +1,4 @@
-//! `normgate explain`: a decision or a rule in words.
+//! `normgate explain`: a decision, a rule or a signal code in words.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,22 +14,24 @@ use normgate_report::{Dossier, statement};
 use crate::account::lookup::note_access;
 use crate::account::opened::history;
 use crate::account::report::Format;
+use crate::judge::codes;
 use crate::judge::eval::Lang;
 use crate::judge::requests::{Requests, complain};
 use crate::judge::source::{Source, judging_again};
 use crate::screen;
 
 /// Say in words what was decided and why: one sentence a reason, with whom it speaks to, on whose account the rule stands
-/// (required, recommended, or set by the platform), and what the addressee can do. With rule ids, says what these rules say.
+/// (required, recommended, or set by the platform), and what the addressee can do. With rule ids, says what these rules say; with signal codes,
+/// what each means, where it stands, and what it is not.
 ///
 /// With a ledger and a decision id, tells one recorded decision to whom it concerns, with a receipt.
 ///
-/// Examples: normgate explain art18.tip; normgate explain -i request.jsonl --lang zh --candidate c7;
+/// Examples: normgate explain art18.tip; normgate explain L9 --lang zh; normgate explain -i request.jsonl --lang zh --candidate c7;
 /// normgate explain 4f0c… --ledger decisions --lang zh --to viewer
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// Rules to put in words
-    #[arg(value_name = "RULE|ID", required_unless_present = "input")]
+    /// Rules or signal codes to put in words
+    #[arg(value_name = "RULE|CODE|ID", required_unless_present = "input")]
     rules: Vec<String>,
 
     /// Explain a decision that this ledger recorded, by its id
@@ -68,13 +70,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let Some(input) = &args.input else {
         let modules = args.source.modules()?;
         for (index, id) in args.rules.iter().enumerate() {
+            if index > 0 {
+                say!();
+            }
+            if codes::is_meant(id) {
+                codes::explain(id, &modules, args.lang.into())?;
+                continue;
+            }
             let Some(rule) = modules.iter().flat_map(|module| &module.manifest.rules).find(|rule| rule.id == *id)
             else {
                 bail!("there is no rule `{id}` in the loaded modules; `normgate inspect` lists them");
             };
-            if index > 0 {
-                say!();
-            }
             say!("{id}");
             words.rule(rule, "  ");
         }
