@@ -236,3 +236,54 @@ impl Gate {
         self.current.load().ask_module(module, batch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    use super::{Gate, Override};
+
+    /// Counts events of the log.
+    struct Counted(Arc<AtomicUsize>);
+
+    impl Subscriber for Counted {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn overrides_that_are_read_again_are_no_news() {
+        let gate = Gate::builder().build().expect("a gate");
+        let override_of = |module: &str| Override::starting_now(module, 60, "a reason".into(), "tests".into());
+        let (one, other) = (override_of("art18"), override_of("art09"));
+        let events = Arc::new(AtomicUsize::new(0));
+        tracing::subscriber::with_default(Counted(Arc::clone(&events)), || {
+            for (overrides, news) in [
+                (vec![one.clone()], 1),
+                (vec![one.clone()], 1),
+                (vec![one.clone(), other.clone()], 2),
+                (vec![other.clone()], 2),
+                (vec![], 2),
+                (vec![one], 3),
+            ] {
+                gate.set_overrides(overrides);
+                assert_eq!(events.load(Ordering::Relaxed), news);
+            }
+        });
+    }
+}
