@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use normgate::contract::{Code, Text, Vocabulary, reference};
-use normgate::{Batch, Detail, Gate, Module, Reader, embedded};
+use normgate::{Batch, Config, Detail, Gate, Module, Reader, embedded};
+use serde_json::Value;
 use support::component::{MANIFEST, module, with_manifest};
 use support::docs::{generated, root};
 use wit_bindgen_core::wit_parser::Resolve;
@@ -136,6 +137,72 @@ fn the_schema_names_every_code_and_refuses_others() {
     let gambling = choices.iter().find(|choice| choice["const"] == "L9").unwrap()["description"].as_str().unwrap();
     for part in ["gambling", "赌博", "article 6, item 9", "Example:", "Not:", "not checked"] {
         assert!(gambling.contains(part), "{part}: {gambling}");
+    }
+}
+
+/// The page of columns to begin with: each request has these and no others, and its modules miss nothing.
+#[test]
+fn the_smallest_requests_are_right() {
+    const HEAD: [&str; 7] = [
+        "id",
+        "ctx.now_ms",
+        "ctx.local_min",
+        "ctx.surface",
+        "ctx.can_render_labels",
+        "ctx.nonpersonal_option",
+        "candidates.id",
+    ];
+    let page = std::fs::read_to_string(root().join("docs/reference/columns.md")).unwrap();
+    let fenced = |section: &str, kind: &str| section.split(&format!("```{kind}\n")).nth(1).map(until_fence);
+    let mut sections = page.split("\n## ");
+    let config = fenced(sections.next().unwrap(), "toml").unwrap();
+    let mut judged = 0;
+    for section in sections {
+        let name = section.lines().next().unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let listed: BTreeSet<&str> = rows.collect();
+        assert_eq!(listed.len(), 12, "{name}");
+        let request: Value = serde_json::from_str(&fenced(section, "json").unwrap()).unwrap();
+        let mut sent = BTreeSet::new();
+        paths(&request, "", &mut sent);
+        let wanted: BTreeSet<String> = listed.iter().chain(&HEAD).map(|name| (*name).to_owned()).collect();
+        assert_eq!(sent, wanted, "{name}");
+
+        let (_, named) = section.split_once("\nModules: ").unwrap();
+        let named: Vec<&str> = named.split_once(".\n").unwrap().0.split(", ").collect();
+        let modules: Vec<Module> =
+            embedded::arp().into_iter().filter(|module| named.contains(&module.manifest.module.as_str())).collect();
+        assert_eq!(modules.len(), named.len(), "{name}");
+        let config = Config::parse(&config).unwrap();
+        let gate = Gate::builder().policies(modules).config(config).trusting().build().unwrap();
+        let reader = gate.reader().strict(true);
+        let outcome = gate.evaluate(&reader.read(request.to_string().as_bytes()).unwrap());
+        let missing: Vec<_> = outcome.for_want_of_input().map(|(rule, _)| outcome.policy_set().rule_id(rule)).collect();
+        assert_eq!(missing, [""; 0], "{name}");
+        let owed: Vec<&str> = outcome.obligations.iter().map(|owed| outcome.owed(owed)).collect();
+        for missing in ["fix.telemetry", "fix.reference", "verify.metadata", "update.database"] {
+            assert!(!owed.contains(&missing), "{name}: {owed:?}");
+        }
+        assert!(
+            outcome.verdicts.iter().all(|verdict| verdict.judgement.block.is_none()),
+            "{name}: nothing is withheld"
+        );
+        judged += 1;
+    }
+    assert_eq!(judged, 5);
+}
+
+fn until_fence(text: &str) -> String {
+    text.split("```").next().unwrap_or_default().to_owned()
+}
+
+/// The paths of all values of a request, without numbers of rows. A list of signals is one value.
+fn paths(value: &Value, at: &str, found: &mut BTreeSet<String>) {
+    let below = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, value)| paths(value, &below(name), found)),
+        Value::Array(rows) if at == "candidates" => rows.iter().for_each(|row| paths(row, at, found)),
+        _ => drop(found.insert(at.to_owned())),
     }
 }
 

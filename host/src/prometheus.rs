@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use crate::breaker::BreakerState;
 use crate::latency::Histogram;
+use crate::sandbox::FailureKind;
 use crate::stats::{ModuleStats, Stats};
 
 impl Stats {
@@ -58,9 +59,14 @@ impl Stats {
         for module in &self.modules {
             page.histogram("module_call_seconds", &labels(&[("policy", &module.policy)]), &module.latency);
         }
-        let failures = (self.modules.iter())
-            .flat_map(|m| m.failures.iter().map(move |(kind, n)| (m, kind, n)))
-            .map(|(m, kind, n)| (labels(&[("policy", &m.policy), ("kind", kind.name())]), *n as f64));
+        let mut failures = Vec::new();
+        for module in &self.modules {
+            // Kinds that did not occur are there at nought, so that the first failure is a rise.
+            failures.extend(FailureKind::ALL.into_iter().map(|kind| {
+                let count = module.failures.get(&kind).copied().unwrap_or_default();
+                (labels(&[("policy", &module.policy), ("kind", kind.name())]), count as f64)
+            }));
+        }
         page.family("module_failures_total", "counter", "Failed calls, by kind.", failures);
         let by_rule = |counts: &dyn Fn(&ModuleStats) -> Vec<(&str, u64)>| -> Vec<(String, f64)> {
             let mut series = Vec::new();
