@@ -28,7 +28,9 @@ impl Outcome {
     /// Everything that was decided because something is unknown.
     pub fn for_want_of_input(&self) -> impl Iterator<Item = (RuleRef, Target)> {
         let missing = |cause: Cause| cause == Cause::MissingInput;
-        let rows = self.verdicts.iter().flat_map(move |verdict| {
+        // Mostly nothing is missing, and then no row is looked at.
+        let verdicts = if self.reasons.iter().any(|reason| missing(reason.cause)) { &self.verdicts[..] } else { &[] };
+        let rows = verdicts.iter().flat_map(move |verdict| {
             let reasons = self.reasons(verdict).iter().filter(move |reason| missing(reason.cause));
             reasons.map(|reason| (reason.rule, Target::Candidate(verdict.row)))
         });

@@ -66,6 +66,10 @@ impl Recent {
 /// meanwhile reads the one or the other.
 pub(crate) fn write(path: &Path, requests: &[Batch]) -> io::Result<()> {
     static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    // A pipe or a device is not replaced by a file.
+    if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is there and no regular file; name another"));
+    }
     let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
     let partial = path.with_extension(format!("{}-{number}.partial", std::process::id()));
     let mut options = OpenOptions::new();

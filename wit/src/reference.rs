@@ -102,7 +102,7 @@ fn codes(vocabulary: &Vocabulary) -> String {
     for (letter, title) in LETTERS {
         let _ = write!(
             section,
-            "\n### {letter}: {title}\n\n| code | meaning | 含义 | place | example | 示例 | what it is not | 不包括 | open |\n\
+            "\n### {letter}: {title}\n\n| code | meaning | 含义 | place | example | 示例 | what it is not | 界限 | open |\n\
              |---|---|---|---|---|---|---|---|---|\n"
         );
         for code in vocabulary.signals.meanings.iter().filter(|code| code.code.starts_with(letter)) {

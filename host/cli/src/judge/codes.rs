@@ -16,7 +16,7 @@ pub(crate) fn is_meant(name: &str) -> bool {
 /// Says what a code means, where it stands, what it is not, and which modules read it.
 pub(crate) fn explain(name: &str, modules: &[Module], language: Language) -> Result<()> {
     let vocabulary = Vocabulary::shipped();
-    let Some(code) = vocabulary.signals.meaning(name) else {
+    let Some(code) = vocabulary.signals.meaning(name).filter(|_| vocabulary.signals.accepts(name)) else {
         let letter = &name[..1];
         let known = vocabulary.signals.codes.iter().filter(|code| code.starts_with(letter) && !code.contains('.'));
         let known: Vec<&str> = known.map(String::as_str).collect();
@@ -25,18 +25,18 @@ pub(crate) fn explain(name: &str, modules: &[Module], language: Language) -> Res
             _ => bail!("there is no signal code `{name}`; of {letter} there are {}", known.join(", ")),
         }
     };
+    let line = |zh: &str, en: &str, text: &str| say!("  {}{text}", language.pick(format!("{zh}："), format!("{en}: ")));
     say!("{name}  {}", language.of(&code.meaning()));
     if code.code != name {
-        let (zh, en) = ("未列出的下级代码，含义同", "not listed; it means what the code above it means:");
-        say!("  {} {}", language.pick(zh, en), code.code);
+        line("未列出的下级代码，含义同", "not listed; it means what the code above it means", &code.code);
     }
-    say!("  {} {}", language.pick("依据：", "place:"), language.of(&code.place(vocabulary)));
-    say!("  {} {}", language.pick("示例：", "example:"), language.of(&code.example));
-    say!("  {} {}", language.pick("界限：", "what it is not:"), language.of(&code.not));
-    say!("  {} {}", language.pick("未定：", "not settled:"), language.of(&code.stated.open()));
+    line("依据", "place", language.of(&code.place(vocabulary)));
+    line("示例", "example", language.of(&code.example));
+    line("界限", "what it is not", language.of(&code.not));
+    line("未定", "not settled", language.of(&code.stated.open()));
     let readers = readers(name, modules);
     if !readers.is_empty() {
-        say!("  {} {}", language.pick("适用模块：", "read by:"), readers.join(", "));
+        line("适用模块", "read by", &readers.join(language.pick("、", ", ")));
     }
     Ok(())
 }

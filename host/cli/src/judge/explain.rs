@@ -79,7 +79,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             }
             let Some(rule) = modules.iter().flat_map(|module| &module.manifest.rules).find(|rule| rule.id == *id)
             else {
-                bail!("there is no rule `{id}` in the loaded modules; `normgate inspect` lists them");
+                let code = Vocabulary::shipped().signals.codes.iter().find(|code| code.eq_ignore_ascii_case(id));
+                let meant = code.map_or(String::new(), |code| format!("; did you mean the signal code {code}?"));
+                bail!("there is no rule `{id}` in the loaded modules; `normgate inspect` lists them{meant}");
             };
             say!("{id}");
             words.rule(rule, "  ");
@@ -214,7 +216,7 @@ impl Words {
                 "    {}",
                 self.say(
                     "The module that judges this could not be asked, so the item waits; nobody found anything wrong with it.",
-                    "负责判定的模块暂时无法运行,该内容暂缓展示;并未认定其存在问题。"
+                    "负责判定的模块暂时无法运行，该内容暂缓展示；并未认定其存在问题。"
                 )
             ),
             None => {}
@@ -222,19 +224,19 @@ impl Words {
     }
 
     fn rule(&self, rule: &Rule, indent: &str) {
-        say!("{indent}{} {}", self.audience(rule.audience), self.0.of(&rule.sentence));
+        say!("{indent}{}{}", self.audience(rule.audience), self.0.of(&rule.sentence));
         let standing = rule.standing_text(Vocabulary::shipped());
-        say!("{indent}{} {}", self.say("why:", "依据:"), self.0.of(&standing));
-        say!("{indent}{} {}", self.say("what to do:", "救济:"), self.0.of(&rule.remedy));
+        say!("{indent}{}{}", self.say("why: ", "依据："), self.0.of(&standing));
+        say!("{indent}{}{}", self.say("what to do: ", "救济："), self.0.of(&rule.remedy));
     }
 
     fn audience(&self, audience: Audience) -> &'static str {
         match audience {
-            Audience::Viewer => self.say("to the viewer:", "致用户:"),
-            Audience::Author => self.say("to the author:", "致作者:"),
-            Audience::Worker => self.say("to the worker:", "致劳动者:"),
-            Audience::Merchant => self.say("to the merchant:", "致商家:"),
-            Audience::Officer => self.say("to the officer in charge:", "致负责人员:"),
+            Audience::Viewer => self.say("to the viewer: ", "致用户："),
+            Audience::Author => self.say("to the author: ", "致作者："),
+            Audience::Worker => self.say("to the worker: ", "致劳动者："),
+            Audience::Merchant => self.say("to the merchant: ", "致商家："),
+            Audience::Officer => self.say("to the officer in charge: ", "致负责人员："),
         }
     }
 }
