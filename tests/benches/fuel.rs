@@ -172,6 +172,29 @@ fn lives() -> Vec<(&'static str, String, String)> {
             pages * 65_536 - 4
         )
     };
+    // Each line of the memory names the next one to read, in no order and in one cycle: there is nothing else to do meanwhile.
+    let chase = |pages: u32| {
+        let lines = pages * 1_024;
+        format!(
+            "(local.set 0 (i32.const 0)) (loop
+            (i32.store (i32.shl (local.get 0) (i32.const 6))
+                (i32.shl (i32.and (i32.add (i32.mul (local.get 0) (i32.const 1664525)) (i32.const 1013904223)) (i32.const {last}))
+                    (i32.const 6)))
+            (br_if 0 (i32.le_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const {last}))))
+            (local.set 0 (i32.const 0)) (local.set 1 (i32.const 200000)) (loop
+            (local.set 0 {}(local.get 0){})
+            (br_if 0 (local.tee 1 (i32.sub (local.get 1) (i32.const 1)))))
+            (i32.store (i32.const 1024) (i32.const 2048)) (i32.store (i32.const 1028) (i32.const 1))
+            (i32.store (i32.const 1032) (i32.const 2064)) (i32.store (i32.const 1036) (i32.const 1))
+            (i32.store (i32.const 1040) (i32.const 2080)) (i32.store (i32.const 1044) (i32.const 1))
+            (i32.store (i32.const 1048) (i32.const 2096)) (i32.store (i32.const 1052) (i32.const 1))
+            (i32.store (i32.const 2048) (i32.const 0)) (i32.store (i32.const 2064) (i32.const 0)) (i64.store (i32.const 2080) (i64.const 0))
+            (i32.store (i32.const 2096) (i32.const 0))",
+            "(i32.load ".repeat(UNROLLED),
+            ")".repeat(UNROLLED),
+            last = lines - 1,
+        )
+    };
     let globals = "(global funcref (ref.func $z))".repeat(4_000);
     let elements = format!("(elem (i32.const 0) funcref {})", "(ref.func $z) ".repeat(4_000)).repeat(100);
     let functions: String = (0..4_000).map(|_| "$z ").collect();
@@ -185,6 +208,12 @@ fn lives() -> Vec<(&'static str, String, String)> {
         ("4 MiB, read in no order", memory(64), in_no_order(64)),
         ("8 MiB, read in no order", memory(128), in_no_order(128)),
         ("32 MiB, read in no order", memory(512), in_no_order(512)),
+        ("chase 4", memory(4), chase(4)),
+        ("chase 8", memory(8), chase(8)),
+        ("chase 16", memory(16), chase(16)),
+        ("chase 32", memory(32), chase(32)),
+        ("chase 64", memory(64), chase(64)),
+        ("chase 128", memory(128), chase(128)),
         ("a segment for every second page", memory(512) + &segments(4_000, 8_192), String::new()),
         (
             "4,000 globals of functions",
