@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use normgate_contract::{Block, Day, Manifest, OnFailure, Rule, Stage, Vocabulary, hex};
+use normgate_contract::{Block, Day, Manifest, Modality, OnFailure, Rule, Stage, Vocabulary, hex};
 use sha2::{Digest, Sha256};
 
 use crate::batch::Batch;
@@ -14,10 +14,11 @@ use crate::grant::Granted;
 use crate::module::Module;
 use crate::notice::Notice;
 use crate::outcome::ShadowItem;
+use crate::overrides::Override;
 use crate::plan::{EffectPlan, Plan};
 use crate::provider;
 use crate::purse::Share;
-use crate::sandbox::Compiled;
+use crate::sandbox::{Compiled, WEAKENED};
 
 /// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`] or [`FILING`] for what the host itself says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,7 +157,7 @@ impl PolicySet {
             let must = module.manifest.rules.iter().any(|rule| is_required(&module.manifest, rule));
             (!module.embedded, !granted.share.full, !must)
         };
-        if !cfg!(normgate_weakened) {
+        if !WEAKENED {
             turns.sort_by_key(turn);
         }
         let digest = digest(&policies, observed_until, &origin.semantics);
@@ -166,12 +167,11 @@ impl PolicySet {
         for (rank, code) in by_name.into_iter().enumerate() {
             obligation_rank[usize::from(code)] = rank as u16;
         }
-        let slate_plans = || {
-            let judging_slates = policies.iter().filter(|policy| policy.has_stage(Stage::Slate));
-            judging_slates.flat_map(|policy| &policy.resolved).map(|resolved| &resolved.plan)
-        };
-        let slate_columns =
-            (0..vocabulary.columns.len()).map(|column| slate_plans().any(|plan| plan.reads(column))).collect();
+        let mut slate_columns = vec![false; vocabulary.columns.len()];
+        let judging_slates = policies.iter().filter(|policy| policy.has_stage(Stage::Slate));
+        for column in judging_slates.flat_map(|policy| &policy.resolved).flat_map(|resolved| resolved.plan.columns()) {
+            slate_columns[column] = true;
+        }
         let lent = policies.iter().flat_map(|policy| &policy.resolved).flat_map(|resolved| resolved.plan.columns());
         let mut columns_read: Vec<String> = lent.map(|column| vocabulary.columns[column].name.clone()).collect();
         columns_read.extend(HOST_COLUMNS.iter().chain(&provider::columns()).map(|name| (*name).to_owned()));
@@ -244,6 +244,20 @@ impl PolicySet {
     pub(crate) fn is_succeeded(&self, policy: &Loaded, draws: &Draws<'_>, at_ms: i64) -> bool {
         let mut successors = policy.successors.iter().map(|next| &self.policies[usize::from(*next)]);
         successors.any(|next| begun(next.module.manifest.effective_from, at_ms) && next.is_released(draws))
+    }
+
+    /// Whether an override is about a policy: it names it, or the prefix of any version of it that is here.
+    pub(crate) fn is_covered(&self, entry: &Override, manifest: &Manifest) -> bool {
+        let mut versions = self.policies.iter().map(|policy| &policy.module.manifest);
+        versions.any(|version| version.id == manifest.id && entry.covers(version))
+    }
+
+    /// Whether a rule is one that the platform has to account for: a `must` of an authority that may do everything. The `must` of
+    /// anybody else binds whoever takes the module, and nobody's records.
+    pub fn is_accountable(&self, rule: RuleRef) -> bool {
+        let Some(policy) = self.policies.get(usize::from(rule.policy)) else { return false };
+        let declared = policy.module.manifest.rules.get(usize::from(rule.rule));
+        policy.is_accountable() && declared.is_some_and(|rule| rule.modality == Modality::Must)
     }
 
     /// A rule; none for `host.failure`.
@@ -363,6 +377,11 @@ pub(crate) enum Fallback {
 }
 
 impl Loaded {
+    /// Whether its `must` rules are law to the platform: the program carries it, or its authority may do everything.
+    pub(crate) fn is_accountable(&self) -> bool {
+        self.module.embedded || self.granted.share.full
+    }
+
     /// Whether this release acts for the user of a request.
     pub(crate) fn is_released(&self, draws: &Draws<'_>) -> bool {
         self.release.acts(|| draws.of(&self.module.manifest.id))

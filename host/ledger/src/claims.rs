@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use normgate::contract::{Block, Day, Modality, TagAction};
-use normgate::{Action, Module, SetDescription};
+use normgate::{Action, Config, Module, SetDescription};
 
 use crate::answer::Answer;
 use crate::error::LedgerError;
@@ -102,8 +102,11 @@ impl Claims {
         }
         let at_hand = |digest: &str| modules.iter().find(|module| module.digest_text() == digest);
         let found: Option<Vec<&Module>> = set.policies.iter().map(|policy| at_hand(&policy.digest)).collect();
+        // Of a configuration that cannot be read, replay says so.
+        let config = Config::parse(&set.config).unwrap_or_default();
         let required = found.map(|modules| {
-            let rules = modules.into_iter().flat_map(|module| {
+            let accountable = modules.into_iter().filter(|module| config.is_accountable(module));
+            let rules = accountable.flat_map(|module| {
                 let required = module.manifest.rules.iter().filter(|rule| rule.modality == Modality::Must);
                 required.map(|rule| (module.manifest.reference(), rule.id.clone()))
             });
