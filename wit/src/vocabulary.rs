@@ -470,7 +470,8 @@ impl Vocabulary {
 
     /// The term that a manifest without `term` reads instead, following [`Vocabulary::reads_as`] one step.
     pub fn older_term(&self, set: &str, term: &str) -> Option<&str> {
-        self.reads_as.get(&format!("{set}.{term}")).map(String::as_str)
+        let is_it = |newer: &str| newer.strip_prefix(set).and_then(|rest| rest.strip_prefix('.')) == Some(term);
+        self.reads_as.iter().find(|(newer, _)| is_it(newer)).map(|(_, older)| older.as_str())
     }
 
     /// Every released name, one a line, as the lock file keeps it: `set.term`, `column:name`, `label:name`, …
