@@ -353,7 +353,7 @@ fn a_module_replaces_another_where_the_platform_lets_its_authority_and_nowhere_e
     assert_eq!((weight(&outcome), codes(&outcome)), (300_000, vec!["replaces-ignored"]));
     assert_eq!(
         outcome.notices[0].message,
-        "it would replace hostile/module, which [authorities.cac] does not let it, so both judge; \
+        "it would replace hostile/module, which [authorities.cac] does not let it, so all judge; \
          replaces = [\"hostile/module\"] there would"
     );
     // Trusting a manifest does not go so far.

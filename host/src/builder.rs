@@ -24,7 +24,7 @@ use crate::plan::{Plan, longest_retention};
 use crate::policy_set::{Loaded, PolicySet, Resolved};
 use crate::provider::Facts;
 use crate::recent::Recent;
-use crate::sandbox::{Allocation, Backend, Compiler, Limits, Sandbox};
+use crate::sandbox::{Allocation, Backend, Compiler, Limits, Sandbox, WEAKENED};
 use crate::stats::Health;
 
 /// Builds a gate, or another generation for one that runs.
@@ -147,7 +147,7 @@ impl GateBuilder {
     /// module. Who may do more stays, and where a module is left out the one before it judges. For what comes out of a store:
     /// whatever one authority ships, the modules of the others judge.
     pub fn tolerant(mut self) -> Self {
-        self.tolerant = !cfg!(normgate_weakened);
+        self.tolerant = !WEAKENED;
         self
     }
 
@@ -241,8 +241,9 @@ impl GateBuilder {
     pub fn generation(&self) -> Result<Generation, BuildError> {
         let sandbox = Sandbox::new(self.limits, self.allocation, self.backend).map_err(BuildError::Sandbox)?;
         let now = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let config = self.config.by_policy(self.modules.iter().chain(&self.last_good));
         let fitting = Fitting {
-            config: &self.config,
+            config: &config,
             vocabulary: &self.vocabulary,
             held: &self.held,
             trusting: self.trusting,
@@ -267,12 +268,12 @@ impl GateBuilder {
         for Placed { module: Module { manifest, .. }, release, awaited, .. } in &judging {
             // While another one acts where a release does not, nothing is weakened.
             let release = if *awaited { Mode::Enforce } else { *release };
-            let weakened = self.config.weakened(manifest, release);
+            let weakened = config.weakened(manifest, release);
             notices.extend((!weakened.is_empty()).then(|| notices::weakened(manifest, &weakened)));
         }
         let mut load = |placed: Placed| {
             let ready = ready.remove(&placed.module.digest)?;
-            Some(self.load(placed, ready, &vocabulary, &mut norms, &mut notices))
+            Some(self.load(placed, ready, &config, &vocabulary, &mut norms, &mut notices))
         };
         let policies: Vec<Loaded> = judging.into_iter().filter_map(&mut load).collect();
         let stand_ins: Vec<Loaded> = stand_ins.into_iter().map(Placed::stand_in).filter_map(&mut load).collect();
@@ -287,7 +288,7 @@ impl GateBuilder {
         }
         let observed_until = self.config.observed_until()?;
         let held = self.held.iter().map(|digest| format!("sha256:{}", hex(digest))).collect();
-        let origin = Origin { semantics, config: self.config.to_toml()?, resolved_ms: now, held };
+        let origin = Origin { semantics, config: config.to_toml()?, resolved_ms: now, held };
         let set = PolicySet::new(policies, stand_ins, norms.taken(), observed_until, &vocabulary, origin);
         let diff = Arc::new(Diff::new(&set, &vocabulary));
         let health = Health::of(&set, self.config.breaker);
@@ -314,6 +315,7 @@ impl GateBuilder {
         &self,
         Placed { module, release, awaited, stands_in, successors }: Placed,
         Ready { granted, parameters, compiled }: Ready,
+        config: &Config,
         vocabulary: &Vocabulary,
         norms: &mut Norms,
         notices: &mut Vec<Notice>,
@@ -338,7 +340,7 @@ impl GateBuilder {
             tightened_by: by,
             looser,
             on_failure: self.config.on_failure_of(&manifest),
-            modes: self.config.modes_of(&manifest),
+            modes: config.modes_of(&manifest),
             owns_pack,
             release,
             awaited,
