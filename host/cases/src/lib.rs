@@ -412,3 +412,36 @@ fn compare(expect: &Expect, answer: &Json) -> Vec<Difference> {
     }
     differences
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{KEPT_GATES, Runner, read};
+
+    #[test]
+    fn a_runner_keeps_the_gates_of_the_last_configurations_and_no_others() -> Result<(), String> {
+        let of = |day: usize| {
+            read(&format!(
+                r#"{{"case":"{day}","as_of":"2026-01-{:02}","request":{{"ctx":{{"now_ms":1,"local_min":1}},"candidates":[]}},"expect":{{"verdicts":{{}}}}}}"#,
+                day + 1
+            ))
+        };
+        let mut runner = Runner::new(Vec::new(), None);
+        for day in 0..3 * KEPT_GATES {
+            let case = of(day)?.remove(0);
+            let first = runner.gate(&case)?;
+            assert!(std::sync::Arc::ptr_eq(&first, &runner.gate(&case)?), "it is built once");
+            assert_eq!(runner.gates.len(), KEPT_GATES.min(day + 1));
+            let kept: Vec<bool> =
+                runner.gates.iter().map(|(key, _)| (day + 1).saturating_sub(KEPT_GATES) <= day_of(key)).collect();
+            assert!(kept.iter().all(|kept| *kept), "{kept:?}");
+        }
+        Ok(())
+    }
+
+    /// The day of the month, from 0, that the key of a gate names.
+    fn day_of(key: &str) -> usize {
+        let digits =
+            key.split("2026-01-").nth(1).and_then(|rest| rest.get(..2)).and_then(|day| day.parse::<usize>().ok());
+        digits.map_or(usize::MAX, |day| day - 1)
+    }
+}
