@@ -375,15 +375,89 @@ fn what_platforms_would_refuse_is_not_published() {
         assert_eq!(scene.publisher().report().unwrap().snapshot, 2);
     };
     let role = "film-club-modules";
-    refused("older", role, &|signed| signed["version"] = 2.into(), "version 2 is not above the published 2");
+    refused(
+        "older",
+        role,
+        &|signed| signed["version"] = 2.into(),
+        "version 2 does not follow the published 2; stage it again",
+    );
+    refused(
+        "later",
+        role,
+        &|signed| signed["version"] = 4.into(),
+        "version 4 does not follow the published 2; stage it again",
+    );
     let soon = "2020-01-01T00:00:00Z";
     refused("expired", role, &|signed| signed["expires"] = soon.into(), "it expires at 2020");
-    let back = |signed: &mut serde_json::Value| {
-        signed["targets"].as_object_mut().unwrap().retain(|name, _| !name.contains("night-films.2."));
-    };
-    refused("back", role, &back, "film-club/modules/night-films goes back from release 2 to 1");
-    refused("large", role, &|signed| signed["more"] = "x".repeat(4 << 20).into(), "it has 4");
-    let flat = |signed: &mut serde_json::Value| signed["consistent_snapshot"] = false.into();
-    refused("flat", "root", &flat, "it says that files are not named by version");
     refused("gap", "root", &|signed| signed["version"] = 3.into(), "version 3 does not follow the published 1");
+}
+
+#[test]
+fn what_the_platforms_own_reading_refuses_is_not_published() {
+    const FILE: &str = "film-club/modules/night-films.2.wasm";
+    const CASES_OF: &str = "film-club/modules/night-films.2.cases.jsonl";
+    type Change = fn(&mut serde_json::Value);
+    let kinds: [(&str, Change, &str); 7] = [
+        ("root", |signed| signed["consistent_snapshot"] = false.into(), "role snapshot, file snapshot.json: "),
+        (
+            "film-club-modules",
+            |signed| signed["targets"][FILE]["custom"]["version"] = "x".repeat(4 << 20).into(),
+            "file 2.film-club-modules.json: it is larger than 4194304 bytes",
+        ),
+        (
+            "film-club-modules",
+            |signed| signed["targets"][FILE]["custom"]["version"] = "1.2.0".into(),
+            "night-films.2.wasm: its manifest says version 1.1.0, and what was signed 1.2.0",
+        ),
+        (
+            "film-club-modules",
+            |signed| drop(signed["targets"].as_object_mut().unwrap().remove(CASES_OF)),
+            "night-films.2.wasm: it comes without the cases that were signed with it",
+        ),
+        (
+            "film-club-modules",
+            |signed| {
+                signed["targets"][FILE]["custom"] = serde_json::json!({"version": "1.1.0", "effective_from": "soon"})
+            },
+            "night-films.2.wasm: what is said of it cannot be read",
+        ),
+        (
+            "film-club-modules",
+            |signed| signed["targets"].as_object_mut().unwrap().retain(|name, _| !name.contains("night-films.")),
+            "published film-club-modules",
+        ),
+        ("film-club-modules", |_| {}, "published film-club-modules"),
+    ];
+    for (index, (role, change, why)) in kinds.into_iter().enumerate() {
+        let scene = Scene::new(&format!("as-platforms-{index}"));
+        scene.add("1.1.0");
+        scene.forge(role, change);
+        let said = match scene.publisher().publish(&scene.all()) {
+            Err(error) => error.to_string(),
+            Ok(published) => format!("published {}", published.roles.join(", ")),
+        };
+        assert!(said.contains(why) && said.len() < 500, "{role}: {said}");
+        let published = why.starts_with("published");
+        assert_eq!(scene.publisher().report().unwrap().snapshot, 1 + u64::from(published));
+        let synced = scene.sync();
+        assert!(synced.refused.is_empty(), "platforms take what was published: {synced:?}");
+    }
+}
+
+#[test]
+fn a_state_that_platforms_refuse_for_the_sake_of_another_role_is_not_published() {
+    let scene = Scene::new("as-platforms-expired");
+    scene.publisher().at(normgate_repo::now_ms() - 400 * 86_400_000).renew("other-modules").unwrap();
+    scene.publish_anyway();
+    scene.add("1.1.0");
+    let error = scene.publisher().publish(&scene.all()).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "repository here, authority other, role other-modules, file 2.other-modules.json: it has expired; its holders must renew it"
+    );
+    assert_eq!(scene.publisher().report().unwrap().snapshot, 2);
+    // Both at once are a state that platforms take.
+    scene.publisher().renew("other-modules").unwrap();
+    scene.publisher().publish(&scene.all()).unwrap();
+    assert!(scene.sync().refused.is_empty());
 }

@@ -417,7 +417,10 @@ impl Publisher {
     pub(crate) fn charter(&self) -> Result<Charter> {
         let targets = self.tree()?;
         let file_of = |role: &str| format!("staged/{role}.json");
-        crate::charter::read("here", &targets, &file_of).map_err(Error::Refused)
+        let mut charter = crate::charter::read("here", &targets, &file_of).map_err(Error::Refused)?;
+        // What no platform takes is nothing that a release could follow.
+        charter.hold("here", &[]);
+        Ok(charter)
     }
 
     /// The targets role with everything below it.
