@@ -364,6 +364,44 @@ fn a_signer_is_shown_everything_that_is_said_of_a_file() {
 }
 
 #[test]
+fn what_this_program_does_not_know_is_shown_and_not_signed() {
+    type Change = fn(&mut serde_json::Value);
+    const FILE: &str = "film-club/modules/night-films.1.wasm";
+    let kinds: [(&str, &str, Change); 6] = [
+        ("root", "later", |signed| signed["later"] = 1.into()),
+        ("root", "weight", |signed| signed["roles"]["root"]["weight"] = 2.into()),
+        ("targets", "later", |signed| signed["later"] = 1.into()),
+        ("film-club-modules", "later", |signed| signed["targets"][FILE]["custom"]["later"] = 1.into()),
+        ("film-club-modules", "origin", |signed| signed["targets"][FILE]["origin"] = "x".into()),
+        ("film-club-modules", "sha1", |signed| signed["targets"][FILE]["hashes"]["sha1"] = "x".into()),
+    ];
+    for (index, (role, field, change)) in kinds.into_iter().enumerate() {
+        let scene = Scene::new(&format!("unknown-{index}"));
+        scene.forge(role, change);
+        let (publisher, disk) = (scene.publisher(), scene.path("disk"));
+        let shown = publisher.shown(role).unwrap();
+        let told = publisher.export(&disk).unwrap();
+        for error in [
+            publisher.sign_shown(&shown, &scene.all()).err(),
+            publisher.publish(&scene.all()).err(),
+            sign_exported(
+                &disk,
+                role,
+                &told[0].sha256,
+                &scene.only(&[role.trim_end_matches("-modules").replace("root", "root-1").as_str()]),
+            )
+            .err(),
+        ] {
+            let why = format!(
+                "role {role}: it says `{field}`, which this normgate does not know; sign it with one that does"
+            );
+            assert!(error.as_ref().is_some_and(|error| error.to_string().starts_with(&why)), "{error:?}");
+        }
+        assert!(publisher.progress().unwrap().iter().all(|progress| progress.signed == 0));
+    }
+}
+
+#[test]
 fn what_platforms_would_refuse_is_not_published() {
     let refused = |name: &str, role: &str, change: &dyn Fn(&mut serde_json::Value), why: &str| {
         let scene = Scene::new(name);

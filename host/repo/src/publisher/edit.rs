@@ -464,6 +464,15 @@ impl Publisher {
         Ok(role_name(association, file.duty()))
     }
 
+    /// The role that signs what has this id.
+    ///
+    /// # Errors
+    /// When it is no id, or its namespace is nobody's.
+    pub fn role_for(&self, id: &str, kind: Kind) -> Result<String> {
+        let (namespace, name) = id.split_once('/').ok_or_else(|| at(id, "no id; write <namespace>/<name>"))?;
+        self.role_of(&FileName { namespace: namespace.into(), name: name.into(), release: 1, kind })
+    }
+
     fn add_files(&self, file: &FileName, release: &Release, bytes: &[u8], cases: Option<&[u8]>) -> Result<()> {
         let role = self.role_of(file)?;
         let mut draft = self.draft(&role, lifetime::ASSOCIATION)?;

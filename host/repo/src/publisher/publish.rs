@@ -6,8 +6,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tough::schema::{Hashes, Metafile, Role, RoleType, Root, Signed, Snapshot, Targets, Timestamp};
 
+use super::shown::{Says, hold_known};
 use super::{
-    Publisher, SPEC_VERSION, Shown, Signers, after, one, read, signers_of, signers_of_root, to_json, version_of, write,
+    Change, Publisher, SPEC_VERSION, Shown, Signers, after, one, read, signers_of, signers_of_root, to_json,
+    version_of, write,
 };
 use crate::charter::{self, Charter, Listed};
 use crate::client;
@@ -133,6 +135,28 @@ impl Publisher {
             "root" => self.root_signers(&self.known_root()?),
             _ => Ok(vec![self.signers(role)?]),
         }
+    }
+
+    /// What somebody else staged in some of these roles: lines that change what is published, where one of the keys at hand may sign
+    /// the role, and none has signed it as it is staged.
+    ///
+    /// # Errors
+    /// When a staged role belongs to nobody, or cannot be read.
+    pub fn staged_by_others(&self, roles: &[String], keys: &Keyring) -> Result<Vec<(String, Vec<Change>)>> {
+        let mut others = Vec::new();
+        for role in self.staged_roles()?.into_iter().filter(|role| roles.contains(role)) {
+            let mut mine: Vec<_> = self.all_signers(&role)?.into_iter().flat_map(|by| by.keys).collect();
+            mine.retain(|(id, _)| keys.ids().any(|own| own == id));
+            let signed = match role.as_str() {
+                "root" => self.root()?.is_some_and(|root| !signers(&root, &mine).is_empty()),
+                _ => self.staged(&role)?.is_some_and(|staged| !signers(&staged, &mine).is_empty()),
+            };
+            let (_, changes) = self.change(&role)?;
+            if !mine.is_empty() && !signed && !changes.is_empty() {
+                others.push((role, changes));
+            }
+        }
+        Ok(others)
     }
 
     /// How far each staged role is.
@@ -488,8 +512,9 @@ fn files_of(targets: &Targets) -> impl Iterator<Item = FileName> {
     targets.targets.keys().filter_map(|name| FileName::parse(name.raw()))
 }
 
-/// Holds a document that is to be signed against the digest of what was shown.
-fn hold_shown<T: Role>(role: &str, document: &T, sha256: Option<&str>) -> Result<()> {
+/// Holds a document that is to be signed against what this program knows, and against the digest of what was shown.
+fn hold_shown<T: Role + Says>(role: &str, document: &T, sha256: Option<&str>) -> Result<()> {
+    hold_known(role, document)?;
     let place = || format!("role {role}");
     let bytes = document.canonical_form().place(place())?;
     match sha256 {
