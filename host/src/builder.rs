@@ -1,11 +1,12 @@
 //! Building a gate: modules are held against their grants and compiled, parameters are resolved; all of it once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use normgate_contract::{Day, Vocabulary, hex, now_ms};
 
 use crate::artifacts::{Artifact, Artifacts};
-use crate::config::{Config, Mode, Parameters};
+use crate::config::{Config, Mode, Parameters, carried};
 use crate::confirm::Recorder;
 use crate::description::Origin;
 use crate::diff::Diff;
@@ -16,6 +17,7 @@ use crate::generation::Generation;
 use crate::grant::Grant;
 use crate::lineup::{Lineup, Placed};
 use crate::module::Module;
+use crate::names::Known;
 use crate::notice::Notice;
 use crate::notices;
 use crate::overlay::{Norms, Tightened};
@@ -37,6 +39,9 @@ pub struct GateBuilder {
     compiler: Option<Box<Compiler>>,
     trusting: bool,
     tolerant: bool,
+    of_a_larger_set: bool,
+    /// The prefix that a policy has already, by id.
+    holders: BTreeMap<String, String>,
     as_of: Option<Day>,
     vocabulary: Arc<Vocabulary>,
     applicability: bool,
@@ -63,6 +68,8 @@ impl Gate {
             compiler: None,
             trusting: false,
             tolerant: false,
+            of_a_larger_set: false,
+            holders: BTreeMap::new(),
             as_of: None,
             vocabulary: Arc::clone(Vocabulary::shipped()),
             applicability: true,
@@ -144,6 +151,20 @@ impl GateBuilder {
     /// whatever one authority ships, the modules of the others judge.
     pub fn tolerant(mut self) -> Self {
         self.tolerant = !cfg!(normgate_weakened);
+        self
+    }
+
+    /// Says that the configuration is that of a larger set: a name in it that no module has is left alone, instead of being an error or
+    /// a notice.
+    pub fn of_a_larger_set(mut self) -> Self {
+        self.of_a_larger_set = true;
+        self
+    }
+
+    /// Says which prefix a policy has already, by its id: of two that clash, and of which nobody may do more or lists the prefix, that
+    /// one stays.
+    pub fn holders(mut self, holders: BTreeMap<String, String>) -> Self {
+        self.holders = holders;
         self
     }
 
@@ -232,6 +253,7 @@ impl GateBuilder {
             config: &self.config,
             vocabulary: &self.vocabulary,
             held: &self.held,
+            holders: &self.holders,
             trusting: self.trusting,
             tolerant: self.tolerant,
             now,
@@ -240,14 +262,9 @@ impl GateBuilder {
             },
         };
         let Fitted { lineup, vocabulary, mut ready, left_out, absent } = fitting.fit(&self.modules, &self.last_good)?;
-        let unknown =
-            self.config.unknown_names(&lineup.modules().map(|m| &*m.manifest).collect::<Vec<_>>(), &vocabulary);
         let Lineup { judging, stand_ins, mut notices, .. } = lineup;
-        for error in unknown {
-            if !self.tolerant {
-                return Err(error);
-            }
-            notices.push(notices::ignored_config(None, error.to_string()));
+        if !self.of_a_larger_set {
+            notices.extend(self.unmatched(&vocabulary)?);
         }
         let facts = Facts::read(&self.config.provider, &vocabulary)?;
         let mut norms = Norms::of(&judging, &self.config, self.trusting, &vocabulary);
@@ -256,6 +273,8 @@ impl GateBuilder {
             let release = if *awaited { Mode::Enforce } else { *release };
             let weakened = self.config.weakened(manifest, release);
             notices.extend((!weakened.is_empty()).then(|| notices::weakened(manifest, &weakened)));
+            let loosened = self.config.weakened_norm(manifest, release);
+            notices.extend((!loosened.is_empty()).then(|| notices::norm_weakened(manifest, &loosened)));
         }
         let mut load = |placed: Placed| {
             let ready = ready.remove(&placed.module.digest)?;
@@ -294,6 +313,26 @@ impl GateBuilder {
             diff,
             health,
         })
+    }
+
+    /// What the configuration names and no module has: a notice each, or the error of the first. Where nothing is left out, a name
+    /// may also be one of a module that this program carries and that is not loaded.
+    fn unmatched(&self, vocabulary: &Vocabulary) -> Result<Vec<Notice>, BuildError> {
+        let given = || self.modules.iter().chain(&self.last_good).map(|module| &*module.manifest);
+        let known = Known::new(given(), vocabulary);
+        let mut unmatched = known.missing_norms(&self.config);
+        let mut unknown = known.refuse(&self.config);
+        if !self.tolerant && !unknown.is_empty() {
+            let carried = carried();
+            unknown = Known::new(given().chain(carried.iter().map(|module| &*module.manifest)), vocabulary)
+                .refuse(&self.config);
+            if let Some(error) = unknown.into_iter().next() {
+                return Err(error);
+            }
+            return Ok(unmatched);
+        }
+        unmatched.extend(unknown.into_iter().map(|error| notices::ignored_config(None, error.to_string())));
+        Ok(unmatched)
     }
 
     /// A module with all that follows from its parameters and rights.

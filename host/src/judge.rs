@@ -420,8 +420,10 @@ impl<'t> Turn<'t> {
                 return None;
             }
             let (mut parts, draw) = parts_of(policy, batch, &drawing, at_ms);
-            draws
-                .extend(draw.filter(|_| index < set.judging).map(|hundredth| Draw { policy: index as u16, hundredth }));
+            draws.extend(
+                draw.filter(|_| index < set.judging)
+                    .map(|millionth| Draw { policy: index as u16, hundredth: (millionth / 10_000) as u8 }),
+            );
             if overridden.is_some() {
                 parts.iter_mut().filter(|part| **part == Part::Enforced).for_each(|part| *part = Part::Shadow);
             }
@@ -584,9 +586,9 @@ pub(crate) fn adopted(policy: &Loaded, batch: &Batch) -> bool {
     policy.module.manifest.pack.as_ref().is_none_or(named)
 }
 
-/// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode. And the hundredth of users
+/// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode. And the millionth of users
 /// that was drawn, if that mattered.
-fn parts_of(policy: &Loaded, batch: &Batch, draws: &Draws<'_>, at_ms: i64) -> (Vec<Part>, Option<u8>) {
+fn parts_of(policy: &Loaded, batch: &Batch, draws: &Draws<'_>, at_ms: i64) -> (Vec<Part>, Option<u32>) {
     let manifest = &policy.module.manifest;
     let module_in_force = in_force(manifest.effective_from, manifest.effective_until, at_ms);
     let adopted = adopted(policy, batch);

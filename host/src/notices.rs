@@ -19,7 +19,7 @@ const CLOCK_TOLERANCE_MS: i64 = 24 * 60 * 60 * 1_000;
 const DECIDING_KINDS: [&str; 6] = ["work_order", "penalty", "incentive", "product_offer", "service_offer", "coupon"];
 
 /// What notices of a generation are called: those that a record says again.
-const OF_GENERATIONS: [&str; 14] = [
+const OF_GENERATIONS: [&str; 16] = [
     "awaited",
     "beside",
     "config-ignored",
@@ -27,6 +27,8 @@ const OF_GENERATIONS: [&str; 14] = [
     "left-out",
     "must-missing",
     "must-weakened",
+    "norm-missing",
+    "norm-weakened",
     "overlay-ignored",
     "pack-ignored",
     "replaced",
@@ -202,6 +204,24 @@ pub(crate) fn missing_left_out(manifest: &Manifest) -> Notice {
 /// Something of the configuration that fits no module, and was not taken.
 pub(crate) fn ignored_config(manifest: Option<&Manifest>, why: String) -> Notice {
     Notice { code: "config-ignored", policy: manifest.map(Manifest::reference), message: why }
+}
+
+/// A sector norm that was adopted, and that no module carries.
+pub(crate) fn norm_missing(name: &str, meant: Option<&str>) -> Notice {
+    let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+    let message =
+        format!("`{name}` is adopted, and no module carries this norm, so that nothing of it is judged{meant}");
+    Notice { code: "norm-missing", policy: None, message }
+}
+
+/// What the configuration takes away from a sector norm that was adopted.
+pub(crate) fn norm_weakened(manifest: &Manifest, loosened: &[String]) -> Notice {
+    let pack = manifest.pack.as_deref().unwrap_or_default();
+    about(
+        "norm-weakened",
+        manifest,
+        format!("`{pack}` is adopted, and the configuration weakens it: {}", loosened.join(", ")),
+    )
 }
 
 /// A module that takes another one's place on its effective date.

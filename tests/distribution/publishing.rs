@@ -163,11 +163,15 @@ fn a_repository_that_was_begun_half_is_begun_again() {
     std::fs::remove_file(path.join("staged/targets.json")).unwrap();
     std::fs::remove_file(keys.join("root-2.pub")).unwrap();
     let publisher = Publisher::init(&path, &keys, 2, 1).unwrap();
-    let error = Publisher::init(&path, &keys, 2, 1).unwrap_err().to_string();
-    assert!(
-        error.contains("a repository was begun here") && error.contains("`normgate repo publish` go on"),
-        "{error}"
-    );
+    // What was begun is gone on with, and is nothing else than what was begun.
+    Publisher::init(&path, &keys, 2, 1).unwrap();
+    for (roots, threshold) in [(3, 1), (2, 2)] {
+        let error = Publisher::init(&path, &keys, roots, threshold).unwrap_err().to_string();
+        assert!(
+            error.contains("another repository was begun here") && error.contains("`normgate repo publish` go on"),
+            "{error}"
+        );
+    }
     publisher.publish(&Keyring::read(std::slice::from_ref(&keys)).unwrap()).unwrap();
     assert!(Publisher::init(&path, &keys, 2, 1).unwrap_err().to_string().contains("a repository is here already"));
 }

@@ -274,7 +274,7 @@ impl Runner {
             Some(day) => day,
             None => DEFAULT_DAY.parse()?,
         };
-        let mut builder = Gate::builder().policies(modules).config(config).trusting().as_of(day);
+        let mut builder = Gate::builder().policies(modules).config(config).of_a_larger_set().trusting().as_of(day);
         if let Some(artifacts) = self.artifacts.as_ref().and_then(|open| open()) {
             builder = builder.artifacts(artifacts);
         }

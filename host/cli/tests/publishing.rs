@@ -206,7 +206,7 @@ fn what_somebody_else_staged_in_a_role_is_not_signed_along() {
         (
             "repo renew norms film-club --keys film-club.pem",
             "+ file film-club/modules/night-films.2.wasm: 1.1.0, ",
-            "film-club-modules",
+            "film-club-data --role film-club-modules",
         ),
         (
             "repo rotate norms film-club-modules --to film-club.pub --keys film-club.pem",

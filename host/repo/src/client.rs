@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tough::error::Error as Tuf;
 use tough::schema::RoleType;
-use tough::{IntoVec, Limits, Repository, RepositoryLoader, TargetName};
+use tough::{ExpirationEnforcement, IntoVec, Limits, Repository, RepositoryLoader, TargetName};
 
 use crate::charter::{self, Charter, Held, Listed};
 use crate::error::{Refusal, Result};
@@ -54,10 +54,18 @@ pub(crate) async fn load_ahead(
     anchor: &[u8],
     files: BTreeMap<String, Vec<u8>>,
     floor: &Floor,
+    now_ms: i64,
 ) -> Result<Verified, Refusal> {
     let watched = Watched::new(&trust.location, Bounds::default())
         .map_err(|why| refusal(trust, "root", trust.location.to_string(), why))?;
-    verify(trust, anchor, watched.over(files), None, floor).await
+    let verified = verify(trust, anchor, watched.over(files), None, floor).await?;
+    // By the clock of whoever publishes, which may be set.
+    for (role, file, expires_ms) in verified.lives() {
+        if expires_ms <= now_ms {
+            return Err(refusal(trust, &role, file, "it has expired; its holders must renew it".into()));
+        }
+    }
+    Ok(verified)
 }
 
 async fn verify(
@@ -85,9 +93,10 @@ async fn verify(
     let mut loader = RepositoryLoader::new(&anchor, below("metadata/")?, below("targets/")?)
         .transport(watched.clone())
         .limits(limits);
-    if let Some(datastore) = datastore {
-        loader = loader.datastore(datastore);
-    }
+    loader = match datastore {
+        Some(datastore) => loader.datastore(datastore),
+        None => loader.expiration_enforcement(ExpirationEnforcement::Unsafe),
+    };
     let repository = match tokio::time::timeout(bounds.total, loader.load()).await {
         Ok(Ok(repository)) => repository,
         Ok(Err(error)) => return Err(explain(trust, &watched.seen(), &error)),
@@ -138,6 +147,24 @@ async fn verify(
 }
 
 impl Verified {
+    /// Each role that somebody has to renew, with its file and when it expires, in milliseconds since 1970 UTC.
+    fn lives(&self) -> Vec<(String, String, i64)> {
+        let (root, targets) = (&self.repository.root().signed, &self.repository.targets().signed);
+        let mut lives = vec![
+            ("root".to_owned(), root.version, root.expires),
+            ("targets".to_owned(), targets.version, targets.expires),
+        ];
+        for (_, role) in charter::delegations(targets) {
+            let signed = role.targets.iter().map(|signed| &signed.signed);
+            lives.extend(signed.map(|signed| (role.name.clone(), signed.version, signed.expires)));
+        }
+        let named = |(role, version, expires): (String, std::num::NonZeroU64, jiff::Timestamp)| {
+            let file = format!("{version}.{role}.json");
+            (role, file, expires.as_millisecond())
+        };
+        lives.into_iter().map(named).collect()
+    }
+
     /// Fetches a file whole, until an instant; nothing of it is used before its digest is known to be right.
     ///
     /// # Errors
@@ -278,7 +305,10 @@ fn explain(trust: &Trust, seen: &Seen, error: &Tuf) -> Refusal {
                 seen.metadata.iter().find(|(_, bytes)| lists(bytes)).map_or("targets", |(file, _)| role_in(file));
             refusal(trust, role, name.raw().to_owned(), "outside of what this role may sign".into())
         }
-        Tuf::SystemTimeSteppedBackward { .. } => here(format!("{error}; set the clock of this machine")),
+        Tuf::SystemTimeSteppedBackward { .. } => here(format!(
+            "{error}; set the clock of this machine, or where it was wrong before, take latest_known_time.json out of the newest tuf-N \
+             of this repository in the store"
+        )),
         _ => here(cause(error)),
     }
 }

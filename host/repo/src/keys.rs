@@ -16,6 +16,7 @@ use tough::schema::{Role, Signature, Signed};
 
 use crate::digest::hex;
 use crate::error::{Place, Result, at};
+use crate::fault;
 
 const TAG: &str = "PRIVATE KEY";
 /// Most bytes of the file of a key: a hundred times what one takes.
@@ -99,7 +100,8 @@ fn fresh(path: &Path) -> Result<String> {
 
 /// Writes the file of a key, unless one is there.
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    private::write_new(path, bytes, mode).map_err(|error| match error.kind() {
+    let written = fault::step("key").and_then(|()| private::write_new(path, bytes, mode));
+    written.and_then(|()| fault::step("key-written")).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => at(path.display(), TAKEN),
         _ => at(path.display(), error),
     })

@@ -93,6 +93,7 @@ impl Taking<'_> {
         let today = crate::today().ok_or_else(|| at("the clock", "it stands outside of the calendar; set it"))?;
         let trusted = store.trusted(&trust.name)?;
         let (datastore, path) = store.copy_datastore(&trust.name, &trusted)?;
+        let forgiven = store.forgive_clock(&format!("repositories/{}/{datastore}", trust.name))?;
         let verified = client::load(trust, &path, &trusted.floor, checks.bounds).await?;
         let mut taken = Taken {
             part: Part::default(),
@@ -101,6 +102,7 @@ impl Taking<'_> {
             refused: Vec::new(),
             trusted: Trusted { datastore: Some(datastore), floor: verified.versions.clone() },
         };
+        taken.notices.extend(forgiven.map(|notice| format!("{}: {notice}", trust.name)));
         for refusal in &verified.refused {
             let Some(file) = FileName::parse(&refusal.file) else { continue };
             if !trust.authorities.contains(&file.namespace) {

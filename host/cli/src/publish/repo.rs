@@ -9,7 +9,7 @@ use clap::{Args as ClapArgs, Subcommand};
 use normgate::contract::{Day, Vocabulary};
 use normgate::{Config, Module};
 use normgate_repo::keys::{Keyring, PublicKey};
-use normgate_repo::names::{Kind, role_of};
+use normgate_repo::names::{Duty, Kind, role_of};
 use normgate_repo::publisher::{
     Added, Addition, Change, Progress, Published, Publisher, Shown, exported, sign_exported, state,
 };
@@ -247,15 +247,18 @@ fn sign(publisher: &Publisher, keys: &Keyring, staged: &[String]) -> Result<Exit
 /// Refuses to go on where somebody else staged something that these keys would sign along, unseen.
 fn hold_own(publisher: &Publisher, place: &Path, keys: &Keyring, roles: &[String]) -> Result<()> {
     let others = publisher.staged_by_others(roles, keys)?;
-    let Some((role, _)) = others.first() else { return Ok(()) };
+    if others.is_empty() {
+        return Ok(());
+    }
     for (role, changes) in &others {
         remark!("{role} has staged changes that none of the keys given has signed:");
         changes.iter().map(in_line).for_each(|line| remark!("{line}"));
     }
     bail!(
-        "nothing is staged or signed, since that would be signed too; look at it and sign it with `normgate repo sign {} --role {role}`, \
-         and then type this command again",
-        place.display()
+        "nothing is staged or signed, since that would be signed too; look at it and sign it with `normgate repo sign {}{}`, and then \
+         type this command again",
+        place.display(),
+        others.iter().map(|(role, _)| format!(" --role {role}")).collect::<String>()
     )
 }
 
@@ -451,7 +454,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Command::Rotate { repository, role, to, threshold, hand } => {
             let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
             let threshold = threshold.map_or_else(|| publisher.threshold(role), Ok)?;
-            let roles = [vec!["root".to_owned(), "targets".to_owned()], roles_of(role_of(role).0)].concat();
+            let roles = match role_of(role) {
+                _ if ["root", "targets", "online"].contains(&role.as_str()) => vec!["root".into(), "targets".into()],
+                (association, Duty::Delegate) => [vec!["targets".to_owned()], roles_of(association)].concat(),
+                (association, _) => vec![association.to_owned(), role.clone()],
+            };
             hold_own(&publisher, repository, &keys, &roles)?;
             let staged = publisher.rotate(role, &public(to)?, threshold)?;
             sign(&publisher, &keys, &staged)

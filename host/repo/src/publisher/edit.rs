@@ -13,7 +13,7 @@ use tough::schema::{
     DelegatedRole, Delegations, Hashes, PathPattern, PathSet, RoleKeys, RoleType, Root, Signed, Target, Targets,
 };
 
-use super::{Publisher, SPEC_VERSION, after, one, version_of, write};
+use super::{Publisher, SPEC_VERSION, Signers, after, one, signers_of_root, version_of, write};
 use crate::charter::{Charter, Listed, delegated};
 use crate::clock::{self, day_at, lifetime};
 use crate::digest::{hex, sha256};
@@ -51,19 +51,26 @@ pub struct Added {
 impl Publisher {
     /// Begins a repository: root keys of which `threshold` must sign, a key for delegating (`targets`) and one for snapshot and
     /// timestamp (`online`). The keys are `root-1`, …, `targets` and `online` in the folder; each that has no `.pub` file there is
-    /// made. To have a root key elsewhere, put its `.pub` file there first.
+    /// made. To have a root key elsewhere, put its `.pub` file there first. What an earlier call began is gone on with.
     ///
     /// # Errors
     /// When a repository is there already, or the threshold cannot be met.
     pub fn init(path: &Path, keys: &Path, roots: usize, threshold: u64) -> Result<Self> {
         let publisher = Self { path: path.to_owned(), now_ms: clock::now_ms() };
-        if publisher.published_root()?.is_some() {
+        // The targets role is staged last, and taken away last when it is published: an earlier call was interrupted, and this one does
+        // what is left.
+        let begun = publisher.staged("targets")?.is_some();
+        if publisher.published_root()?.is_some() && !begun {
             return Err(at(path.display(), "a repository is here already; take another directory"));
         }
-        // The targets role is staged last: without it, an earlier call was interrupted, and this one does what is left.
-        if publisher.staged("targets")?.is_some() {
+        if begun {
+            let root = publisher.known_root()?;
+            let asked = |by: Signers| (by.keys.len(), by.threshold) == (roots, threshold);
+            if version_of(&root) == 1 && signers_of_root(&root.signed, RoleType::Root).is_some_and(asked) {
+                return Ok(publisher);
+            }
             let way = "`normgate repo sign` and `normgate repo publish` go on with it";
-            return Err(at(path.display(), format!("a repository was begun here, and is not published yet; {way}")));
+            return Err(at(path.display(), format!("another repository was begun here; {way}")));
         }
         let place = &keys.display().to_string();
         let threshold =

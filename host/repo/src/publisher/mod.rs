@@ -33,7 +33,7 @@ pub use view::{Change, Life, Report, state};
 
 use crate::error::{Place, Result, at};
 use crate::names::{Duty, role_name, role_of};
-use crate::{charter, clock};
+use crate::{charter, clock, fault};
 
 /// Most bytes of a document that is read here; platforms take less.
 const LARGEST: u64 = 64 << 20;
@@ -229,7 +229,7 @@ impl Publisher {
 
     fn unstage(&self, role: &str) -> Result<()> {
         let path = self.staged_path(role);
-        fs::remove_file(&path).place(path.display())
+        fault::step("unstage").and_then(|()| fs::remove_file(&path)).place(path.display())
     }
 }
 
@@ -272,6 +272,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let part = path.with_file_name(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()));
     let whole = || -> std::io::Result<()> {
+        fault::step("file")?;
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
@@ -283,7 +284,9 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         let mut file = fs::File::create_new(&part)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&part, path)
+        fault::step("file-written")?;
+        fs::rename(&part, path)?;
+        fault::step("file-renamed")
     };
     whole().inspect_err(|_| drop(fs::remove_file(&part))).place(path.display())
 }

@@ -198,8 +198,15 @@ impl Publisher {
     /// # Errors
     /// When what platforms would see then does not hold together, or the online key is not at hand. Nothing is published then.
     pub fn publish_signed(&self, keys: &Keyring) -> Result<Published> {
-        // 1. What is complete.
+        // 1. What is complete; and what an interrupted call published, and left staged.
+        let finished = self.finish()?;
         let (complete, waiting): (Vec<_>, Vec<_>) = self.progress()?.into_iter().partition(|p| p.missing() == 0);
+        if complete.is_empty()
+            && !finished.is_empty()
+            && let Some(snapshot) = self.snapshot()?
+        {
+            return Ok(Published { roles: finished, waiting, snapshot: version_of(&snapshot) });
+        }
         if complete.is_empty() {
             let lacking: Vec<_> =
                 waiting.iter().map(|p| format!("{} has {} of {}", p.role, p.signed, p.threshold)).collect();
@@ -221,6 +228,38 @@ impl Publisher {
         self.write_next(&next)?;
         roles.iter().try_for_each(|role| self.unstage(role))?;
         Ok(Published { roles, waiting, snapshot: next.snapshot })
+    }
+
+    /// Takes away what is staged and was published as it is: an earlier call was interrupted after that. Says which roles.
+    fn finish(&self) -> Result<Vec<String>> {
+        if self.timestamp()?.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut finished = Vec::new();
+        for role in self.staged_roles()? {
+            let published = match role.as_str() {
+                "root" => match read::<Signed<Root>>(&self.staged_path(&role))? {
+                    Some(staged) => self.published_root()?.as_ref() == Some(&staged) && self.follows(&staged)?,
+                    None => false,
+                },
+                _ => self
+                    .staged(&role)?
+                    .is_some_and(|staged| self.published(&role).is_ok_and(|known| known == Some(staged))),
+            };
+            if published {
+                self.unstage(&role)?;
+                finished.push(role);
+            }
+        }
+        Ok(finished)
+    }
+
+    /// Whether the published timestamp is signed as this root has it.
+    fn follows(&self, root: &Signed<Root>) -> Result<bool> {
+        let (by, timestamp) = (signers_of_root(&root.signed, RoleType::Timestamp), self.timestamp()?);
+        let signed =
+            by.zip(timestamp).map(|(by, timestamp)| signers(&timestamp, &by.keys).len() as u64 >= by.threshold);
+        Ok(signed.unwrap_or(false))
     }
 
     /// TEST ONLY: publishes everything that is staged, however few have signed it and whatever it says, under a snapshot that leaves
@@ -374,7 +413,12 @@ impl Publisher {
         for role in roles {
             let refuse = |why: String| Err(at(format!("role {role}"), format!("{why}; nothing is published")));
             let (version, expires, before) = if role == "root" {
-                let before = self.published_root()?.as_ref().map(version_of);
+                // One that lies there as it is staged was written by a call that was interrupted.
+                let published = self.published_root()?;
+                let before = match &published {
+                    Some(root) if *root == state.root => version_of(root).checked_sub(1),
+                    other => other.as_ref().map(version_of),
+                };
                 (version_of(&state.root), state.root.signed.expires, before)
             } else {
                 let Some(staged) = self.staged(role)? else { continue };
@@ -434,7 +478,7 @@ impl Publisher {
         };
         let (trust, floor) = (Trust::here(&self.path)?, self.floor()?);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().place(self.path.display())?;
-        let verified = runtime.block_on(client::load_ahead(&trust, &anchor, files, &floor))?;
+        let verified = runtime.block_on(client::load_ahead(&trust, &anchor, files, &floor, self.now_ms))?;
         if verified.versions.get("root") != Some(&version_of(&state.root)) {
             return Err(at("role root", "platforms would not reach it from the first root; nothing is published"));
         }

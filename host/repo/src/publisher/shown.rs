@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use tough::TargetName;
 use tough::schema::decoded::{Decoded, Hex};
 use tough::schema::{DelegatedRole, Role, Root, Signed, Target, Targets};
 
@@ -11,6 +12,7 @@ use crate::charter::delegated;
 use crate::clock::day_at;
 use crate::digest::{hex, sha256};
 use crate::error::{Place, Result, at};
+use crate::names::{FileName, Kind};
 use crate::release::Release;
 
 /// What a role says, for whoever is to sign it.
@@ -132,8 +134,13 @@ impl Says for Targets {
     fn unknown(&self) -> BTreeSet<String> {
         let of_files = self.targets.values().flat_map(|target| [&target._extra, &target.hashes._extra]);
         let mut unknown = names_of(std::iter::once(&self._extra).chain(of_files));
-        let said = self.targets.values().flat_map(|target| unknown_of_release(target).map(|(name, _)| name.clone()));
-        unknown.extend(said);
+        // What cannot be read at all is told by whoever reads it.
+        let is_read = |name: &TargetName, target: &Target| {
+            let is_cases = FileName::parse(name.raw()).is_some_and(|file| file.kind == Kind::Cases);
+            is_cases || Release::read(&target.custom).is_ok()
+        };
+        let read = self.targets.iter().filter(|(name, target)| is_read(name, target));
+        unknown.extend(read.flat_map(|(_, target)| unknown_of_release(target).map(|(name, _)| name.clone())));
         unknown
     }
 }
