@@ -545,7 +545,7 @@ fn every_name_of_a_configuration_matches_something_or_is_refused_with_the_neares
         assert!(error.contains(why), "{config}\n{error}");
     }
     for config in [
-        "[overlays.p]\n\"art06.harm_w\" = 1\n\"common.t_suspect\" = 1",
+        "[overlays.p]\n\"art06.harm_w\" = 1\n\"common.t_suspect\" = 400000",
         "[modes]\nart18 = \"enforce\"\n\"art18.curfew\" = \"enforce\"\n\"reference/art18-minors@1.0.0\" = \"enforce\"",
         "[authorities.club]\ntightens = [\"art06.*\", \"common.*\"]\ncolumns = [\"*\", \"candidates.x.club.*\"]\nvetoes = [\"tag\"]\nprefixes = [\"later.*\"]",
     ] {

@@ -249,6 +249,7 @@ impl GateBuilder {
     pub fn generation(&self) -> Result<Generation, BuildError> {
         let sandbox = Sandbox::new(self.limits, self.allocation, self.backend).map_err(BuildError::Sandbox)?;
         let now = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let unmatched = if self.of_a_larger_set { Vec::new() } else { self.unmatched()? };
         let fitting = Fitting {
             config: &self.config,
             vocabulary: &self.vocabulary,
@@ -263,9 +264,7 @@ impl GateBuilder {
         };
         let Fitted { lineup, vocabulary, mut ready, left_out, absent } = fitting.fit(&self.modules, &self.last_good)?;
         let Lineup { judging, stand_ins, mut notices, .. } = lineup;
-        if !self.of_a_larger_set {
-            notices.extend(self.unmatched(&vocabulary)?);
-        }
+        notices.extend(unmatched);
         let facts = Facts::read(&self.config.provider, &vocabulary)?;
         let mut norms = Norms::of(&judging, &self.config, self.trusting, &vocabulary);
         for Placed { module: Module { manifest, .. }, release, awaited, .. } in &judging {
@@ -317,7 +316,8 @@ impl GateBuilder {
 
     /// What the configuration names and no module has: a notice each, or the error of the first. Where nothing is left out, a name
     /// may also be one of a module that this program carries and that is not loaded.
-    fn unmatched(&self, vocabulary: &Vocabulary) -> Result<Vec<Notice>, BuildError> {
+    fn unmatched(&self) -> Result<Vec<Notice>, BuildError> {
+        let vocabulary = &self.vocabulary;
         let given = || self.modules.iter().chain(&self.last_good).map(|module| &*module.manifest);
         let known = Known::new(given(), vocabulary);
         let mut unmatched = known.missing_norms(&self.config);

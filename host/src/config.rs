@@ -227,12 +227,14 @@ impl Config {
             return Err(error);
         }
         toml::from_str(text).or_else(|error| {
-            // A day may stand without quotes, too.
-            if let Some(Ok(config)) = table.map(|table| toml::Value::Table(days_quoted(table)).try_into()) {
-                return Ok(config);
-            }
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            wrong(format!("line {line}"), error.message().replace('\n', "; "))
+            // A day may stand without quotes, too.
+            let message = match table.map(|table| toml::Value::Table(days_quoted(table)).try_into()) {
+                Some(Ok(config)) => return Ok(config),
+                Some(Err(error)) => error.message().to_owned(),
+                None => error.message().to_owned(),
+            };
+            wrong(format!("line {line}"), message.replace('\n', "; "))
         })
     }
 
@@ -420,9 +422,14 @@ impl Config {
     /// # Errors
     /// For the first such name, with the nearest one.
     pub fn check_names(&self, modules: &[Module]) -> Result<(), BuildError> {
+        self.unmatched(modules).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every name that [`Config::check_names`] would refuse.
+    pub fn unmatched(&self, modules: &[Module]) -> Vec<BuildError> {
         let carried = carried();
         let manifests = modules.iter().chain(&carried).map(|module| &*module.manifest);
-        Known::new(manifests, Vocabulary::shipped()).refuse(self).into_iter().next().map_or(Ok(()), Err)
+        Known::new(manifests, Vocabulary::shipped()).refuse(self)
     }
 
     /// The sector norms that the provider adopted.

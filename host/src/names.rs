@@ -55,14 +55,14 @@ impl<'k> Known<'k> {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "`normgate inspect` lists those of a module".to_owned(),
             };
-            unknown.push(BuildError::Config { place, message: format!("there is no such {what}; {way}") });
+            unknown.push(BuildError::Config { place, message: format!("{what}; {way}") });
         };
         let overlaid = config.overlays.iter().flat_map(|(regulator, values)| {
             values.keys().map(move |name| (format!("overlays.{regulator}.\"{name}\""), name))
         });
         let own = config.parameters.keys().map(|name| (format!("parameters.\"{name}\""), name));
         for (place, name) in own.chain(overlaid).filter(|(_, name)| !parameters.contains(name.as_str())) {
-            refuse(place, "parameter", nearest(name, parameters.iter().copied()));
+            refuse(place, "there is no such parameter", nearest(name, parameters.iter().copied()));
         }
         for name in config.modes.keys() {
             let place = format!("modes.\"{name}\"");
@@ -71,23 +71,23 @@ impl<'k> Known<'k> {
                 if !releases.contains(name) {
                     let of_it = releases.iter().find(|known| known.split('@').next() == name.split('@').next());
                     let meant = of_it.map(String::as_str).or(nearest(name, releases.iter().map(String::as_str)));
-                    refuse(place, "release", meant);
+                    refuse(place, "there is no such release", meant);
                 }
             } else if name.contains('/') {
-                refuse(
-                    place,
-                    "module or rule (a module goes by its prefix, a release by ID@VERSION)",
-                    self.prefix_of(name),
-                );
+                let what = "expected a module's prefix, a rule, or a release as ID@VERSION";
+                refuse(place, what, self.prefix_of(name));
             } else if !prefixes.contains(name.as_str()) && !rules.contains(name.as_str()) {
                 let known = prefixes.iter().chain(&rules).copied();
-                refuse(place, "module or rule", self.prefix_of(name).or(nearest(name, known)));
+                let owned =
+                    prefixes.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.')));
+                let what = if owned { "there is no such rule" } else { "there is no such module or rule" };
+                refuse(place, what, self.prefix_of(name).or(nearest(name, known)));
             }
         }
         for name in config.on_failure.keys().map(String::as_str) {
             if !prefixes.contains(name) && !OF_ALL.contains(&name) {
                 let meant = self.prefix_of(name).or(nearest(name, prefixes.iter().copied()));
-                refuse(format!("on_failure.\"{name}\""), "module", meant);
+                refuse(format!("on_failure.\"{name}\""), "there is no such module", meant);
             }
         }
         for (authority, grant) in config.authorities.iter().flatten() {
@@ -111,7 +111,7 @@ impl<'k> Known<'k> {
                     if !known.iter().any(|known| lists(pattern, known)) {
                         refuse(
                             format!("authorities.{authority}.{key} `{name}`"),
-                            what,
+                            &format!("there is no such {what}"),
                             nearest(name, known.iter().copied()),
                         );
                     }

@@ -420,7 +420,10 @@ fn what_platforms_would_refuse_is_not_published() {
     refused(
         "older",
         role,
-        &|signed| signed["version"] = 2.into(),
+        &|signed| {
+            signed["version"] = 2.into();
+            signed["expires"] = "2999-01-01T00:00:00Z".into();
+        },
         "version 2 does not follow the published 2; stage it again",
     );
     refused(

@@ -94,8 +94,8 @@ fn usage_and_configuration_end_with_two() {
     assert_eq!(normgate(&["eval", "--only", "art99"], b"").status.code(), Some(2));
     assert_eq!(normgate(&["eval", "-i", "nowhere.jsonl"], b"").status.code(), Some(2));
     assert_eq!(normgate(&["colour"], b"").status.code(), Some(2));
-    for every in ["0", "0s", "-1", ""] {
-        let output = normgate(&["sync", "--store", "nowhere", "--every", every], b"");
+    for every in ["--every=0", "--every=0s", "--every=-1", "--every="] {
+        let output = normgate(&["sync", "--store", "nowhere", every], b"");
         assert_eq!(output.status.code(), Some(2), "{every}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("--every <MINUTES>"), "{every}");
     }

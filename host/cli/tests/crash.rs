@@ -167,12 +167,19 @@ fn what_was_killed_while_publishing_is_taken_up_again() {
         assert_eq!(scene.good(&["repo", "lint", "made"]), "");
         scene.good(&["repo", "refresh", "made", "--keys", "made-keys/online.pem"]);
     });
-    std::fs::create_dir(scene.0.join("own-before")).unwrap();
-    killed_everywhere(&scene, &["own"], &["key", "generate", "own/own.pem"], |scene| {
-        let args = ["repo", "rotate", "norms", "targets", "--to", "own/own.pub"];
-        assert!(scene.good(&args).contains("staged root: 0 of 2 signatures"));
-        std::fs::remove_dir_all(scene.0.join("norms/staged")).unwrap();
-    });
+    for fault in ["abort:key:1", "abort:key-written:1", "abort:key:2"] {
+        let _ = std::fs::remove_dir_all(scene.0.join("own"));
+        std::fs::create_dir(scene.0.join("own")).unwrap();
+        let args = ["key", "generate", "own/own.pem"];
+        assert_eq!(scene.run(&args, fault).status.code(), None, "{fault}");
+        let private = std::fs::read(scene.0.join("own/own.pem")).ok();
+        scene.good(&args);
+        assert!(
+            private.is_none_or(|private| private == std::fs::read(scene.0.join("own/own.pem")).unwrap()),
+            "{fault}"
+        );
+        assert!(scene.0.join("own/own.pub").exists(), "{fault}");
+    }
     // A root, the role that it names another key of, and a release, all at once.
     scene.good(&["key", "generate", "keys/online-2.pem"]);
     let roots = ["--keys", "keys/root-1.pem", "--keys", "keys/root-2.pem"];

@@ -250,6 +250,9 @@ impl<'a> Syncing<'a> {
     fn try_out(&mut self, next: &mut Generation) -> Result<()> {
         let today = crate::today().ok_or_else(|| at("the clock", "it stands outside of the calendar; set it"))?;
         let mut said = BTreeSet::new();
+        let modules: Vec<_> = self.parts.values().flat_map(|part| part.loaded.values().cloned()).collect();
+        let unmatched = self.checks.config.unmatched(&modules);
+        self.synced.notices.extend(unmatched.into_iter().map(|error| format!("{error}; nothing comes of it")));
         // The one before lives until the next is built, so that what it compiled is compiled once.
         let mut built = Vec::new();
         for day in std::iter::once(today).chain(next.changes_after(today)) {
@@ -266,13 +269,9 @@ impl<'a> Syncing<'a> {
                     self.synced.notices.push(format!("{id} {version} is left out{from}: {why}"));
                 }
             }
-            let of_the_set =
-                |notice: &&normgate::Notice| ["config-ignored", "norm-missing", "norm-weakened"].contains(&notice.code);
-            for notice in gate.notices().iter().filter(of_the_set).filter(|_| day == today) {
-                let of = notice.policy.as_ref().map(|policy| format!("{policy}: ")).unwrap_or_default();
-                self.synced.notices.push(format!("{of}{}", notice.message));
-            }
             if day == today {
+                let weakened = gate.notices().iter().filter(|notice| notice.code == "norm-weakened");
+                self.synced.notices.extend(weakened.map(|notice| notice.message.clone()));
                 let out =
                     |module: &normgate::Module| gate.left_out().iter().any(|out| out.digest == module.digest_text());
                 let judging = next.modules_on(today).into_iter().filter(|module| !out(module));

@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let flush_each = screen::is_terminal() || args.input.as_os_str() == "-";
 
     let mut tally = Tally::default();
-    while let Some(request) = requests.next()? {
+    while let Some(request) = requests.next().with_context(|| args.input.display().to_string())? {
         match request {
             Ok(batch) => {
                 tally.judged += 1;

@@ -465,8 +465,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
         Command::Revert { repository, id, withdraw, hand } => {
             let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
-            let roles = [Kind::Module, Kind::Data].map(|kind| publisher.role_for(id, kind));
-            hold_own(&publisher, repository, &keys, &roles.into_iter().collect::<Result<Vec<_>, _>>()?)?;
+            hold_own(&publisher, repository, &keys, &publisher.roles_with(id)?)?;
             let added = publisher.revert(id, *withdraw)?;
             say_added(&added);
             sign(&publisher, &keys, &[publisher.role_of(&added.file)?])

@@ -1,6 +1,6 @@
 //! Deciding: who may sign what, and which files. Each change is staged; nothing of it is published here.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU64;
 use std::path::Path;
 
@@ -478,6 +478,16 @@ impl Publisher {
     pub fn role_for(&self, id: &str, kind: Kind) -> Result<String> {
         let (namespace, name) = id.split_once('/').ok_or_else(|| at(id, "no id; write <namespace>/<name>"))?;
         self.role_of(&FileName { namespace: namespace.into(), name: name.into(), release: 1, kind })
+    }
+
+    /// The roles that list something of this id.
+    ///
+    /// # Errors
+    /// When what is staged has another shape than a repository may have.
+    pub fn roles_with(&self, id: &str) -> Result<Vec<String>> {
+        let of_it = self.charter()?.files.into_iter().filter(|listed| listed.file.id() == id);
+        let roles: BTreeSet<String> = of_it.map(|listed| listed.role).collect();
+        Ok(roles.into_iter().collect())
     }
 
     fn add_files(&self, file: &FileName, release: &Release, bytes: &[u8], cases: Option<&[u8]>) -> Result<()> {
