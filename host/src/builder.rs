@@ -320,7 +320,7 @@ impl GateBuilder {
         let vocabulary = &self.vocabulary;
         let given = || self.modules.iter().chain(&self.last_good).map(|module| &*module.manifest);
         let known = Known::new(given(), vocabulary);
-        let mut unmatched = known.missing_norms(&self.config);
+        let mut unmatched = known.missing(&self.config);
         let mut unknown = known.refuse(&self.config);
         if !self.tolerant && !unknown.is_empty() {
             let carried = carried();

@@ -108,12 +108,11 @@ impl<'k> Known<'k> {
                 let names = names.into_iter().flatten().filter(|name| !name.contains(".x."));
                 for name in names {
                     let pattern = std::slice::from_ref(name);
-                    if !known.iter().any(|known| lists(pattern, known)) {
-                        refuse(
-                            format!("authorities.{authority}.{key} `{name}`"),
-                            &format!("there is no such {what}"),
-                            nearest(name, known.iter().copied()),
-                        );
+                    let meant = nearest(name, known.iter().copied());
+                    // A policy that others replace may be gone, or come later: see `missing`.
+                    let is_slip = key != "replaces" || meant.is_some();
+                    if is_slip && !known.iter().any(|known| lists(pattern, known)) {
+                        refuse(format!("authorities.{authority}.{key} `{name}`"), &format!("there is no such {what}"), meant);
                     }
                 }
             }
@@ -121,11 +120,17 @@ impl<'k> Known<'k> {
         unknown
     }
 
-    /// Norms that the provider adopted and no module carries. They are no error: a norm may come later.
-    pub(crate) fn missing_norms(&self, config: &Config) -> Vec<Notice> {
+    /// Norms that the provider adopted and no module carries, and policies that somebody may replace and that are not there. They are no
+    /// error: either may come later.
+    pub(crate) fn missing(&self, config: &Config) -> Vec<Notice> {
         let carries = |manifest: &&&Manifest| self.vocabulary.owns_pack_of(manifest);
         let packs: BTreeSet<&str> = self.manifests.iter().filter(carries).filter_map(|m| m.pack.as_deref()).collect();
-        let missing = config.adopted().filter(|name| !packs.contains(name));
-        missing.map(|name| notices::norm_missing(name, nearest(name, packs.iter().copied()))).collect()
+        let norms = config.adopted().filter(|name| !packs.contains(name));
+        let norms = norms.map(|name| notices::norm_missing(name, nearest(name, packs.iter().copied())));
+        let replaced = config.authorities.iter().flatten().flat_map(|(authority, grant)| {
+            let gone = grant.replaces.iter().filter(|name| self.manifests.iter().all(|manifest| manifest.id != **name));
+            gone.map(move |name| notices::replaced_missing(authority, name))
+        });
+        norms.chain(replaced).collect()
     }
 }

@@ -214,6 +214,12 @@ pub(crate) fn norm_missing(name: &str, meant: Option<&str>) -> Notice {
     Notice { code: "norm-missing", policy: None, message }
 }
 
+/// A policy that an authority may replace, and that is not there.
+pub(crate) fn replaced_missing(authority: &str, name: &str) -> Notice {
+    let message = format!("authorities.{authority}.replaces `{name}`: no module is this policy, so that nothing is replaced");
+    ignored_config(None, message)
+}
+
 /// What the configuration takes away from a sector norm that was adopted.
 pub(crate) fn norm_weakened(manifest: &Manifest, loosened: &[String]) -> Notice {
     let pack = manifest.pack.as_deref().unwrap_or_default();
