@@ -513,7 +513,10 @@ fn every_name_of_a_configuration_matches_something_or_is_refused_with_the_neares
             "modes.\"art99\": there is no such module or rule; did you mean `art09`?",
         ),
         ("[modes]\n\"art18-minors\" = \"shadow\"".to_owned(), "there is no such module or rule; did you mean `art18`?"),
-        ("[modes]\n\"reference/art18-minors\" = \"off\"".to_owned(), "did you mean `art18`?"),
+        (
+            "[modes]\n\"reference/art18-minor\" = \"off\"".to_owned(),
+            "there is no such policy; did you mean `reference/art18-minors`?",
+        ),
         ("[modes]\n\"art18.curfw\" = \"shadow\"".to_owned(), "did you mean `art18.curfew`?"),
         (
             "[modes]\n\"reference/art18-minors@9.9.9\" = {canary=10}".to_owned(),
@@ -546,7 +549,7 @@ fn every_name_of_a_configuration_matches_something_or_is_refused_with_the_neares
     }
     for config in [
         "[overlays.p]\n\"art06.harm_w\" = 1\n\"common.t_suspect\" = 400000",
-        "[modes]\nart18 = \"enforce\"\n\"art18.curfew\" = \"enforce\"\n\"reference/art18-minors@1.0.0\" = \"enforce\"",
+        "[modes]\nart18 = \"enforce\"\n\"reference/art18-minors\" = \"enforce\"\n\"art18.curfew\" = \"enforce\"\n\"reference/art18-minors@1.0.0\" = \"enforce\"",
         "[authorities.club]\ntightens = [\"art06.*\", \"common.*\"]\ncolumns = [\"*\", \"candidates.x.club.*\"]\nvetoes = [\"tag\"]\nprefixes = [\"later.*\"]",
     ] {
         assert_eq!(refused(config), Ok(()), "{config}");

@@ -74,8 +74,10 @@ impl<'k> Known<'k> {
                     refuse(place, "there is no such release", meant);
                 }
             } else if name.contains('/') {
-                let what = "expected a module's prefix, a rule, or a release as ID@VERSION";
-                refuse(place, what, self.prefix_of(name));
+                let policies = self.manifests.iter().map(|manifest| manifest.id.as_str());
+                if !policies.clone().any(|policy| policy == name) {
+                    refuse(place, "there is no such policy", nearest(name, policies));
+                }
             } else if !prefixes.contains(name.as_str()) && !rules.contains(name.as_str()) {
                 let known = prefixes.iter().chain(&rules).copied();
                 let owned =
@@ -112,7 +114,11 @@ impl<'k> Known<'k> {
                     // A policy that others replace may be gone, or come later: see `missing`.
                     let is_slip = key != "replaces" || meant.is_some();
                     if is_slip && !known.iter().any(|known| lists(pattern, known)) {
-                        refuse(format!("authorities.{authority}.{key} `{name}`"), &format!("there is no such {what}"), meant);
+                        refuse(
+                            format!("authorities.{authority}.{key} `{name}`"),
+                            &format!("there is no such {what}"),
+                            meant,
+                        );
                     }
                 }
             }

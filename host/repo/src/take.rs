@@ -248,6 +248,15 @@ impl Ground<'_> {
         }
         let bytes = self.fetch(listed).await?;
         let module = as_signed(entry, &bytes).map_err(Unfit::Wrong)?;
+        let prefix = &module.manifest.module;
+        let before = known.in_force(&entry.id, first).and_then(|before| known.loaded.get(&before.digest));
+        if let Some(before) = before.filter(|before| before.manifest.module != *prefix) {
+            let known = &before.manifest.module;
+            let why = format!(
+                "its rules begin with `{prefix}`, and those of the version before with `{known}`; a policy keeps its prefix"
+            );
+            return Err(Unfit::Wrong(why));
+        }
         let bounds = checks.bounds;
         queue.days.extend(entry.says.days().into_iter().chain(days_of(&module.manifest)));
         queue.days.retain(|day| *day > today);

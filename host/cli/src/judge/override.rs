@@ -23,7 +23,8 @@ const LONGEST_NAME: usize = 100;
 /// Example: normgate override art18 --for 30m --reason "blocks everything since 14:05, ticket 4711"
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// Prefix of the module: art18; without one, lists the overrides in force
+    /// Prefix of the module, or id of its policy, of which every version is meant: art18, reference/art18-minors; without one, lists
+    /// the overrides in force
     module: Option<String>,
 
     /// How long: 90s, 30m, 2h
@@ -94,18 +95,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         (None, true) => "ended".to_owned(),
         (None, false) => bail!("say why with --reason; it stands in every outcome"),
     };
-    if module.contains(['.', '/', '@']) {
+    if module.contains(['.', '@']) {
         bail!(
-            "`{module}` is no prefix of a module, such as art18; a rule or a release gets another mode under [modes] in {}",
+            "`{module}` is no prefix of a module and no id of a policy, such as art18 or reference/art18-minors; a rule or a release gets \
+             another mode under [modes] in {}",
             args.config.display()
         );
     }
     let carried = embedded::arp();
-    let prefixes = || carried.iter().map(|carried| carried.manifest.module.as_str());
-    if !args.end && !prefixes().any(|prefix| prefix == module) {
-        let meant = nearest(module, prefixes()).map(|meant| format!(" (did you mean `{meant}`?)")).unwrap_or_default();
+    let names = || carried.iter().flat_map(|carried| [carried.manifest.module.as_str(), carried.manifest.id.as_str()]);
+    if !args.end && !names().any(|name| name == module) {
+        let meant = nearest(module, names()).map(|meant| format!(" (did you mean `{meant}`?)")).unwrap_or_default();
         remark!(
-            "`{module}` is not among the modules that this program carries{meant}; unless a module that you load has this prefix, \
+            "`{module}` is not among the modules that this program carries{meant}; unless a module that you load has this prefix or id, \
              nothing is overridden: check the spelling, and take it back with `normgate override {module} --end`"
         );
     }

@@ -139,9 +139,14 @@ impl Source {
         self.config.as_ref().map_or("normgate.toml".into(), |path| path.display().to_string())
     }
 
-    /// Adds the configuration file's name to an error of building.
+    /// The gate that the options name.
     pub(crate) fn build(&self) -> Result<Gate> {
-        let gate = self.gate()?.build().map_err(|error| match error {
+        self.build_with(|builder| builder)
+    }
+
+    /// The same with something of the command's own. Adds the configuration file's name to an error of building.
+    pub(crate) fn build_with(&self, change: impl FnOnce(GateBuilder) -> GateBuilder) -> Result<Gate> {
+        let gate = change(self.gate()?).build().map_err(|error| match error {
             normgate::BuildError::Config { .. } => anyhow::Error::new(error).context(self.place()),
             other => other.into(),
         })?;
