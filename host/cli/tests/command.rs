@@ -444,7 +444,7 @@ fn an_override_needs_a_reason_and_an_end_and_shows_in_every_answer() {
     );
     assert!(answer["notices"][0]["message"].as_str().unwrap().contains("ticket 4711"));
     assert_eq!(over(&["art09", "--end"]).0, Some(0));
-    for id in ["art09.ai-confirmed", "reference/art09-synthetic-labels"] {
+    for id in ["art09.ai-confirmed", "reference/art09-synthetic-labels@1.0.0"] {
         let (code, said) = over(&[id, "--for", "30m", "--reason", "r"]);
         assert!(code == Some(2) && said.contains("under [modes] in "), "{said}");
     }

@@ -95,16 +95,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         (None, true) => "ended".to_owned(),
         (None, false) => bail!("say why with --reason; it stands in every outcome"),
     };
-    if module.contains(['.', '@']) {
+    let carried = embedded::arp();
+    let names = || carried.iter().flat_map(|carried| [carried.manifest.module.as_str(), carried.manifest.id.as_str()]);
+    let is_carried = names().any(|name| name == module);
+    if module.contains(['.', '@']) && !is_carried {
         bail!(
             "`{module}` is no prefix of a module and no id of a policy, such as art18 or reference/art18-minors; a rule or a release gets \
              another mode under [modes] in {}",
             args.config.display()
         );
     }
-    let carried = embedded::arp();
-    let names = || carried.iter().flat_map(|carried| [carried.manifest.module.as_str(), carried.manifest.id.as_str()]);
-    if !args.end && !names().any(|name| name == module) {
+    if !args.end && !is_carried {
         let meant = nearest(module, names()).map(|meant| format!(" (did you mean `{meant}`?)")).unwrap_or_default();
         remark!(
             "`{module}` is not among the modules that this program carries{meant}; unless a module that you load has this prefix or id, \
