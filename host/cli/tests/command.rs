@@ -76,10 +76,6 @@ fn usage_and_configuration_end_with_two() {
         ("[parameters]\n\"art18.rest_s\" = 1", "parameters.\"art18.rest_s\": 1 is outside 60..86400 s"),
         ("[parameters]\n\"art18.rest\" = 1", "parameters.\"art18.rest\": there is no such parameter"),
         ("[modes]\n\"art18.nap\" = \"shadow\"", "modes.\"art18.nap\": there is no such rule"),
-        (
-            "[modes]\n\"reference/art18-minors\" = \"off\"",
-            "modes.\"reference/art18-minors\": expected a module's prefix, a rule, or a release as ID@VERSION",
-        ),
         ("[modes]\n\"art18.pool\" = \"maybe\"", "line 2"),
         ("[parameters]\n\"art18.day_limit_s\" = 7201", "`art18.day_limit_16_s`; keep them in order"),
         ("[colours]", "unknown field `colours`"),
