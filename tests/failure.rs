@@ -641,11 +641,15 @@ fn stats_count_what_each_module_did() {
     let text = stats.to_prometheus();
     for line in [
         "# TYPE normgate_module_failures_total counter",
-        &format!(
-            "normgate_module_failures_total{{policy_set=\"{}\",policy=\"hostile/module@1.0.0\",kind=\"trap\"}} 4",
-            stats.policy_set
-        ),
-        &format!("normgate_requests_total{{policy_set=\"{}\"}} 4", stats.policy_set),
+        "normgate_module_failures_total{policy=\"hostile/module@1.0.0\",kind=\"trap\"} 4",
+        "normgate_requests_total 4",
+        "normgate_evaluate_seconds_count 4",
+        "normgate_evaluate_seconds_bucket{le=\"+Inf\"} 4",
+        "normgate_module_call_seconds_count{policy=\"reference/art09-synthetic-labels@1.0.0\"} 4",
+        "normgate_module_breaker_opened_total{policy=\"hostile/module@1.0.0\"} 0",
+        "normgate_notices_total{code=\"emergency-row\"} 4",
+        "normgate_notices_total{code=\"provider-fact\"} 0",
+        &format!("normgate_generation_info{{generation=\"\",policy_set=\"{}\"}} 1", stats.policy_set),
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }

@@ -1,5 +1,6 @@
 //! Building a gate: modules are held against their grants and compiled, parameters are resolved; all of it once.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use normgate_contract::{Day, Vocabulary, hex, now_ms};
@@ -22,6 +23,7 @@ use crate::overlay::{Norms, Tightened};
 use crate::plan::{Plan, longest_retention};
 use crate::policy_set::{Loaded, PolicySet, Resolved};
 use crate::provider::Facts;
+use crate::recent::Recent;
 use crate::sandbox::{Allocation, Backend, Compiler, Limits, Sandbox, WEAKENED};
 use crate::stats::Health;
 
@@ -42,6 +44,7 @@ pub struct GateBuilder {
     applicability: bool,
     label: Option<Arc<str>>,
     recording: usize,
+    last_requests: Option<PathBuf>,
     recorder: Option<Arc<dyn Recorder>>,
     /// Ids of policies whose release is urgent.
     urgent: Vec<String>,
@@ -68,6 +71,7 @@ impl Gate {
             applicability: true,
             label: None,
             recording: 0,
+            last_requests: None,
             recorder: None,
             urgent: Vec::new(),
             held: Vec::new(),
@@ -172,6 +176,13 @@ impl GateBuilder {
         self
     }
 
+    /// Writes the requests that are kept ([`GateBuilder::recording`]) to this file whenever a module's breaker opens, for whoever is
+    /// called in the night. For other alarms there is [`Gate::write_last_requests`].
+    pub fn last_requests(mut self, path: &Path) -> Self {
+        self.last_requests = Some(path.to_owned());
+        self
+    }
+
     /// Has decisions kept ([`Gate::decide`]), and what became of them ([`Gate::confirm`]).
     pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
         self.recorder = Some(recorder);
@@ -217,7 +228,9 @@ impl GateBuilder {
     /// # Errors
     /// As [`GateBuilder::generation`].
     pub fn build(self) -> Result<Gate, BuildError> {
-        Ok(Gate::new(self.generation()?, self.recording, self.recorder))
+        let generation = self.generation()?;
+        let recent = (self.recording > 0).then(|| Recent::new(self.recording, self.last_requests));
+        Ok(Gate::new(generation, recent, self.recorder))
     }
 
     /// Holds the modules against their grants, compiles them and resolves their parameters: a generation, for

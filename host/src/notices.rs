@@ -36,6 +36,18 @@ const OF_GENERATIONS: [&str; 14] = [
     "superseded",
 ];
 
+/// What notices of a request are called that an operator is to see rise.
+pub(crate) const OF_REQUESTS: [&str; 8] = [
+    "art05.loosening",
+    "clock-skew",
+    "emergency-row",
+    "observed",
+    "override",
+    "provider-fact",
+    "scope-contradiction",
+    "stale",
+];
+
 /// Longest reason in a notice, in characters. Every outcome carries it.
 const LONGEST_REASON: usize = 400;
 

@@ -112,6 +112,8 @@ pub struct PolicySet {
     columns_read: Vec<String>,
     /// How it came to be.
     pub(crate) origin: Origin,
+    /// What its digest is over.
+    identity: String,
     digest: String,
 }
 
@@ -160,7 +162,8 @@ impl PolicySet {
         if !WEAKENED {
             turns.sort_by_key(turn);
         }
-        let digest = digest(&policies, observed_until, &origin.semantics);
+        let identity = identity(&policies, observed_until, &origin.semantics);
+        let digest = digest(&identity);
         let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
         by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
         let mut obligation_rank = vec![0; by_name.len()];
@@ -188,6 +191,7 @@ impl PolicySet {
             observed_until,
             columns_read,
             origin,
+            identity,
             digest,
         }
     }
@@ -207,7 +211,7 @@ impl PolicySet {
     /// The digest that this set would have under other semantics ([`crate::SetDescription::semantics`]): equal digests say that
     /// two sets differ in nothing else.
     pub fn digest_under(&self, semantics: &str) -> String {
-        digest(&self.policies, self.observed_until, semantics)
+        digest(&identity(&self.policies, self.observed_until, semantics))
     }
 
     /// The manifests of the modules that judge, in the order of policy ids.
@@ -232,6 +236,7 @@ impl PolicySet {
         });
         SetDescription {
             policy_set: self.digest().to_owned(),
+            identity: self.identity.clone(),
             semantics: self.origin.semantics.clone(),
             config: self.origin.config.clone(),
             resolved_ms: self.origin.resolved_ms,
@@ -316,11 +321,12 @@ impl PolicySet {
     }
 }
 
-fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> String {
-    let mut hash = Sha256::new();
+/// What tells a set from others, a line each.
+fn identity(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> String {
+    let mut text = String::new();
     let mut line = |parts: &[&str]| {
-        hash.update(parts.join("\t"));
-        hash.update("\n");
+        text.push_str(&parts.join("\t"));
+        text.push('\n');
     };
     line(&["semantics", semantics]);
     if let Some(day) = observed_until {
@@ -355,7 +361,11 @@ fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> 
             }
         }
     }
-    format!("sha256:{}", hex(&hash.finalize()))
+    text
+}
+
+fn digest(identity: &str) -> String {
+    format!("sha256:{}", hex(&Sha256::digest(identity)))
 }
 
 /// Whether the first day of something has come.

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::MAX_ENTRIES;
+use crate::codes::Code;
 use crate::manifest::{Input, Manifest, Owner, Provenance, Stricter, Text};
 
 /// The authority of the shipped modules that read the law.
@@ -108,8 +109,8 @@ pub struct ColumnSpec {
     pub personal: bool,
     /// What a rule takes an unknown value for.
     pub unknown: String,
-    /// Further explanation.
-    pub note: Option<String>,
+    /// What it says, in a sentence or a few.
+    pub note: String,
 }
 
 impl ColumnSpec {
@@ -130,10 +131,18 @@ pub struct SignalCodes {
     pub codes: Vec<String>,
     /// Sources of a signal, strongest first.
     pub sources: Vec<String>,
+    /// What each listed code means, in the same order.
+    pub meanings: Vec<Code>,
     letters: HashSet<u8>,
 }
 
 impl SignalCodes {
+    /// What a code means; of one that is not listed (`M1.fan.x`), what the nearest one above it means.
+    pub fn meaning(&self, code: &str) -> Option<&Code> {
+        let listed = |code: &str| self.meanings.iter().find(|meaning| meaning.code == code);
+        std::iter::successors(Some(code), |code| Some(code.rsplit_once('.')?.0)).find_map(listed)
+    }
+
     /// Whether a code is legal: listed, or of the form of a listed letter (`M1.fan.x`).
     pub fn accepts(&self, code: &str) -> bool {
         let mut bytes = code.bytes();
@@ -149,6 +158,20 @@ impl SignalCodes {
         let letter = |letter: &str| self.codes.iter().any(|code| code.starts_with(letter));
         self.accepts(entry) || entry.strip_suffix('*').is_some_and(|rest| rest.len() == 1 && letter(rest))
     }
+}
+
+/// What one term of `ctx.surface` means.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Surface {
+    /// The term.
+    pub term: String,
+    /// Whether it is a key segment (重点环节).
+    pub key: bool,
+    /// Its name in Chinese.
+    pub zh: String,
+    /// Its name in English.
+    pub en: String,
 }
 
 /// A parameter that several modules share.
@@ -186,6 +209,8 @@ pub struct Vocabulary {
     pub reads_as: BTreeMap<String, String>,
     /// Signal codes and sources.
     pub signals: SignalCodes,
+    /// What the terms of `ctx.surface` mean.
+    pub surfaces: Vec<Surface>,
     /// Labels that a rule may put on a row.
     pub labels: Vec<String>,
     /// Features that a rule may veto; `tag:<id>` is the host's way to write the veto of a tag.
@@ -225,6 +250,8 @@ struct File {
     open: Open,
     reads_as: BTreeMap<String, String>,
     signals: FileSignals,
+    codes: Vec<Code>,
+    surfaces: Vec<Surface>,
     answers: Answers,
     packs: BTreeMap<String, String>,
     #[serde(default)]
@@ -244,7 +271,6 @@ struct Open {
 #[serde(deny_unknown_fields)]
 struct FileSignals {
     sources: Vec<String>,
-    codes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -276,7 +302,7 @@ struct FileColumn {
     range: Option<(i64, i64)>,
     personal: bool,
     unknown: String,
-    note: Option<String>,
+    note: String,
 }
 
 impl Vocabulary {
@@ -353,14 +379,16 @@ impl Vocabulary {
                 note: column.note,
             });
         }
-        let letters = file.signals.codes.iter().filter_map(|code| code.bytes().next()).collect();
+        let codes: Vec<String> = file.codes.iter().map(|meaning| meaning.code.clone()).collect();
+        let letters = codes.iter().filter_map(|code| code.bytes().next()).collect();
         Ok(Vocabulary {
             version: file.version,
             frames,
             columns,
             terms,
             reads_as: file.reads_as,
-            signals: SignalCodes { codes: file.signals.codes, sources: file.signals.sources, letters },
+            signals: SignalCodes { codes, sources: file.signals.sources, meanings: file.codes, letters },
+            surfaces: file.surfaces,
             labels: file.answers.labels,
             vetoes: file.answers.vetoes,
             obligations: file.answers.obligations,
@@ -428,7 +456,7 @@ impl Vocabulary {
                     // Nobody can tell what a norm adds, so it is treated as personal.
                     personal: true,
                     unknown: "as its norm says".into(),
-                    note: Some(format!("defined by {}", manifest.id)),
+                    note: format!("Defined by {}.", manifest.id),
                 });
                 self.by_name.insert(name, self.columns.len() - 1);
                 self.columns.len() - 1

@@ -11,7 +11,8 @@ pub(crate) fn reasons(request: &Batch, outcome: &Outcome, sampled: bool) -> Vec<
     let must = |rule: RuleRef| outcome.policy_set().is_accountable(rule);
     let on_rows = (outcome.verdicts.iter())
         .flat_map(|verdict| outcome.reasons(verdict))
-        .any(|reason| reason.effect > Action::Allow && must(reason.rule));
+        // A label alone restricts nothing, and the outcome says it.
+        .any(|reason| reason.effect > Action::Label && must(reason.rule));
     let on_tags = (outcome.tags.iter().flat_map(|tag| &tag.reasons))
         .any(|(rule, action, _)| *action != TagAction::Keep && must(*rule));
     let held = (outcome.verdicts[outcome.shown..].iter()).any(|verdict| Outcome::hold(verdict) != Block::None);
