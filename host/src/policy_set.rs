@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::batch::Batch;
 use crate::canary::Draws;
-use crate::config::{Looser, Mode, is_required};
+use crate::config::{Looser, Mode, OrderBy, is_required};
 use crate::description::{Origin, PolicyDescription, SetDescription};
 use crate::grant::Granted;
 use crate::module::Module;
@@ -36,12 +36,13 @@ pub const LOOSENING: u16 = u16::MAX - 1;
 pub const FILING: u16 = u16::MAX - 2;
 
 /// What the host itself goes by: scope, order, emergencies, applicability, adoption, and what notices are about.
-const HOST_COLUMNS: [&str; 14] = [
+const HOST_COLUMNS: [&str; 15] = [
     "candidates.exempt",
     "candidates.exempt_ticket",
     "candidates.id",
     "candidates.kind",
     "candidates.matched_tags",
+    "candidates.pinned",
     "candidates.rank_pos",
     "candidates.retrieval_basis",
     "candidates.score",
@@ -107,6 +108,8 @@ pub struct PolicySet {
     pub(crate) slate_columns: Vec<bool>,
     /// The first day on which what is decided is applied; until then it is only reported.
     pub(crate) observed_until: Option<Day>,
+    /// By what rows are put in order.
+    pub(crate) order: OrderBy,
     /// Frame-qualified names of the columns that judging looks at, sorted.
     columns_read: Vec<String>,
     /// How it came to be.
@@ -127,6 +130,7 @@ impl PolicySet {
         stand_ins: Vec<Loaded>,
         tightening: Vec<(u16, Notice)>,
         observed_until: Option<Day>,
+        order: OrderBy,
         vocabulary: &Vocabulary,
         origin: Origin,
     ) -> Self {
@@ -159,7 +163,7 @@ impl PolicySet {
         if !cfg!(normgate_weakened) {
             turns.sort_by_key(turn);
         }
-        let digest = digest(&policies, observed_until, &origin.semantics);
+        let digest = digest(&policies, observed_until, order, &origin.semantics);
         let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
         by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
         let mut obligation_rank = vec![0; by_name.len()];
@@ -186,6 +190,7 @@ impl PolicySet {
             obligation_rank,
             slate_columns,
             observed_until,
+            order,
             columns_read,
             origin,
             digest,
@@ -199,7 +204,7 @@ impl PolicySet {
         &self.columns_read
     }
 
-    /// `sha256:<hex>` over policies, component digests, modes, failure policies, resolved parameters and semantics.
+    /// `sha256:<hex>` over policies, component digests, modes, failure policies, resolved parameters, the order and semantics.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -207,7 +212,7 @@ impl PolicySet {
     /// The digest that this set would have under other semantics ([`crate::SetDescription::semantics`]): equal digests say that
     /// two sets differ in nothing else.
     pub fn digest_under(&self, semantics: &str) -> String {
-        digest(&self.policies, self.observed_until, semantics)
+        digest(&self.policies, self.observed_until, self.order, semantics)
     }
 
     /// The manifests of the modules that judge, in the order of policy ids.
@@ -302,7 +307,7 @@ impl PolicySet {
     }
 }
 
-fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> String {
+fn digest(policies: &[Loaded], observed_until: Option<Day>, order: OrderBy, semantics: &str) -> String {
     let mut hash = Sha256::new();
     let mut line = |parts: &[&str]| {
         hash.update(parts.join("\t"));
@@ -311,6 +316,9 @@ fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> 
     line(&["semantics", semantics]);
     if let Some(day) = observed_until {
         line(&["observed-until", &day.to_string()]);
+    }
+    if order == OrderBy::Score {
+        line(&["order", "score"]);
     }
     for policy in policies {
         let manifest = &policy.module.manifest;

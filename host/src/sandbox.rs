@@ -28,6 +28,9 @@ use crate::price;
 #[cfg(normgate_weakened)]
 pub(crate) mod weakened;
 
+/// Version of what judging means, at the head of `semantics`: under another number the same request may come out otherwise.
+/// 2: work is priced by what it takes. 3: rows keep the order sent, and a demotion is by place.
+const SEMANTICS: &str = "normgate/3";
 /// Version of wasmtime that judges; part of `semantics`, because fuel is counted by it.
 pub(crate) const WASMTIME: &str = "48.0.8";
 
@@ -370,7 +373,7 @@ impl Sandbox {
         let Limits { fuel, budget, memory, stack, .. } = self.limits;
         let weakened = if cfg!(normgate_weakened) { " WEAKENED" } else { "" };
         format!(
-            "normgate/2 merge=1 wasmtime={WASMTIME} prices={} fuel={fuel} budget={budget} memory={memory} stack={stack} simd=0 \
+            "{SEMANTICS} merge=1 wasmtime={WASMTIME} prices={} fuel={fuel} budget={budget} memory={memory} stack={stack} simd=0 \
              nan=canonical{weakened}",
             price::VERSION
         )

@@ -93,6 +93,8 @@ pub struct ColumnSpec {
     pub range: Option<(i64, i64)>,
     /// Whether the column is about a person.
     pub personal: bool,
+    /// Whether the host alone reads it, although its type could cross.
+    pub host: bool,
     /// What a rule takes an unknown value for.
     pub unknown: String,
     /// Further explanation.
@@ -262,6 +264,8 @@ struct FileColumn {
     unit: Option<String>,
     range: Option<(i64, i64)>,
     personal: bool,
+    #[serde(default)]
+    host: bool,
     unknown: String,
     note: Option<String>,
 }
@@ -336,6 +340,7 @@ impl Vocabulary {
                 unit: column.unit,
                 range: column.range,
                 personal: column.personal,
+                host: column.host,
                 unknown: column.unknown,
                 note: column.note,
             });
@@ -403,6 +408,7 @@ impl Vocabulary {
                     range: input.range,
                     // Nobody can tell what a norm adds, so it is treated as personal.
                     personal: true,
+                    host: false,
                     unknown: "as its norm says".into(),
                     note: Some(format!("defined by {}", manifest.id)),
                 });
