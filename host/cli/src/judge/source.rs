@@ -123,10 +123,15 @@ impl Source {
         Ok(builder)
     }
 
-    /// Adds the configuration file's name to an error of building.
+    /// The gate that the options name.
     pub(crate) fn build(&self) -> Result<Gate> {
+        self.build_with(|builder| builder)
+    }
+
+    /// The same with something of the command's own. Adds the configuration file's name to an error of building.
+    pub(crate) fn build_with(&self, change: impl FnOnce(GateBuilder) -> GateBuilder) -> Result<Gate> {
         let place = self.config.as_ref().map_or("normgate.toml".into(), |path| path.display().to_string());
-        let gate = self.gate()?.build().map_err(|error| match error {
+        let gate = change(self.gate()?).build().map_err(|error| match error {
             normgate::BuildError::Config { .. } => anyhow::Error::new(error).context(place),
             other => other.into(),
         })?;
