@@ -146,6 +146,25 @@ impl Default for BreakerConfig {
     }
 }
 
+/// `[order]`: how rows are put in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    /// By what.
+    pub by: OrderBy,
+}
+
+/// By what rows are put in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OrderBy {
+    /// As sent; a demoted row goes down to the place that shows the share of its exposure that is left to it.
+    #[default]
+    Place,
+    /// By score × weight, where every row has a score.
+    Score,
+}
+
 /// The filing of the service's algorithm (Art 24).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -171,6 +190,9 @@ pub struct Config {
     /// goes before its module's; and of releases (`reference/art14-manipulation@1.1.0`), beside which the one before goes on for whom they do not act.
     #[serde(default)]
     pub modes: BTreeMap<String, Mode>,
+    /// How rows are put in order.
+    #[serde(default)]
+    pub order: Order,
     /// Values that a regulator prescribes, by regulator: `[overlays.<name>]`. They only tighten.
     #[serde(default)]
     pub overlays: BTreeMap<String, BTreeMap<String, Value>>,

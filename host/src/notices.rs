@@ -9,6 +9,7 @@ use crate::batch::{Batch, Column};
 use crate::config::{Looser, Mode};
 use crate::error::BuildError;
 use crate::notice::Notice;
+use crate::outcome::ConstraintItem;
 use crate::policy_set::{PolicySet, RuleRef};
 
 /// How far a request's `now_ms` may lie from the host's clock before that is worth a notice: a day. An engineering default,
@@ -346,6 +347,43 @@ pub(crate) fn loosening(norm: String, looser: &Looser) -> Notice {
         ),
         policy: Some(norm),
     }
+}
+
+/// What yields to something stronger, so that the order is not what it asks for.
+#[derive(Clone, Copy)]
+pub(crate) enum Yield {
+    PinToBlock,
+    PinToDemotion,
+    DemotionToPin,
+    /// Of a row that is not pinned, where others are.
+    DemotionToPins,
+    /// All scores, where one is missing.
+    Scores,
+}
+
+/// An order that is not what somebody asked for, because of something stronger.
+fn not_applied(message: String) -> Notice {
+    Notice { code: "order-not-applied", policy: None, message }
+}
+
+/// The same about a candidate.
+pub(crate) fn order_not_applied(candidate: &str, why: Yield) -> Notice {
+    let why = match why {
+        Yield::PinToBlock => "is pinned and withheld, so it has no place",
+        Yield::PinToDemotion => "is pinned and demoted by a `must` rule, so it does not keep its place",
+        Yield::DemotionToPin => "is demoted and pinned, so it keeps its place",
+        Yield::DemotionToPins => "is demoted and stands higher than its weight asks, because other rows are pinned",
+        Yield::Scores => "has no score, so the order is that of places; [order] by = \"score\" needs every row's",
+    };
+    not_applied(format!("candidate {candidate} {why}"))
+}
+
+/// A demand on the slate that pinned rows leave unmet.
+pub(crate) fn constraint_not_applied(rule: &str, constraint: &ConstraintItem, found: i64) -> Notice {
+    let ConstraintItem { count, slots, .. } = constraint;
+    not_applied(format!(
+        "{rule} asks for {count} rows among the first {slots}, and pinned rows leave {found} of them there"
+    ))
 }
 
 /// Every use of an emergency row, with what it was spared (by row): the exemption is the one hole in the merge, so it never goes

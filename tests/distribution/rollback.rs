@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use normgate::{Batch, Gate};
 use normgate_repo::now_ms;
 
 use crate::scene::{CASES, Scene, made};
@@ -140,6 +141,32 @@ fn a_frozen_repository_expires_and_the_last_good_generation_stays() {
     scene.publisher().refresh(&scene.all()).unwrap();
     assert!(scene.sync().refused.is_empty());
     assert_eq!(scene.store().status().unwrap()["national"].stale_since_ms, None);
+}
+
+#[test]
+fn what_was_taken_says_in_every_outcome_that_it_has_expired() {
+    let scene = Scene::taken("stale");
+    let generation = scene.gate(&scene.config(), None);
+    let gate = Gate::builder().build().unwrap();
+    gate.swap(generation);
+    let said = || {
+        gate.set_expiries(scene.store().expiries().unwrap());
+        let request = br#"{"ctx":{"now_ms":1793532600000,"local_min":600},"candidates":[{"id":"a"}]}"#;
+        let notices = gate.evaluate(&Batch::from_json(request).unwrap()).notices;
+        notices.into_iter().filter(|notice| notice.code == "stale").map(|notice| notice.message).collect::<Vec<_>>()
+    };
+    assert_eq!(said(), [""; 0]);
+    // The store as it reads once the day has passed.
+    let status = scene.path("store/status.json");
+    let mut heard: serde_json::Value = serde_json::from_slice(&fs::read(&status).unwrap()).unwrap();
+    heard["national"]["expires_ms"] = 1.into();
+    fs::write(&status, heard.to_string()).unwrap();
+    let stale = said();
+    assert!(stale.len() == 1 && stale[0].contains("the repository national expired on 1970-01-01"), "{stale:?}");
+    // What is taken anew is good again.
+    scene.publisher().refresh(&scene.all()).unwrap();
+    assert!(scene.sync().refused.is_empty());
+    assert_eq!(said(), [""; 0]);
 }
 
 #[test]

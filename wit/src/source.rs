@@ -542,6 +542,9 @@ impl Manifest {
             let Some((_, spec)) = vocabulary.column(&name) else {
                 return fail(place, format!("the vocabulary has no such column{}", suggest(&name, vocabulary)));
             };
+            if spec.host {
+                return fail(place, "this column is for the host only and never crosses into a module");
+            }
             if spec.kind != input.kind {
                 return fail(place, format!("the column is {:?}, not {:?}", spec.kind, input.kind).to_lowercase());
             }
@@ -833,6 +836,7 @@ effects = [{ block = "none" }]
             ),
             ("\"candidates.kind\"", "\"kind\"", "inputs `kind`: name the frame too"),
             ("\"candidates.kind\"", "\"candidates.title\"", "never crosses into a module"),
+            ("\"candidates.kind\"", "\"candidates.pinned\"", "never crosses into a module"),
             ("\"candidates.kind\"", "\"candidates.signals\"", "list the codes that you distinguish"),
             ("\"candidates.kind\"", "\"candidates.x.c.d\"", "the vocabulary has no such column"),
             ("module = \"m\"", "module = \"host\"", "module: `host` cannot prefix rule ids"),

@@ -1,6 +1,6 @@
 //! Case files: one JSON object a line, a request and exactly what a policy set must answer.
 //!
-//! `modules` names the modules loaded (absent = the whole set); `parameters` and `config.modes` override as in
+//! `modules` names the modules loaded (absent = the whole set); `parameters`, `config.modes` and `config.order` override as in
 //! normgate.toml; `as_of` defaults to [`DEFAULT_DAY`]. Every list in `expect` is the exact set; a verdict that is not named
 //! is `allow` with no rules; sections left out are not compared, and a case without any is none. No module may fail in a case.
 
@@ -18,7 +18,9 @@ pub use effects::{Effects, effect_name};
 pub use generate::{Generator, set};
 pub use mutate::{Mutation, mutate};
 use normgate::contract::{Day, Value};
-use normgate::{Artifacts, Compiler, Config, Detail, Gate, Grant, Mode, Module, Outcome, Reader, SetMode};
+use normgate::{
+    Artifacts, Compiler, Config, Detail, Gate, Grant, Mode, Module, Order, OrderBy, Outcome, Reader, SetMode,
+};
 pub use seen::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -58,6 +60,9 @@ pub struct CaseConfig {
     /// Modes of rules or modules.
     #[serde(default)]
     pub modes: BTreeMap<String, Mode>,
+    /// By what rows are put in order.
+    #[serde(default)]
+    pub order: OrderBy,
 }
 
 /// The place of a difference that is a failure of a module, whatever the case expects.
@@ -247,10 +252,8 @@ impl Runner {
 
     /// The gate of a case, or one that only observes until that day.
     fn gate_in(&mut self, case: &Case, observe_until: Option<Day>) -> Result<Arc<(Gate, Reader)>, String> {
-        let key = format!(
-            "{:?}|{:?}|{:?}|{:?}|{observe_until:?}",
-            case.modules, case.parameters, case.config.modes, case.as_of
-        );
+        let key =
+            format!("{:?}|{:?}|{:?}|{:?}|{observe_until:?}", case.modules, case.parameters, case.config, case.as_of);
         if let Some((_, gate)) = self.gates.iter().find(|(known, _)| *known == key) {
             return Ok(Arc::clone(gate));
         }
@@ -265,6 +268,7 @@ impl Runner {
         let config = Config {
             parameters: case.parameters.clone(),
             modes: case.config.modes.clone(),
+            order: Order { by: case.config.order },
             mode: observe_until.map(|_| SetMode::Observe),
             observe_until,
             authorities: self.authorities.clone(),
