@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::BuildError;
 use crate::grant::{Grant, Granted};
 use crate::module::{LoadError, Module};
-use crate::names::Known;
+use crate::names::{Known, OF_ALL};
 
 /// Whether a rule acts or only reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -541,9 +541,13 @@ fn misread(table: &toml::Table) -> Option<BuildError> {
             return Some(BuildError::Config { place: format!("{place}.\"{name}\""), message });
         }
     }
-    let mut modes = section("modes").into_iter().flatten();
-    let (name, value) = modes.find(|(_, value)| value.is_table() && !is_canary(value))?;
-    Some(unquoted("modes", name, value))
+    let mut modes = section("modes").into_iter().flatten().filter(|(_, value)| !is_canary(value));
+    let mut failures = section("on_failure").into_iter().flatten().filter(|(name, _)| !OF_ALL.contains(&name.as_str()));
+    let mode = modes.find(|(_, value)| value.is_table()).map(|(name, value)| unquoted("modes", name, value));
+    mode.or_else(|| {
+        let (name, value) = failures.find(|(_, value)| value.is_table())?;
+        Some(unquoted("on_failure", name, value))
+    })
 }
 
 /// A name with a dot that stands without quotes, which TOML takes for a table.
