@@ -1,12 +1,13 @@
 //! Building a gate: modules are held against their grants and compiled, parameters are resolved; all of it once.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use normgate_contract::{Day, Vocabulary, hex, now_ms};
 
 use crate::artifacts::{Artifact, Artifacts};
-use crate::config::{Config, Mode, Parameters};
+use crate::config::{Config, Mode, Parameters, carried};
 use crate::confirm::Recorder;
 use crate::description::Origin;
 use crate::diff::Diff;
@@ -17,6 +18,7 @@ use crate::generation::Generation;
 use crate::grant::Grant;
 use crate::lineup::{Lineup, Placed};
 use crate::module::Module;
+use crate::names::Known;
 use crate::notice::Notice;
 use crate::notices;
 use crate::overlay::{Norms, Tightened};
@@ -39,6 +41,9 @@ pub struct GateBuilder {
     compiler: Option<Box<Compiler>>,
     trusting: bool,
     tolerant: bool,
+    of_a_larger_set: bool,
+    /// The prefix that a policy has already, by id.
+    holders: BTreeMap<String, String>,
     as_of: Option<Day>,
     vocabulary: Arc<Vocabulary>,
     applicability: bool,
@@ -66,6 +71,8 @@ impl Gate {
             compiler: None,
             trusting: false,
             tolerant: false,
+            of_a_larger_set: false,
+            holders: BTreeMap::new(),
             as_of: None,
             vocabulary: Arc::clone(Vocabulary::shipped()),
             applicability: true,
@@ -148,6 +155,20 @@ impl GateBuilder {
     /// whatever one authority ships, the modules of the others judge.
     pub fn tolerant(mut self) -> Self {
         self.tolerant = !WEAKENED;
+        self
+    }
+
+    /// Says that the configuration is that of a larger set: a name in it that no module has is left alone, instead of being an error or
+    /// a notice.
+    pub fn of_a_larger_set(mut self) -> Self {
+        self.of_a_larger_set = true;
+        self
+    }
+
+    /// Says which prefix a policy has already, by its id: of two that clash, and of which nobody may do more or lists the prefix, that
+    /// one stays.
+    pub fn holders(mut self, holders: BTreeMap<String, String>) -> Self {
+        self.holders = holders;
         self
     }
 
@@ -241,11 +262,13 @@ impl GateBuilder {
     pub fn generation(&self) -> Result<Generation, BuildError> {
         let sandbox = Sandbox::new(self.limits, self.allocation, self.backend).map_err(BuildError::Sandbox)?;
         let now = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let unmatched = if self.of_a_larger_set { Vec::new() } else { self.unmatched()? };
         let config = self.config.by_policy(self.modules.iter().chain(&self.last_good));
         let fitting = Fitting {
             config: &config,
             vocabulary: &self.vocabulary,
             held: &self.held,
+            holders: &self.holders,
             trusting: self.trusting,
             tolerant: self.tolerant,
             now,
@@ -254,15 +277,8 @@ impl GateBuilder {
             },
         };
         let Fitted { lineup, vocabulary, mut ready, left_out, absent } = fitting.fit(&self.modules, &self.last_good)?;
-        let unknown =
-            self.config.unknown_names(&lineup.modules().map(|m| &*m.manifest).collect::<Vec<_>>(), &vocabulary);
         let Lineup { judging, stand_ins, mut notices, .. } = lineup;
-        for error in unknown {
-            if !self.tolerant {
-                return Err(error);
-            }
-            notices.push(notices::ignored_config(None, error.to_string()));
-        }
+        notices.extend(unmatched);
         let facts = Facts::read(&self.config.provider, &vocabulary)?;
         let mut norms = Norms::of(&judging, &self.config, self.trusting, &vocabulary);
         for Placed { module: Module { manifest, .. }, release, awaited, .. } in &judging {
@@ -270,6 +286,8 @@ impl GateBuilder {
             let release = if *awaited { Mode::Enforce } else { *release };
             let weakened = config.weakened(manifest, release);
             notices.extend((!weakened.is_empty()).then(|| notices::weakened(manifest, &weakened)));
+            let loosened = config.weakened_norm(manifest, release);
+            notices.extend((!loosened.is_empty()).then(|| notices::norm_weakened(manifest, &loosened)));
         }
         let mut load = |placed: Placed| {
             let ready = ready.remove(&placed.module.digest)?;
@@ -295,7 +313,8 @@ impl GateBuilder {
             held,
             associations: config.associations(),
         };
-        let set = PolicySet::new(policies, stand_ins, norms.taken(), observed_until, &vocabulary, origin);
+        let set =
+            PolicySet::new(policies, stand_ins, norms.taken(), observed_until, config.order.by, &vocabulary, origin);
         let diff = Arc::new(Diff::new(&set, &vocabulary));
         let health = Health::of(&set, self.config.breaker);
         Ok(Generation {
@@ -314,6 +333,27 @@ impl GateBuilder {
             diff,
             health,
         })
+    }
+
+    /// What the configuration names and no module has: a notice each, or the error of the first. Where nothing is left out, a name
+    /// may also be one of a module that this program carries and that is not loaded.
+    fn unmatched(&self) -> Result<Vec<Notice>, BuildError> {
+        let vocabulary = &self.vocabulary;
+        let given = || self.modules.iter().chain(&self.last_good).map(|module| &*module.manifest);
+        let known = Known::new(given(), vocabulary);
+        let mut unmatched = known.missing(&self.config);
+        let mut unknown = known.refuse(&self.config);
+        if !self.tolerant && !unknown.is_empty() {
+            let carried = carried();
+            unknown = Known::new(given().chain(carried.iter().map(|module| &*module.manifest)), vocabulary)
+                .refuse(&self.config);
+            if let Some(error) = unknown.into_iter().next() {
+                return Err(error);
+            }
+            return Ok(unmatched);
+        }
+        unmatched.extend(unknown.into_iter().map(|error| notices::ignored_config(None, error.to_string())));
+        Ok(unmatched)
     }
 
     /// A module with all that follows from its parameters and rights.

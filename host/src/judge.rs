@@ -18,7 +18,7 @@ use crate::generation::Generation;
 use crate::merge::{Merge, Part, stage_name};
 use crate::notice::Notice;
 use crate::notices;
-use crate::order;
+use crate::order::{self, Order};
 use crate::outcome::{Draw, Outcome, Scope, Verdict};
 use crate::overrides::Override;
 use crate::plan::Scratch;
@@ -104,7 +104,7 @@ impl Generation {
             && (self.set.policies[..self.set.judging].iter().zip(&turn.parts))
                 .any(|(policy, parts)| parts.is_some() && policy.has_stage(Stage::Slate));
         if slate_asked {
-            let (order, slate) = slate(batch, &merge, &self.set.slate_columns);
+            let (order, slate) = slate(batch, &merge, &self.set);
             self.stage(Stage::Slate, &slate, Some(&order), &turn, &mut merge);
         }
 
@@ -117,14 +117,16 @@ impl Generation {
             merge.owe_filing_number(code);
         }
         let merged = merge.finish();
-        let (order, shown) = order::sorted(batch, &merged.judgements);
+        let order = Order::of(batch, &merged.judgements, self.set.order);
+        let (rows, shown) = order.rows();
+        notices.extend(order.not_applied(&rows));
         notices.extend((scope == Scope::Out).then(|| notices::scope_contradiction(batch)).flatten());
         notices.extend(by_clock.then(|| notices::clock(batch, at_ms)).flatten());
         notices.extend(self.set.observed_until.filter(|_| observed).map(notices::observed));
         notices.extend(notices::emergencies(&self.set, batch, &emergency, &merged.spared));
         let circumstances = turn.circumstances.into_inner();
         notices.extend(circumstances.notices.iter().cloned());
-        let verdicts = order
+        let verdicts = rows
             .into_iter()
             .map(|row| Verdict {
                 row,
@@ -132,7 +134,7 @@ impl Generation {
                 reasons: merged.spans[row as usize].clone(),
             })
             .collect();
-        Outcome {
+        let mut outcome = Outcome {
             set: Arc::clone(&self.set),
             generation: self.label.clone(),
             batch: batch.clone(),
@@ -152,7 +154,9 @@ impl Generation {
             failures: merged.failures,
             draws: turn.draws,
             notices,
-        }
+        };
+        outcome.notices.extend(outcome.unmet_by_pins());
+        outcome
     }
 
     /// A sector norm that would loosen a parameter: a finding where the parameter is the law's, else a notice.
@@ -436,8 +440,10 @@ impl<'t> Turn<'t> {
                 return None;
             }
             let (mut parts, draw) = parts_of(policy, batch, &drawing, at_ms);
-            draws
-                .extend(draw.filter(|_| index < set.judging).map(|hundredth| Draw { policy: index as u16, hundredth }));
+            draws.extend(
+                draw.filter(|_| index < set.judging)
+                    .map(|millionth| Draw { policy: index as u16, hundredth: (millionth / 10_000) as u8 }),
+            );
             if overridden.is_some() {
                 parts.iter_mut().filter(|part| **part == Part::Enforced).for_each(|part| *part = Part::Shadow);
             }
@@ -525,7 +531,7 @@ impl Generation {
         let emergency = emergency(request);
         let mut merge = Merge::new(&self.set, request, &emergency, false);
         self.stage(Stage::Candidate, request, None, &turn, &mut merge);
-        let slate = slate(request, &merge, &self.set.slate_columns).1;
+        let slate = slate(request, &merge, &self.set).1;
         let asked = |stage: Stage, batch: &Batch| -> Vec<_> {
             let asked = self.turns(stage, &turn).map(|index| self.set.policies[index].module.manifest.module.clone());
             asked.map(|module| (module, stage, batch.clone())).collect()
@@ -591,11 +597,11 @@ impl Generation {
 
 /// The rows that may be shown after the candidate stage, in the order that it made: their numbers, and a batch of them with the
 /// columns that modules read there.
-fn slate(batch: &Batch, merge: &Merge<'_>, columns: &[bool]) -> (Vec<u32>, Batch) {
-    let (mut order, shown) = order::sorted(batch, &merge.judgements);
+fn slate(batch: &Batch, merge: &Merge<'_>, set: &PolicySet) -> (Vec<u32>, Batch) {
+    let (mut order, shown) = order::sorted(batch, &merge.judgements, set.order);
     order.truncate(shown);
     let positions = batch.known_integers("candidates.rank_pos") as i64;
-    let slate = batch.gather(&order, columns).with_request_integer("request.slate.positions", positions);
+    let slate = batch.gather(&order, &set.slate_columns).with_request_integer("request.slate.positions", positions);
     (order, slate)
 }
 
@@ -612,9 +618,9 @@ pub(crate) fn adopted(policy: &Loaded, batch: &Batch) -> bool {
     policy.module.manifest.pack.as_ref().is_none_or(named)
 }
 
-/// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode. And the hundredth of users
+/// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode. And the millionth of users
 /// that was drawn, if that mattered.
-fn parts_of(policy: &Loaded, batch: &Batch, draws: &Draws<'_>, at_ms: i64) -> (Vec<Part>, Option<u8>) {
+fn parts_of(policy: &Loaded, batch: &Batch, draws: &Draws<'_>, at_ms: i64) -> (Vec<Part>, Option<u32>) {
     let manifest = &policy.module.manifest;
     let module_in_force = in_force(manifest.effective_from, manifest.effective_until, at_ms);
     let adopted = adopted(policy, batch);

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::batch::Batch;
 use crate::canary::Draws;
-use crate::config::{Looser, Mode, is_required};
+use crate::config::{Looser, Mode, OrderBy, is_required};
 use crate::description::{Origin, PolicyDescription, SetDescription};
 use crate::grant::Granted;
 use crate::module::Module;
@@ -37,12 +37,13 @@ pub const LOOSENING: u16 = u16::MAX - 1;
 pub const FILING: u16 = u16::MAX - 2;
 
 /// What the host itself goes by: scope, order, emergencies, applicability, adoption, and what notices are about.
-const HOST_COLUMNS: [&str; 14] = [
+const HOST_COLUMNS: [&str; 15] = [
     "candidates.exempt",
     "candidates.exempt_ticket",
     "candidates.id",
     "candidates.kind",
     "candidates.matched_tags",
+    "candidates.pinned",
     "candidates.rank_pos",
     "candidates.retrieval_basis",
     "candidates.score",
@@ -108,6 +109,8 @@ pub struct PolicySet {
     pub(crate) slate_columns: Vec<bool>,
     /// The first day on which what is decided is applied; until then it is only reported.
     pub(crate) observed_until: Option<Day>,
+    /// By what rows are put in order.
+    pub(crate) order: OrderBy,
     /// Frame-qualified names of the columns that judging looks at, sorted.
     columns_read: Vec<String>,
     /// How it came to be.
@@ -130,6 +133,7 @@ impl PolicySet {
         stand_ins: Vec<Loaded>,
         tightening: Vec<(u16, Notice)>,
         observed_until: Option<Day>,
+        order: OrderBy,
         vocabulary: &Vocabulary,
         origin: Origin,
     ) -> Self {
@@ -162,7 +166,7 @@ impl PolicySet {
         if !WEAKENED {
             turns.sort_by_key(turn);
         }
-        let identity = identity(&policies, observed_until, &origin.semantics);
+        let identity = identity(&policies, observed_until, order, &origin.semantics);
         let digest = digest(&identity);
         let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
         by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
@@ -189,6 +193,7 @@ impl PolicySet {
             obligation_rank,
             slate_columns,
             observed_until,
+            order,
             columns_read,
             origin,
             identity,
@@ -203,7 +208,7 @@ impl PolicySet {
         &self.columns_read
     }
 
-    /// `sha256:<hex>` over policies, component digests, modes, failure policies, resolved parameters and semantics.
+    /// `sha256:<hex>` over policies, component digests, modes, failure policies, resolved parameters, the order and semantics.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -211,7 +216,7 @@ impl PolicySet {
     /// The digest that this set would have under other semantics ([`crate::SetDescription::semantics`]): equal digests say that
     /// two sets differ in nothing else.
     pub fn digest_under(&self, semantics: &str) -> String {
-        digest(&identity(&self.policies, self.observed_until, semantics))
+        digest(&identity(&self.policies, self.observed_until, self.order, semantics))
     }
 
     /// The manifests of the modules that judge, in the order of policy ids.
@@ -327,7 +332,7 @@ impl PolicySet {
 }
 
 /// What tells a set from others, a line each.
-fn identity(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> String {
+fn identity(policies: &[Loaded], observed_until: Option<Day>, order: OrderBy, semantics: &str) -> String {
     let mut text = String::new();
     let mut line = |parts: &[&str]| {
         text.push_str(&parts.join("\t"));
@@ -336,6 +341,9 @@ fn identity(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -
     line(&["semantics", semantics]);
     if let Some(day) = observed_until {
         line(&["observed-until", &day.to_string()]);
+    }
+    if order == OrderBy::Score {
+        line(&["order", "score"]);
     }
     for policy in policies {
         let manifest = &policy.module.manifest;

@@ -31,6 +31,9 @@ pub(crate) mod weakened;
 /// Whether this is a host that forgot what it is for, so that `make hostile WEAK=1` has something to notice (`weakened.rs`).
 pub(crate) const WEAKENED: bool = cfg!(normgate_weakened);
 
+/// Version of what judging means, at the head of `semantics`: under another number the same request may come out otherwise.
+/// 2: work is priced by what it takes. 3: rows keep the order sent, and a demotion is by place.
+const SEMANTICS: &str = "normgate/3";
 /// Version of wasmtime that judges; part of `semantics`, because fuel is counted by it.
 pub(crate) const WASMTIME: &str = "48.0.8";
 
@@ -380,7 +383,7 @@ impl Sandbox {
         let Limits { fuel, budget, memory, stack, .. } = self.limits;
         let weakened = if WEAKENED { " WEAKENED" } else { "" };
         format!(
-            "normgate/2 merge=1 wasmtime={WASMTIME} prices={} fuel={fuel} budget={budget} memory={memory} stack={stack} simd=0 \
+            "{SEMANTICS} merge=1 wasmtime={WASMTIME} prices={} fuel={fuel} budget={budget} memory={memory} stack={stack} simd=0 \
              nan=canonical{weakened}",
             price::VERSION
         )

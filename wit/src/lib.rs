@@ -13,6 +13,7 @@ pub mod dsa;
 mod hex;
 pub mod law;
 mod manifest;
+mod nearest;
 pub mod reference;
 mod source;
 mod standing;
@@ -27,6 +28,7 @@ pub use manifest::{
     Obligation, OnFailure, Owner, Parameter, ParameterType, Provenance, Quantity, Rule, Stage, Stricter, TagAction,
     Text, Title, Value, Weight, Wording, most_specific_entry,
 };
+pub use nearest::nearest;
 pub use source::{ManifestError, read_policy_toml};
 pub use standing::Standing;
 pub use steering::steers;

@@ -94,12 +94,14 @@ impl Claims {
             // Whatever came before was of this time at the latest, by the platform's clock and by the witness's.
             let covered_ms = self.newest_ms.unwrap_or(i64::MIN).min(head.at_ms());
             let Anchor { size, at_s, by } = head;
-            let because = format!("more than a day before what {by} cosigned at {at_s} s, {size} frames that come before them");
+            let because =
+                format!("more than a day before what {by} cosigned at {at_s} s, {size} frames that come before them");
             self.raise(Bound { from_ms: covered_ms.saturating_sub(CLOCK_TOLERANCE_MS), because });
         }
         let covering = self.heads.front().map(|covering| &covering.first);
         let after = covering.filter(|head| ms.saturating_sub(head.at_ms()) > WITNESS_SLACK_MS);
-        let after = after.map(|head| format!("after {} s, when {} cosigned the head that covers them", head.at_s, head.by));
+        let after =
+            after.map(|head| format!("after {} s, when {} cosigned the head that covers them", head.at_s, head.by));
         let before = self.bound.as_ref().filter(|bound| ms < bound.from_ms).map(|bound| bound.because.clone());
         for said in after.into_iter().chain(before) {
             self.untimely.entry(said).or_insert(Untimely { first: record, ms, lists: 0 }).lists += 1;

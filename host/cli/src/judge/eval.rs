@@ -31,6 +31,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
 
+    /// Answer with what a response needs and what is to be done, without reasons: ids in order, labels, duties (docs/answer.md)
+    #[arg(long, conflicts_with_all = ["explain", "evidence"])]
+    brief: bool,
+
     /// Add to each reason its sentence, article and remedy
     #[arg(long, value_name = "LANGUAGE")]
     explain: Option<Lang>,
@@ -95,7 +99,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let flush_each = screen::is_terminal() || args.input.as_os_str() == "-";
 
     let mut tally = Tally::default();
-    while let Some(request) = requests.next()? {
+    while let Some(request) = requests.next().with_context(|| args.input.display().to_string())? {
         match request {
             Ok(batch) => {
                 tally.judged += 1;
@@ -104,7 +108,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                 if let Some(ledger) = &ledger {
                     ledger.record(&batch, &outcome)?;
                 }
-                output.write(&outcome.to_json(detail)).context(OUTPUT)?;
+                let answer = if args.brief { outcome.to_brief_json() } else { outcome.to_json(detail) };
+                output.write(&answer).context(OUTPUT)?;
             }
             Err(error) => {
                 tally.refused += 1;
