@@ -583,7 +583,7 @@ fn whatever_its_versions_are_called_a_policy_is_off_as_a_whole() {
                 let gate = builder(&config).policies(policies.clone()).last_good(before.clone()).build().unwrap();
                 let outcome = gate.evaluate(&batch());
                 (
-                    outcome.reasons(&outcome.verdicts[0]).len(),
+                    outcome.verdicts.iter().map(|verdict| outcome.reasons(verdict).len()).sum::<usize>(),
                     outcome.shadow.len(),
                     gate.policy_set().manifests().count(),
                 )

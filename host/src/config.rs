@@ -435,7 +435,7 @@ impl Config {
     }
 
     /// Authorities that may not do everything, and of which the program carries nothing.
-    pub(crate) fn associations(&self) -> BTreeSet<String> {
+    pub fn associations(&self) -> BTreeSet<String> {
         let named = self.authorities.iter().flatten().filter(|(name, grant)| !grant.is_full() && *name != REFERENCE);
         named.map(|(name, _)| name.clone()).collect()
     }
