@@ -1,9 +1,9 @@
 //! `normgate.toml`: parameters and modes, resolved against the loaded modules.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use normgate_contract::{Day, Manifest, Modality, OnFailure, Owner, Parameter, Rule, Value, Vocabulary};
+use normgate_contract::{Day, Manifest, Modality, OnFailure, Owner, Parameter, REFERENCE, Rule, Value, Vocabulary};
 use serde::{Deserialize, Serialize};
 
 use crate::error::BuildError;
@@ -432,6 +432,12 @@ impl Config {
     /// The configured mode of one release, `<id>@<version>`: whether it acts at all, beside the one before it.
     pub(crate) fn release_of(&self, manifest: &Manifest) -> Mode {
         self.modes.get(&manifest.reference()).copied().unwrap_or(Mode::Enforce)
+    }
+
+    /// Authorities that may not do everything, and of which the program carries nothing.
+    pub fn associations(&self) -> BTreeSet<String> {
+        let named = self.authorities.iter().flatten().filter(|(name, grant)| !grant.is_full() && *name != REFERENCE);
+        named.map(|(name, _)| name.clone()).collect()
     }
 
     /// Whether a module's `must` rules are law to the platform: the program carries it, or its authority may do everything.
