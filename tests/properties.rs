@@ -6,7 +6,7 @@ mod support;
 
 use std::sync::OnceLock;
 
-use normgate::{Batch, Detail, Gate, embedded};
+use normgate::{Action, Batch, Detail, Gate, embedded};
 use proptest::prelude::*;
 use support::{generated_request, native};
 
@@ -40,6 +40,20 @@ proptest! {
         });
         let batch = Batch::from_json(generated_request(seed, 12).as_bytes()).unwrap();
         prop_assert_eq!(all().evaluate(&batch).to_json(Detail::default()), asks_all.evaluate(&batch).to_json(Detail::default()));
+    }
+
+    #[test]
+    fn a_module_acts_only_on_rows_that_its_failure_may_reach(seed in any::<u64>()) {
+        let batch = Batch::from_json(generated_request(seed, 12).as_bytes()).unwrap();
+        let outcome = all().evaluate(&batch);
+        let set = outcome.policy_set();
+        for verdict in &outcome.verdicts {
+            for reason in outcome.reasons(verdict).iter().filter(|reason| reason.effect >= Action::Demote) {
+                let module = &set.manifests().nth(usize::from(reason.rule.policy)).unwrap().module;
+                let reached = all().failure_reaches(module, &batch, verdict.row);
+                prop_assert_eq!(reached, Some(true), "{} of row {}", set.rule_id(reason.rule), verdict.row);
+            }
+        }
     }
 
     #[test]

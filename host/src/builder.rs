@@ -5,7 +5,7 @@ use std::sync::Arc;
 use normgate_contract::{Day, Vocabulary, hex, now_ms};
 
 use crate::artifacts::{Artifact, Artifacts};
-use crate::config::{Config, Mode, Parameters};
+use crate::config::{BreakerConfig, Config, Mode, Parameters};
 use crate::confirm::Recorder;
 use crate::description::Origin;
 use crate::diff::Diff;
@@ -40,6 +40,7 @@ pub struct GateBuilder {
     as_of: Option<Day>,
     vocabulary: Arc<Vocabulary>,
     applicability: bool,
+    breakers: bool,
     label: Option<Arc<str>>,
     recording: usize,
     recorder: Option<Arc<dyn Recorder>>,
@@ -57,7 +58,7 @@ impl Gate {
             last_good: Vec::new(),
             config: Config::default(),
             limits: Limits::default(),
-            allocation: Allocation::default(),
+            allocation: Allocation::begin(),
             backend: Backend::default(),
             artifacts: None,
             compiler: None,
@@ -66,6 +67,7 @@ impl Gate {
             as_of: None,
             vocabulary: Arc::clone(Vocabulary::shipped()),
             applicability: true,
+            breakers: true,
             label: None,
             recording: 0,
             recorder: None,
@@ -212,6 +214,12 @@ impl GateBuilder {
         self
     }
 
+    /// Asks a module again however often it failed. A breaker goes by the clock, so it makes judging a file another thing each time.
+    pub fn without_breakers(mut self) -> Self {
+        self.breakers = false;
+        self
+    }
+
     /// Builds a generation and opens a gate with it.
     ///
     /// # Errors
@@ -226,7 +234,8 @@ impl GateBuilder {
     /// # Errors
     /// See [`BuildError`]: each names the module or the configuration key.
     pub fn generation(&self) -> Result<Generation, BuildError> {
-        let sandbox = Sandbox::new(self.limits, self.allocation, self.backend).map_err(BuildError::Sandbox)?;
+        let allocation = self.config.sandbox.allocation.unwrap_or(self.allocation);
+        let sandbox = Sandbox::new(self.limits, allocation, self.backend).map_err(BuildError::Sandbox)?;
         let now = self.as_of.map_or_else(now_ms, Day::start_ms);
         let fitting = Fitting {
             config: &self.config,
@@ -242,6 +251,9 @@ impl GateBuilder {
         let Fitted { lineup, vocabulary, mut ready, left_out, absent } = fitting.fit(&self.modules, &self.last_good)?;
         let unknown =
             self.config.unknown_names(&lineup.modules().map(|m| &*m.manifest).collect::<Vec<_>>(), &vocabulary);
+        for ready in ready.values() {
+            sandbox.prepare(&ready.compiled)?;
+        }
         let Lineup { judging, stand_ins, mut notices, .. } = lineup;
         for error in unknown {
             if !self.tolerant {
@@ -275,9 +287,14 @@ impl GateBuilder {
         let observed_until = self.config.observed_until()?;
         let held = self.held.iter().map(|digest| format!("sha256:{}", hex(digest))).collect();
         let origin = Origin { semantics, config: self.config.to_toml()?, resolved_ms: now, held };
-        let set = PolicySet::new(policies, stand_ins, norms.taken(), observed_until, &vocabulary, origin);
+        let on_failure = self.config.on_failure.clone();
+        notices.extend(on_failure.weakened(policies.iter().map(|policy| &*policy.module.manifest)));
+        let switched = on_failure.switched(policies.iter().map(|policy| &*policy.module.manifest));
+        let set = PolicySet::new(policies, stand_ins, norms.taken(), observed_until, on_failure, &vocabulary, origin);
         let diff = Arc::new(Diff::new(&set, &vocabulary));
-        let health = Health::of(&set, self.config.breaker);
+        let never = BreakerConfig { failures: u32::MAX, ..self.config.breaker };
+        let breaker = if self.breakers { self.config.breaker } else { never };
+        let health = Health::of(&set, breaker);
         Ok(Generation {
             label: self.label.clone(),
             sandbox,
@@ -285,12 +302,13 @@ impl GateBuilder {
             facts,
             filing,
             notices,
+            switched,
             vocabulary,
             as_of: self.as_of,
             applicability: self.applicability,
             left_out,
             absent,
-            breaker: self.config.breaker,
+            breaker,
             diff,
             health,
         })
@@ -324,7 +342,6 @@ impl GateBuilder {
             resolved: resolved.collect(),
             tightened_by: by,
             looser,
-            on_failure: self.config.on_failure_of(&manifest),
             modes: self.config.modes_of(&manifest),
             owns_pack,
             release,

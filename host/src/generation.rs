@@ -28,6 +28,8 @@ pub struct Generation {
     pub(crate) filing: Option<u16>,
     /// What was noticed when it was built; in every outcome.
     pub(crate) notices: Vec<Notice>,
+    /// What is noticed besides, while `[on_failure] all` lasts.
+    pub(crate) switched: Vec<Notice>,
     pub(crate) vocabulary: Arc<Vocabulary>,
     pub(crate) as_of: Option<Day>,
     pub(crate) applicability: bool,
@@ -79,10 +81,15 @@ impl Generation {
         self.as_of.map_or_else(now_ms, Day::start_ms)
     }
 
+    /// What is noticed of `[on_failure] all` at an instant.
+    pub(crate) fn switched_at(&self, at_ms: i64) -> &[Notice] {
+        if self.set.on_failure.in_force(at_ms).is_some() { &self.switched } else { &[] }
+    }
+
     /// Says in the log that it judges, and what was noticed.
     pub(crate) fn announce(&self) {
         info!(generation = self.label(), policy_set = self.set.digest(), "a generation judges");
-        for Notice { code, policy, message } in &self.notices {
+        for Notice { code, policy, message } in self.notices.iter().chain(self.switched_at(now_ms())) {
             warn!(generation = self.label(), policy, "{code}: {message}");
         }
     }

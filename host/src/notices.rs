@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use normgate_contract::{Day, Manifest, Value};
+use normgate_contract::{Day, Manifest, OnFailure, Value};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::batch::{Batch, Column};
 use crate::config::{Looser, Mode};
 use crate::error::BuildError;
 use crate::notice::Notice;
+use crate::on_failure::{Switch, withholding};
 use crate::policy_set::{PolicySet, RuleRef};
 
 /// How far a request's `now_ms` may lie from the host's clock before that is worth a notice: a day. An engineering default,
@@ -19,7 +20,7 @@ const CLOCK_TOLERANCE_MS: i64 = 24 * 60 * 60 * 1_000;
 const DECIDING_KINDS: [&str; 6] = ["work_order", "penalty", "incentive", "product_offer", "service_offer", "coupon"];
 
 /// What notices of a generation are called: those that a record says again.
-const OF_GENERATIONS: [&str; 14] = [
+const OF_GENERATIONS: [&str; 15] = [
     "awaited",
     "beside",
     "config-ignored",
@@ -27,6 +28,7 @@ const OF_GENERATIONS: [&str; 14] = [
     "left-out",
     "must-missing",
     "must-weakened",
+    "on-failure-all",
     "overlay-ignored",
     "pack-ignored",
     "replaced",
@@ -232,6 +234,36 @@ pub(crate) fn held(manifest: &Manifest) -> Notice {
 pub(crate) fn weakened(manifest: &Manifest, rules: &[(&str, Mode)]) -> Notice {
     let rules: Vec<String> = rules.iter().map(|(rule, mode)| format!("{rule} ({mode})")).collect();
     about("must-weakened", manifest, format!("[modes] keeps what the law requires from acting: {}", rules.join(", ")))
+}
+
+/// A module that the configuration lets pass when it fails, though the law requires what it would withhold.
+pub(crate) fn passes_when_it_fails(manifest: &Manifest) -> Notice {
+    let rules: Vec<&str> = withholding(manifest).collect();
+    let message = format!(
+        "[on_failure] {} = allow: while it fails, nothing is withheld by what the law requires: {}",
+        manifest.module,
+        a_few(&rules)
+    );
+    about("must-weakened", manifest, message)
+}
+
+/// The same of several modules at once.
+pub(crate) fn all_pass(how: &str, modules: &[&str]) -> Option<Notice> {
+    (!modules.is_empty()).then(|| Notice {
+        code: "must-weakened",
+        policy: None,
+        message: format!("{how}: while one of these fails, nothing is withheld by what the law requires: {}", a_few(modules)),
+    })
+}
+
+/// What is done for a while, whichever module fails.
+pub(crate) fn switched(Switch { until, what }: &Switch) -> Notice {
+    let passes = match what {
+        OnFailure::Allow => "pass",
+        OnFailure::Hold => "are withheld, as far as the module itself could have",
+    };
+    let message = format!("[on_failure] all: until {until} the candidates of every module that fails {passes}");
+    Notice { code: "on-failure-all", policy: None, message }
 }
 
 /// Rules that the law requires of a module that an override switches off.

@@ -13,6 +13,7 @@ use crate::description::{Origin, PolicyDescription, SetDescription};
 use crate::grant::Granted;
 use crate::module::Module;
 use crate::notice::Notice;
+use crate::on_failure::OnFailures;
 use crate::outcome::ShadowItem;
 use crate::plan::{EffectPlan, Plan};
 use crate::provider;
@@ -58,7 +59,6 @@ pub(crate) struct Loaded {
     pub(crate) module: Module,
     pub(crate) compiled: Arc<Compiled>,
     pub(crate) granted: Granted,
-    pub(crate) on_failure: OnFailure,
     /// The parameters and what follows from them, for every combination of `tightened_by` that a request may have adopted: bit
     /// `i` of the index is the `i`-th of them.
     pub(crate) resolved: Vec<Resolved>,
@@ -109,6 +109,8 @@ pub struct PolicySet {
     pub(crate) observed_until: Option<Day>,
     /// Frame-qualified names of the columns that judging looks at, sorted.
     columns_read: Vec<String>,
+    /// What is done when a module fails.
+    pub(crate) on_failure: OnFailures,
     /// How it came to be.
     pub(crate) origin: Origin,
     digest: String,
@@ -127,6 +129,7 @@ impl PolicySet {
         stand_ins: Vec<Loaded>,
         tightening: Vec<(u16, Notice)>,
         observed_until: Option<Day>,
+        on_failure: OnFailures,
         vocabulary: &Vocabulary,
         origin: Origin,
     ) -> Self {
@@ -159,7 +162,7 @@ impl PolicySet {
         if !cfg!(normgate_weakened) {
             turns.sort_by_key(turn);
         }
-        let digest = digest(&policies, observed_until, &origin.semantics);
+        let digest = digest(&policies, observed_until, &on_failure, &origin.semantics);
         let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
         by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
         let mut obligation_rank = vec![0; by_name.len()];
@@ -187,6 +190,7 @@ impl PolicySet {
             slate_columns,
             observed_until,
             columns_read,
+            on_failure,
             origin,
             digest,
         }
@@ -207,7 +211,7 @@ impl PolicySet {
     /// The digest that this set would have under other semantics ([`crate::SetDescription::semantics`]): equal digests say that
     /// two sets differ in nothing else.
     pub fn digest_under(&self, semantics: &str) -> String {
-        digest(&self.policies, self.observed_until, semantics)
+        digest(&self.policies, self.observed_until, &self.on_failure, semantics)
     }
 
     /// The manifests of the modules that judge, in the order of policy ids.
@@ -302,7 +306,7 @@ impl PolicySet {
     }
 }
 
-fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> String {
+fn digest(policies: &[Loaded], observed_until: Option<Day>, on_failure: &OnFailures, semantics: &str) -> String {
     let mut hash = Sha256::new();
     let mut line = |parts: &[&str]| {
         hash.update(parts.join("\t"));
@@ -312,9 +316,13 @@ fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> 
     if let Some(day) = observed_until {
         line(&["observed-until", &day.to_string()]);
     }
+    if let Some(said) = on_failure.digested() {
+        line(&["on-failure", &said]);
+    }
     for policy in policies {
         let manifest = &policy.module.manifest;
-        line(&["policy", &manifest.id, &policy.module.digest_text(), &format!("{:?}", policy.on_failure)]);
+        let failing = on_failure.by_itself(manifest);
+        line(&["policy", &manifest.id, &policy.module.digest_text(), &format!("{failing:?}")]);
         line(&["granted", &policy.granted.to_string()]);
         if !policy.owns_pack {
             line(&["foreign-pack"]);
@@ -368,9 +376,14 @@ impl Loaded {
         self.release.acts(|| draws.of(&self.module.manifest.id))
     }
 
-    /// The failure policy, capped by what the module's enforced rules could do at all.
-    pub(crate) fn fallback(&self, resolved: &Resolved, enforced: impl Fn(usize) -> bool) -> Fallback {
-        if self.on_failure == OnFailure::Allow {
+    /// A failure policy, capped by what the module's enforced rules could do at all.
+    pub(crate) fn fallback(
+        &self,
+        on_failure: OnFailure,
+        resolved: &Resolved,
+        enforced: impl Fn(usize) -> bool,
+    ) -> Fallback {
+        if on_failure == OnFailure::Allow {
             return Fallback::Allow;
         }
         let mut fallback = Fallback::Allow;

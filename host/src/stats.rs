@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
+use tracing::warn;
 
 use crate::breaker::{Breaker, BreakerState};
 use crate::config::BreakerConfig;
 use crate::notice::Notice;
 use crate::outcome::{Outcome, Verdict};
-use crate::policy_set::{Loaded, PolicySet};
+use crate::policy_set::{HOST_FAILURE, Loaded, PolicySet};
 use crate::sandbox::FailureKind;
 use crate::verdict::Action;
 
@@ -26,6 +27,10 @@ pub(crate) struct Health {
     fuel: AtomicU64,
     latency: [AtomicU64; CLASSES],
     failures: [AtomicU64; FailureKind::ALL.len()],
+    /// Turns in which it was not heard, whether or not it was called.
+    unheard: AtomicU64,
+    /// Rows that were withheld because it failed.
+    held: AtomicU64,
     /// Rows withheld, by rule.
     withheld: Vec<AtomicU64>,
 }
@@ -43,6 +48,8 @@ impl Health {
             fuel: AtomicU64::new(0),
             latency: std::array::from_fn(|_| AtomicU64::new(0)),
             failures: std::array::from_fn(|_| AtomicU64::new(0)),
+            unheard: AtomicU64::new(0),
+            held: AtomicU64::new(0),
             withheld: loaded.module.manifest.rules.iter().map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -55,6 +62,15 @@ impl Health {
 
     pub(crate) fn failed(&self, kind: FailureKind) {
         self.failures[kind as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Says in the log that it was not heard: the first time, the second, the fourth, the eighth. A module that fails on every list says
+    /// it about once in every doubling of them.
+    pub(crate) fn told(&self, policy: &str, (kind, message): &(FailureKind, String)) {
+        let times = self.unheard.fetch_add(1, Ordering::Relaxed) + 1;
+        if times.is_power_of_two() {
+            warn!(policy, kind = kind.name(), message, times, "module failed");
+        }
     }
 
     fn percentile(&self, share: f64) -> u64 {
@@ -91,6 +107,7 @@ pub(crate) struct Totals {
     emergencies: AtomicU64,
     overridden: AtomicU64,
     stale: AtomicU64,
+    switched: AtomicU64,
     swaps: AtomicU64,
     refused: AtomicU64,
 }
@@ -116,6 +133,7 @@ impl Totals {
             match notice.code {
                 "emergency-row" => self.emergencies.fetch_add(1, Ordering::Relaxed),
                 "override" => self.overridden.fetch_add(1, Ordering::Relaxed),
+                "on-failure-all" => self.switched.fetch_add(1, Ordering::Relaxed),
                 _ => 0,
             };
         }
@@ -126,6 +144,12 @@ impl Totals {
         // Counted apart first: what all threads share is then written once a rule, not once a row.
         let mut counts: Vec<Vec<u64>> = health.iter().map(|h| vec![0; h.withheld.len()]).collect();
         for reason in withheld.iter().flat_map(|verdict| outcome.reasons(verdict)) {
+            if reason.effect == Action::Block
+                && reason.rule.rule == HOST_FAILURE
+                && let Some(health) = health.get(usize::from(reason.rule.policy))
+            {
+                health.held.fetch_add(1, Ordering::Relaxed);
+            }
             if reason.effect == Action::Block
                 && let Some(count) = counts
                     .get_mut(usize::from(reason.rule.policy))
@@ -167,6 +191,8 @@ pub struct Stats {
     pub overridden: u64,
     /// Requests judged by modules whose repository had expired.
     pub stale: u64,
+    /// Requests judged while `[on_failure] all` was in force.
+    pub switched: u64,
     /// Module by module, by policy id.
     pub modules: Vec<ModuleStats>,
 }
@@ -190,6 +216,10 @@ pub struct ModuleStats {
     pub fuel: u64,
     /// Failures by kind; kinds that did not occur are left out.
     pub failures: BTreeMap<FailureKind, u64>,
+    /// Turns in which it was not heard, whether or not it was called.
+    pub unheard: u64,
+    /// Rows withheld because it failed.
+    pub held: u64,
     /// Rows withheld by rule; rules that withheld none are left out.
     pub withheld: BTreeMap<String, u64>,
 }
@@ -210,6 +240,8 @@ impl Stats {
                 p99_us: health.percentile(0.99) as f64 / 1e3,
                 fuel: read(&health.fuel),
                 failures: failures.map(|(kind, n)| (kind, read(n))).filter(|(_, n)| *n > 0).collect(),
+                unheard: read(&health.unheard),
+                held: read(&health.held),
                 withheld: rules.map(|(rule, n)| (rule.id.clone(), read(n))).filter(|(_, n)| *n > 0).collect(),
             }
         });
@@ -225,6 +257,7 @@ impl Stats {
             emergencies: read(&totals.emergencies),
             overridden: read(&totals.overridden),
             stale: read(&totals.stale),
+            switched: read(&totals.switched),
             modules: modules.collect(),
         }
     }
@@ -246,6 +279,8 @@ impl Stats {
         family("emergency_rows_total", "counter", "Uses of an emergency row.", &one(self.emergencies));
         family("overridden_requests_total", "counter", "Requests judged under an override.", &one(self.overridden));
         family("stale_requests_total", "counter", "Requests judged by what had expired.", &one(self.stale));
+        let switched = "Requests judged under [on_failure] all.";
+        family("failure_switched_requests_total", "counter", switched, &one(self.switched));
         if let Some(name) = &self.generation {
             let name = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
             family(
@@ -286,6 +321,10 @@ impl Stats {
             .map(|(m, kind, n)| (format!(",policy=\"{}\",kind=\"{}\"", m.policy, kind.name()), *n as f64))
             .collect();
         family("module_failures_total", "counter", "Failed calls, by kind.", &failures);
+        let unheard = "Turns in which a module was not heard, left out or failed.";
+        family("module_unheard_total", "counter", unheard, &each(&|m| m.unheard as f64));
+        let held = "Candidates withheld because a module failed.";
+        family("failure_withheld_total", "counter", held, &each(&|m| m.held as f64));
         let withheld: Vec<(String, f64)> = (self.modules.iter())
             .flat_map(|m| m.withheld.iter().map(move |(rule, n)| (m, rule, n)))
             .map(|(m, rule, n)| (format!(",policy=\"{}\",rule=\"{rule}\"", m.policy), *n as f64))

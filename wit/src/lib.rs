@@ -7,6 +7,7 @@
 //! The host validates with these types and the SDK's macros generate code from them, so there is one reading of each.
 
 pub mod bounds;
+mod concern;
 mod day;
 pub mod dsa;
 mod hex;
@@ -18,7 +19,8 @@ mod standing;
 mod steering;
 mod vocabulary;
 
-pub use day::{Day, now_ms};
+pub use concern::{Concern, MINOR, MINOR_COLUMNS, in_words as concerns_in_words};
+pub use day::{Day, Moment, now_ms};
 pub use hex::hex;
 pub use manifest::{
     Applies, Argument, Audience, Block, Column, Constraint, Effect, Frame, Input, Law, Level, Manifest, Modality,
