@@ -1,6 +1,6 @@
 //! Which rows a module may withhold or demote, tested without the module: all that its failure may reach.
 
-use normgate_contract::{ColumnType, Concern, MINOR, Manifest, Vocabulary, most_specific_entry, UNLISTED};
+use normgate_contract::{ColumnType, Concern, MINOR, Manifest, UNLISTED, Vocabulary, most_specific_entry};
 
 use crate::batch::{Batch, Column};
 
@@ -103,9 +103,9 @@ impl Condition {
             },
             Self::Signals(name, entries, unknown) => match batch.column(name) {
                 Some(Column::Signals(lists)) => match lists.row(place(name)) {
-                    Some(signals) => signals.iter().any(|signal| {
-                        most_specific_entry(entries, batch.strings.text(signal.code)) != UNLISTED
-                    }),
+                    Some(signals) => signals
+                        .iter()
+                        .any(|signal| most_specific_entry(entries, batch.strings.text(signal.code)) != UNLISTED),
                     None => *unknown,
                 },
                 _ => *unknown,

@@ -274,7 +274,10 @@ impl Generation {
                     leave_out_for_now(policy, admission, FailureKind::Deadline);
                 } else if let Some(missed) = admission.succeeded() {
                     let policy = policy.module.manifest.reference();
-                    warn!(policy, missed, "module works again: its breaker is closed, which kept so many calls from it");
+                    warn!(
+                        policy,
+                        missed, "module works again: its breaker is closed, which kept so many calls from it"
+                    );
                 }
                 if let Some(message) = beyond {
                     health.failed(FailureKind::Grant);

@@ -252,7 +252,10 @@ pub(crate) fn all_pass(how: &str, modules: &[&str]) -> Option<Notice> {
     (!modules.is_empty()).then(|| Notice {
         code: "must-weakened",
         policy: None,
-        message: format!("{how}: while one of these fails, nothing is withheld by what the law requires: {}", a_few(modules)),
+        message: format!(
+            "{how}: while one of these fails, nothing is withheld by what the law requires: {}",
+            a_few(modules)
+        ),
     })
 }
 

@@ -70,7 +70,8 @@ impl OnFailures {
 
     /// What is noticed of the platform's choices for good: modules that it lets pass where the law requires them to hold.
     pub(crate) fn weakened<'m>(&self, manifests: impl Iterator<Item = &'m Manifest> + Clone) -> Vec<Notice> {
-        let by_module = manifests.clone().filter(|manifest| self.modules.get(&manifest.module) == Some(&OnFailure::Allow));
+        let by_module =
+            manifests.clone().filter(|manifest| self.modules.get(&manifest.module) == Some(&OnFailure::Allow));
         let mut noticed: Vec<Notice> =
             by_module.filter(|manifest| holds(manifest)).map(notices::passes_when_it_fails).collect();
         if self.host == Some(HostFailure::Allow) {

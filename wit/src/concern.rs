@@ -92,7 +92,9 @@ fn check_values(
 ) -> Result<(), ManifestError> {
     match values.iter().find(|value| !words.contains(&value.as_str()) && !names(value)) {
         None => Ok(()),
-        Some(value) => fail(place, format!("it has no value `{value}`; besides terms and codes there are {}", words.join(", "))),
+        Some(value) => {
+            fail(place, format!("it has no value `{value}`; besides terms and codes there are {}", words.join(", ")))
+        }
     }
 }
 

@@ -119,7 +119,10 @@ mod tests {
         assert_eq!(ms("2027-01-01"), ms("2026-12-31T16:00:00Z"));
         for wrong in ["", "2027-01-01T00:00:00", "2027-02-30", "tomorrow", "1798761600000"] {
             let said = ms(wrong).expect_err(wrong);
-            assert_eq!(said, format!("invalid instant `{wrong}`: expected YYYY-MM-DDThh:mm:ssZ, or a day as YYYY-MM-DD"));
+            assert_eq!(
+                said,
+                format!("invalid instant `{wrong}`: expected YYYY-MM-DDThh:mm:ssZ, or a day as YYYY-MM-DD")
+            );
         }
         let moment: Moment = "2027-01-01T08:00:00+08:00".parse().expect("an instant");
         assert_eq!(moment.to_string(), "2027-01-01T00:00:00Z");

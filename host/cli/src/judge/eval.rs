@@ -123,13 +123,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Judges and answers request by request, to their end or until a signal comes.
-fn judge(
-    args: &Args,
-    gate: &Gate,
-    ledger: Option<&Ledger>,
-    requests: &mut Requests,
-    tally: &mut Tally,
-) -> Result<()> {
+fn judge(args: &Args, gate: &Gate, ledger: Option<&Ledger>, requests: &mut Requests, tally: &mut Tally) -> Result<()> {
     let detail = Detail { explain: args.explain.map(Language::from), evidence: args.evidence };
     let (mut output, progress) = (JsonLines::new(), Progress::beside_output());
     let flush_each = screen::is_terminal() || args.input.as_os_str() == "-";
