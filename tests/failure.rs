@@ -4,6 +4,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use normgate::contract::{Day, Stage, Vocabulary};
 use normgate::{
@@ -783,4 +784,33 @@ fn who_lets_the_law_pass_for_good_says_so_in_every_outcome() {
     let digests: std::collections::BTreeSet<String> = said.into_iter().map(digest).collect();
     assert_eq!(digests.len(), said.len());
     assert_eq!(digest(""), digest("[on_failure]\nhost = \"module\""));
+}
+
+#[test]
+fn a_clock_that_dies_takes_no_rule_out_of_force_and_starts_no_gate() {
+    static CLOCK: AtomicI64 = AtomicI64::new(0);
+    let alive = 1_793_532_600_000;
+    let clocked = || Gate::builder().policies(embedded::arp()).clock(|| CLOCK.load(Ordering::Relaxed));
+    let request = r#"{"ctx":{"now_ms":1793532600000,"local_min":600},
+        "candidates":[{"id":"a","signals":[{"code":"L8","source":"authority"}]}]}"#;
+    let request = Batch::from_json(request.as_bytes()).unwrap();
+    let error = clocked().generation().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the clock: it stands in 1970-01-01, before this program was made; set it, or name the day to judge by (--as-of)"
+    );
+    assert!(clocked().as_of("2026-11-01".parse().unwrap()).build().is_ok());
+    CLOCK.store(alive, Ordering::Relaxed);
+    let gate = clocked().build().unwrap();
+    let behind = |outcome: &Outcome| outcome.notices.iter().filter(|notice| notice.code == "clock-behind").count();
+    for (clock_ms, told) in [(alive, 0), (alive - 3_600_000, 0), (alive - 90_000_000, 1), (0, 1), (alive, 0)] {
+        CLOCK.store(clock_ms, Ordering::Relaxed);
+        let outcome = gate.evaluate(&request);
+        assert_eq!((outcome.shown, behind(&outcome)), (0, told), "{clock_ms}");
+        // The time that was judged by is on the record.
+        assert_eq!(outcome.circumstances.clock_ms, alive);
+        let again = gate.generation().replay(&request, &outcome.circumstances);
+        assert_eq!(again.to_json(Detail::default()), outcome.to_json(Detail::default()));
+    }
+    assert_eq!(gate.stats().clock_behind, 2);
 }

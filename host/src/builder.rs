@@ -41,6 +41,7 @@ pub struct GateBuilder {
     vocabulary: Arc<Vocabulary>,
     applicability: bool,
     breakers: bool,
+    clock: fn() -> i64,
     label: Option<Arc<str>>,
     recording: usize,
     recorder: Option<Arc<dyn Recorder>>,
@@ -68,6 +69,7 @@ impl Gate {
             vocabulary: Arc::clone(Vocabulary::shipped()),
             applicability: true,
             breakers: true,
+            clock: now_ms,
             label: None,
             recording: 0,
             recorder: None,
@@ -214,6 +216,13 @@ impl GateBuilder {
         self
     }
 
+    /// Takes the time from another clock, in milliseconds since 1970 (UTC); for tests of clocks.
+    #[doc(hidden)]
+    pub fn clock(mut self, clock: fn() -> i64) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// Asks a module again however often it failed. A breaker goes by the clock, so it makes judging a file another thing each time.
     pub fn without_breakers(mut self) -> Self {
         self.breakers = false;
@@ -236,7 +245,10 @@ impl GateBuilder {
     pub fn generation(&self) -> Result<Generation, BuildError> {
         let allocation = self.config.sandbox.allocation.unwrap_or(self.allocation);
         let sandbox = Sandbox::new(self.limits, allocation, self.backend).map_err(BuildError::Sandbox)?;
-        let now = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let now = match self.as_of {
+            Some(day) => day.start_ms(),
+            None => alive((self.clock)())?,
+        };
         let fitting = Fitting {
             config: &self.config,
             vocabulary: &self.vocabulary,
@@ -305,6 +317,7 @@ impl GateBuilder {
             switched,
             vocabulary,
             as_of: self.as_of,
+            clock: self.clock,
             applicability: self.applicability,
             left_out,
             absent,
@@ -353,4 +366,18 @@ impl GateBuilder {
             module,
         }
     }
+}
+
+/// The beginning of 2026: this program is younger, so a clock that stands before has lost the time.
+const YOUNGER_THAN_MS: i64 = 1_767_225_600_000;
+
+/// A clock's time, unless it is dead: which rules are in force would then be anybody's guess.
+fn alive(now_ms: i64) -> Result<i64, BuildError> {
+    if now_ms >= YOUNGER_THAN_MS {
+        return Ok(now_ms);
+    }
+    let day = Day::containing(now_ms);
+    let message =
+        format!("it stands in {day}, before this program was made; set it, or name the day to judge by (--as-of)");
+    Err(BuildError::Config { place: "the clock".into(), message })
 }

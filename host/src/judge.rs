@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use normgate_contract::{Law, Owner, Rule, Stage, now_ms};
+use normgate_contract::{Law, Owner, Rule, Stage};
 use tracing::warn;
 
 use crate::batch::Batch;
@@ -47,11 +47,12 @@ impl Generation {
         expiries: &[Expiry],
         health: &[Arc<Health>],
     ) -> Outcome {
-        let clock_ms = now_ms();
+        let clock_ms = self.clock_ms();
         let overrides = overrides.iter().filter(|entry| entry.in_force(clock_ms)).cloned().collect();
         let stale = expiries.iter().filter_map(|expiry| expiry.notice(clock_ms));
         let switched = self.switched_at(clock_ms).iter().cloned();
-        let notices = self.notices.iter().cloned().chain(switched).chain(stale).collect();
+        let behind = notices::clock_behind((self.clock)(), clock_ms);
+        let notices = self.notices.iter().cloned().chain(switched).chain(stale).chain(behind).collect();
         let circumstances =
             Circumstances { clock_ms, as_of: self.as_of, notices, overrides, ..Circumstances::default() };
         self.judge_under(request, circumstances, health, self.sandbox.patience())
@@ -503,7 +504,7 @@ fn parts_in(policy: &Loaded, stage: Stage, parts: &[Part]) -> Vec<Part> {
 impl Generation {
     /// The calls that `evaluate` makes for a request, in order: module, stage, and the rows that it sees.
     pub(crate) fn calls(&self, request: &Batch) -> Vec<(String, Stage, Batch)> {
-        let circumstances = Circumstances { clock_ms: now_ms(), as_of: self.as_of, ..Circumstances::default() };
+        let circumstances = Circumstances { clock_ms: self.clock_ms(), as_of: self.as_of, ..Circumstances::default() };
         let patience = self.sandbox.patience();
         let turn = Turn::new(self, request, scope(request), circumstances, &self.health, patience, &mut Vec::new());
         let emergency = emergency(request);

@@ -20,9 +20,10 @@ const CLOCK_TOLERANCE_MS: i64 = 24 * 60 * 60 * 1_000;
 const DECIDING_KINDS: [&str; 6] = ["work_order", "penalty", "incentive", "product_offer", "service_offer", "coupon"];
 
 /// What notices of a generation are called: those that a record says again.
-const OF_GENERATIONS: [&str; 15] = [
+const OF_GENERATIONS: [&str; 16] = [
     "awaited",
     "beside",
+    "clock-behind",
     "config-ignored",
     "held",
     "left-out",
@@ -100,6 +101,17 @@ pub(crate) fn clock(batch: &Batch, clock_ms: i64) -> Option<Notice> {
         message: format!(
             "ctx.now_ms {now_ms} is more than a day from the host's clock; rules in force are those of the clock \
              (--as-of judges by another day)"
+        ),
+    })
+}
+
+/// The host's clock is more than a day behind the time at which the generation was built, which is judged by instead.
+pub(crate) fn clock_behind(clock_ms: i64, judged_ms: i64) -> Option<Notice> {
+    (judged_ms.saturating_sub(clock_ms) > CLOCK_TOLERANCE_MS).then(|| Notice {
+        code: "clock-behind",
+        policy: None,
+        message: format!(
+            "the host's clock stands at {clock_ms}; what is in force is that of {judged_ms}, when the generation was built"
         ),
     })
 }

@@ -108,6 +108,7 @@ pub(crate) struct Totals {
     overridden: AtomicU64,
     stale: AtomicU64,
     switched: AtomicU64,
+    clock_behind: AtomicU64,
     swaps: AtomicU64,
     refused: AtomicU64,
 }
@@ -133,6 +134,7 @@ impl Totals {
             match notice.code {
                 "emergency-row" => self.emergencies.fetch_add(1, Ordering::Relaxed),
                 "override" => self.overridden.fetch_add(1, Ordering::Relaxed),
+                "clock-behind" => self.clock_behind.fetch_add(1, Ordering::Relaxed),
                 "on-failure-all" => self.switched.fetch_add(1, Ordering::Relaxed),
                 _ => 0,
             };
@@ -193,6 +195,8 @@ pub struct Stats {
     pub stale: u64,
     /// Requests judged while `[on_failure] all` was in force.
     pub switched: u64,
+    /// Requests judged while the host's clock was far behind.
+    pub clock_behind: u64,
     /// Module by module, by policy id.
     pub modules: Vec<ModuleStats>,
 }
@@ -258,6 +262,7 @@ impl Stats {
             overridden: read(&totals.overridden),
             stale: read(&totals.stale),
             switched: read(&totals.switched),
+            clock_behind: read(&totals.clock_behind),
             modules: modules.collect(),
         }
     }
@@ -281,6 +286,8 @@ impl Stats {
         family("stale_requests_total", "counter", "Requests judged by what had expired.", &one(self.stale));
         let switched = "Requests judged under [on_failure] all.";
         family("failure_switched_requests_total", "counter", switched, &one(self.switched));
+        let behind = "Requests judged while the host's clock was behind the generation.";
+        family("clock_behind_requests_total", "counter", behind, &one(self.clock_behind));
         if let Some(name) = &self.generation {
             let name = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
             family(

@@ -70,6 +70,7 @@ fn with_few_descriptors_it_refuses_by_the_limits_name_or_judges_as_ever() {
         let mut outcomes = Vec::new();
         // Below four the loader does not find its libraries.
         for limit in 4..=48 {
+            let _ = fs::remove_dir_all(&ledger);
             let output = after(&format!("ulimit -n {limit}"), args);
             let said = text(&output.stderr);
             outcomes.push(output.status.code());
