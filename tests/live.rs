@@ -144,7 +144,12 @@ fn a_thousand_swaps_under_load_lose_no_request_and_mix_no_generation() {
     let (stats, judged) = (gate.stats(), judged.into_inner());
     assert!(judged >= 100);
     assert_eq!((stats.requests, stats.swaps, stats.generation.as_deref()), (judged, 1_001, Some("calm")));
-    assert!(stats.to_prometheus().contains("generation=\"calm\"} 1"));
+    let text = stats.to_prometheus();
+    let info = format!("normgate_generation_info{{generation=\"calm\",policy_set=\"{}\"}} 1", stats.policy_set);
+    assert!(text.lines().any(|line| line == info), "{text}");
+    // No total is the total of one set, so that none moves when another takes over.
+    assert!(text.lines().any(|line| line == format!("normgate_requests_total {judged}")), "{text}");
+    assert_eq!(text.matches("policy_set=").count(), 1, "{text}");
     // The module that every generation has was asked in each, and its counters came along.
     let calls = |policy: &str| stats.modules.iter().find(|module| module.policy == policy).unwrap().calls;
     assert_eq!(calls("hostile/constant@1.0.0"), judged);
@@ -348,7 +353,7 @@ fn a_module_replaces_another_where_the_platform_lets_its_authority_and_nowhere_e
     assert_eq!((weight(&outcome), codes(&outcome)), (300_000, vec!["replaces-ignored"]));
     assert_eq!(
         outcome.notices[0].message,
-        "it would replace hostile/module, which [authorities.cac] does not let it, so both judge; \
+        "it would replace hostile/module, which [authorities.cac] does not let it, so all judge; \
          replaces = [\"hostile/module\"] there would"
     );
     // Trusting a manifest does not go so far.
@@ -366,6 +371,69 @@ fn a_module_replaces_another_where_the_platform_lets_its_authority_and_nowhere_e
     let awaited = real.with("effective_from", json!("2026-12-01")).saying(DEMOTE, 700_000);
     let outcome = judge(&allowed, [reading, awaited]).unwrap();
     assert_eq!(speakers(&outcome), (vec!["hostile/module@1.0.0".into()], vec!["cac/rule@1.0.0".into()]));
+}
+
+#[test]
+fn what_is_missing_ignored_and_said_in_shadow_is_counted() {
+    let modules = || embedded::arp().into_iter().filter(|m| ["art06", "art17"].contains(&m.manifest.module.as_str()));
+    let gate = builder("[modes]\nart06 = \"shadow\"").policies(modules()).build().unwrap();
+    let batch = Batch::from_json(
+        br#"{"ctx":{"now_ms":1793532600000,"local_min":600,"surface":"push","colour":"blue"},"user":{"age":14},
+            "candidates":[{"id":"a"},{"id":"b","scan_state":"done","retrieval_basis":"generic"}]}"#,
+    )
+    .unwrap();
+    for _ in 0..3 {
+        gate.evaluate(&batch);
+    }
+    let text = gate.stats().to_prometheus();
+    for line in [
+        "normgate_input_ignored_total 6",
+        "normgate_missing_input_total{column=\"request.user.personalization\"} 3",
+        "normgate_missing_input_total{column=\"request.ctx.off_option\"} 3",
+        "normgate_rule_shadow_requests_total{policy=\"reference/art06-content@1.0.0\",rule=\"art06.unscanned\"} 3",
+        "normgate_rule_shadow_withheld_total{policy=\"reference/art06-content@1.0.0\",rule=\"art06.unscanned\"} 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    // What is said in shadow rests on what is missing too, and decides nothing.
+    assert!(!text.contains("column=\"candidates.signals\""), "{text}");
+}
+
+#[test]
+fn the_last_requests_are_written_when_a_breaker_opens() {
+    let path = std::env::temp_dir().join(format!("normgate-last-{}.jsonl", std::process::id()));
+    let broken = release("hostile/module", "hostile", "1.0.0").around("unreachable", BLOCK, 0);
+    let config = "[breaker]\nfailures = 2\nbackoff_ms = 600000";
+    let gate = builder(config).policies([broken]).recording(8).last_requests(&path).build().unwrap();
+    let batch = request(None);
+    gate.evaluate(&batch);
+    assert!(!path.exists(), "no breaker is open yet");
+    gate.evaluate(&batch);
+    // Another thread writes, and whoever reads sees a whole file or none.
+    let text = std::iter::repeat_with(|| std::fs::read_to_string(&path)).find_map(Result::ok).unwrap();
+    let read: Vec<Batch> = text.lines().map(|line| Batch::from_json(line.as_bytes()).unwrap()).collect();
+    assert_eq!(read.len(), 2);
+    assert!(read.iter().all(|read| read.canonical() == batch.canonical()));
+    // On any other alarm whoever is called asks for them.
+    gate.evaluate(&batch);
+    assert_eq!(gate.write_last_requests(&path).unwrap(), 3);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    assert!(gate.write_last_requests(&path.join("no folder")).is_err());
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_request_is_written_as_it_was_sent() {
+    for seed in 0..60 {
+        let line = support::generated_request(seed, 9);
+        let batch = Batch::from_json(line.as_bytes()).unwrap();
+        let again = Batch::from_json(batch.to_json().as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(again.canonical()), String::from_utf8(batch.canonical()), "{line}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Building a gate: modules are held against their grants and compiled, parameters are resolved; all of it once.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use normgate_contract::{Day, Vocabulary, hex, now_ms};
@@ -22,7 +23,8 @@ use crate::overlay::{Norms, Tightened};
 use crate::plan::{Plan, longest_retention};
 use crate::policy_set::{Loaded, PolicySet, Resolved};
 use crate::provider::Facts;
-use crate::sandbox::{Allocation, Backend, Compiler, Limits, Sandbox};
+use crate::recent::Recent;
+use crate::sandbox::{Allocation, Backend, Compiler, Limits, Sandbox, WEAKENED};
 use crate::stats::Health;
 
 /// Builds a gate, or another generation for one that runs.
@@ -44,6 +46,7 @@ pub struct GateBuilder {
     clock: fn() -> i64,
     label: Option<Arc<str>>,
     recording: usize,
+    last_requests: Option<PathBuf>,
     recorder: Option<Arc<dyn Recorder>>,
     /// Ids of policies whose release is urgent.
     urgent: Vec<String>,
@@ -72,6 +75,7 @@ impl Gate {
             clock: now_ms,
             label: None,
             recording: 0,
+            last_requests: None,
             recorder: None,
             urgent: Vec::new(),
             held: Vec::new(),
@@ -147,7 +151,7 @@ impl GateBuilder {
     /// module. Who may do more stays, and where a module is left out the one before it judges. For what comes out of a store:
     /// whatever one authority ships, the modules of the others judge.
     pub fn tolerant(mut self) -> Self {
-        self.tolerant = !cfg!(normgate_weakened);
+        self.tolerant = !WEAKENED;
         self
     }
 
@@ -173,6 +177,13 @@ impl GateBuilder {
     /// services. Off by default, since they hold what was sent about users.
     pub fn recording(mut self, requests: usize) -> Self {
         self.recording = requests;
+        self
+    }
+
+    /// Writes the requests that are kept ([`GateBuilder::recording`]) to this file whenever a module's breaker opens, for whoever is
+    /// called in the night. For other alarms there is [`Gate::write_last_requests`].
+    pub fn last_requests(mut self, path: &Path) -> Self {
+        self.last_requests = Some(path.to_owned());
         self
     }
 
@@ -234,7 +245,9 @@ impl GateBuilder {
     /// # Errors
     /// As [`GateBuilder::generation`].
     pub fn build(self) -> Result<Gate, BuildError> {
-        Ok(Gate::new(self.generation()?, self.recording, self.recorder))
+        let generation = self.generation()?;
+        let recent = (self.recording > 0).then(|| Recent::new(self.recording, self.last_requests));
+        Ok(Gate::new(generation, recent, self.recorder))
     }
 
     /// Holds the modules against their grants, compiles them and resolves their parameters: a generation, for
@@ -249,8 +262,9 @@ impl GateBuilder {
             Some(day) => day.start_ms(),
             None => alive((self.clock)())?,
         };
+        let config = self.config.by_policy(self.modules.iter().chain(&self.last_good));
         let fitting = Fitting {
-            config: &self.config,
+            config: &config,
             vocabulary: &self.vocabulary,
             held: &self.held,
             trusting: self.trusting,
@@ -278,12 +292,12 @@ impl GateBuilder {
         for Placed { module: Module { manifest, .. }, release, awaited, .. } in &judging {
             // While another one acts where a release does not, nothing is weakened.
             let release = if *awaited { Mode::Enforce } else { *release };
-            let weakened = self.config.weakened(manifest, release);
+            let weakened = config.weakened(manifest, release);
             notices.extend((!weakened.is_empty()).then(|| notices::weakened(manifest, &weakened)));
         }
         let mut load = |placed: Placed| {
             let ready = ready.remove(&placed.module.digest)?;
-            Some(self.load(placed, ready, &vocabulary, &mut norms, &mut notices))
+            Some(self.load(placed, ready, &config, &vocabulary, &mut norms, &mut notices))
         };
         let policies: Vec<Loaded> = judging.into_iter().filter_map(&mut load).collect();
         let stand_ins: Vec<Loaded> = stand_ins.into_iter().map(Placed::stand_in).filter_map(&mut load).collect();
@@ -298,7 +312,7 @@ impl GateBuilder {
         }
         let observed_until = self.config.observed_until()?;
         let held = self.held.iter().map(|digest| format!("sha256:{}", hex(digest))).collect();
-        let origin = Origin { semantics, config: self.config.to_toml()?, resolved_ms: now, held };
+        let origin = Origin { semantics, config: config.to_toml()?, resolved_ms: now, held };
         let on_failure = self.config.on_failure.clone();
         notices.extend(on_failure.weakened(policies.iter().map(|policy| &*policy.module.manifest)));
         let switched = on_failure.switched(policies.iter().map(|policy| &*policy.module.manifest));
@@ -332,6 +346,7 @@ impl GateBuilder {
         &self,
         Placed { module, release, awaited, stands_in, successors }: Placed,
         Ready { granted, parameters, compiled }: Ready,
+        config: &Config,
         vocabulary: &Vocabulary,
         norms: &mut Norms,
         notices: &mut Vec<Notice>,
@@ -355,7 +370,7 @@ impl GateBuilder {
             resolved: resolved.collect(),
             tightened_by: by,
             looser,
-            modes: self.config.modes_of(&manifest),
+            modes: config.modes_of(&manifest),
             owns_pack,
             release,
             awaited,

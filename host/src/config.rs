@@ -1,5 +1,6 @@
 //! `normgate.toml`: parameters and modes, resolved against the loaded modules.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use normgate_contract::{Day, Manifest, Modality, Owner, Parameter, Rule, Value, Vocabulary};
@@ -124,8 +125,8 @@ pub struct Config {
     /// Values of parameters, by full name.
     #[serde(default)]
     pub parameters: BTreeMap<String, Value>,
-    /// Modes of rules (`art14.over-recommend`) or whole modules (`art14`), where a rule's own goes before its module's; and of
-    /// releases (`reference/art14-manipulation@1.1.0`), beside which the one before goes on for whom they do not act.
+    /// Modes of rules (`art14.over-recommend`) or whole modules (`art14`, or by policy `reference/art14-manipulation`), where a rule's own
+    /// goes before its module's; and of releases (`reference/art14-manipulation@1.1.0`), beside which the one before goes on for whom they do not act.
     #[serde(default)]
     pub modes: BTreeMap<String, Mode>,
     /// Values that a regulator prescribes, by regulator: `[overlays.<name>]`. They only tighten.
@@ -329,9 +330,25 @@ impl Config {
         (tier, !lists, &module.manifest.id)
     }
 
+    /// This configuration with every mode of a prefix said of the policy too: whatever other prefix a version of it has, its rules
+    /// come back under none.
+    pub(crate) fn by_policy<'m>(&self, modules: impl Iterator<Item = &'m Module> + Clone) -> Cow<'_, Self> {
+        let mut config = Cow::Borrowed(self);
+        for Module { manifest, .. } in modules.clone() {
+            let Some(mode) = self.modes.get(&manifest.module) else { continue };
+            let mut versions = modules.clone().map(|module| &module.manifest);
+            if versions.any(|other| other.id == manifest.id && other.module != manifest.module) {
+                let known = config.to_mut().modes.entry(manifest.id.clone()).or_insert(*mode);
+                // Of several, the one that keeps it from running at all.
+                *known = if *mode == Mode::Off { Mode::Off } else { *known };
+            }
+        }
+        config
+    }
+
     /// The configured mode of each rule of a module.
     pub(crate) fn modes_of(&self, manifest: &Manifest) -> Vec<Mode> {
-        let module = self.modes.get(&manifest.module);
+        let module = self.modes.get(&manifest.module).or_else(|| self.modes.get(&manifest.id));
         let mode = |rule: &Rule| self.modes.get(&rule.id).or(module).copied().unwrap_or(Mode::Enforce);
         manifest.rules.iter().map(mode).collect()
     }
@@ -339,6 +356,14 @@ impl Config {
     /// The configured mode of one release, `<id>@<version>`: whether it acts at all, beside the one before it.
     pub(crate) fn release_of(&self, manifest: &Manifest) -> Mode {
         self.modes.get(&manifest.reference()).copied().unwrap_or(Mode::Enforce)
+    }
+
+    /// Whether a module's `must` rules are law to the platform: the program carries it, or its authority may do everything.
+    pub fn is_accountable(&self, module: &Module) -> bool {
+        let granted =
+            |known: &BTreeMap<String, Grant>| known.get(module.manifest.authority()).is_some_and(Grant::is_full);
+        // Where nobody is named, what loads is trusted.
+        module.embedded || self.authorities.as_ref().is_none_or(granted)
     }
 
     /// Whether a module is not to be loaded at all: its release is off, or every rule.
@@ -383,11 +408,6 @@ impl Config {
             }
         }
         for name in self.modes.keys() {
-            if name.contains('/') && !name.contains('@') {
-                let message = "expected a module's prefix, a rule, or a release as ID@VERSION".into();
-                unknown.push(BuildError::Config { place: format!("modes.\"{name}\""), message });
-                continue;
-            }
             let owners = owners(name);
             let named = |m: &&&Manifest| *name == m.module || m.rules.iter().any(|rule| rule.id == *name);
             if !owners.is_empty() && !owners.iter().any(named) {

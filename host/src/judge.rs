@@ -22,10 +22,10 @@ use crate::order;
 use crate::outcome::{Draw, Outcome, Scope, Verdict};
 use crate::overrides::Override;
 use crate::plan::Scratch;
-use crate::policy_set::{LOOSENING, Loaded, Resolved, RuleRef, begun, in_force};
+use crate::policy_set::{LOOSENING, Loaded, PolicySet, Resolved, RuleRef, begun, in_force};
 use crate::purse::{self, Purse, Purses, scaled};
 use crate::record::{Circumstances, Disturbance};
-use crate::sandbox::{Allowance, FailureKind, Used};
+use crate::sandbox::{Allowance, FailureKind, Used, WEAKENED};
 use crate::stats::Health;
 
 /// How many times as long judging again may take: whoever does it has another machine, and nobody waits for the answer.
@@ -109,6 +109,8 @@ impl Generation {
             let (order, slate) = slate(batch, &merge, &self.set.slate_columns);
             self.stage(Stage::Slate, &slate, Some(&order), &turn, &mut merge);
         }
+
+        turn.conclude(&self.set);
 
         // 4. The final order, and the outcome.
         if scope == Scope::In
@@ -224,6 +226,8 @@ impl Generation {
     ) -> Result<(), (FailureKind, String)> {
         let (policy, health) = (&self.set.policies[index], &turn.health[index]);
         let purse = turn.purses.of(policy.authority, parts.contains(&Part::Enforced));
+        let before = std::mem::replace(&mut turn.standings.borrow_mut()[index], Standing::Failed);
+        let unharmed = !matches!(before, Standing::Failed);
         if let Some(known) = turn.disturbed(policy, stage) {
             purse.spend(known.fuel);
             return Err((known.kind, known.message));
@@ -233,7 +237,11 @@ impl Generation {
             let message = "not asked: the time for this request is over".to_owned();
             return Err(turn.disturb(policy, stage, 0, (FailureKind::Deadline, message)));
         };
-        let admission = health.breaker.admit(Instant::now).map_err(|kind| {
+        let admission = match before {
+            Standing::Heard(admission) => Ok(admission),
+            Standing::Unasked | Standing::Failed => health.breaker.admit(Instant::now),
+        };
+        let admission = admission.map_err(|kind| {
             let message = "not asked: it failed too often in a row, and is tried again after a while".to_owned();
             turn.disturb(policy, stage, 0, (kind, message))
         })?;
@@ -247,38 +255,29 @@ impl Generation {
                 let read = merge.read(index as u16, resolved, stage, parts, rows, &answer);
                 read.map_err(|message| (FailureKind::Garbage, message))
             });
-            (read, used)
+            (read, used, begin.elapsed())
         };
         // Nothing of an answer counts before it is accepted, so a panic leaves nothing behind. What it used is not known; the time
         // that reporting it took is nobody's.
-        let mut panicked = false;
-        let (read, used) = catch_unwind(AssertUnwindSafe(turn_of_it)).unwrap_or_else(|_| {
-            panicked = true;
+        let (read, used, took) = catch_unwind(AssertUnwindSafe(turn_of_it)).unwrap_or_else(|_| {
             let message = "the host stopped in the middle of its turn; this is a fault of the host".to_owned();
             let units = scaled(self.fuel_of(policy), values);
-            (Err((FailureKind::Trap, message)), Used { units, ..Used::default() })
+            (Err((FailureKind::Trap, message)), Used { units, ..Used::default() }, Duration::ZERO)
         });
         if read.is_ok() {
             merge.accept();
         }
-        let took = begin.elapsed();
         health.called(took, used.units);
         purse.spend(used.units);
-        if !panicked {
-            turn.purses.pass(purse, took);
-        }
+        turn.purses.pass(purse, took);
         // What a long list does to a module is no fault of the module; an ordinary one that is slow costs everybody who waits.
         let ordinary = values <= purse::ORDINARY;
         match read {
             Ok(beyond) => {
                 if used.slow && ordinary {
                     leave_out_for_now(policy, admission, FailureKind::Deadline);
-                } else if let Some(missed) = admission.succeeded() {
-                    let policy = policy.module.manifest.reference();
-                    warn!(
-                        policy,
-                        missed, "module works again: its breaker is closed, which kept so many calls from it"
-                    );
+                } else if unharmed {
+                    turn.standings.borrow_mut()[index] = Standing::Heard(admission);
                 }
                 if let Some(message) = beyond {
                     health.failed(FailureKind::Grant);
@@ -355,7 +354,7 @@ impl Generation {
         });
         let answer = match answer {
             Err((FailureKind::Fuel, _)) if allowance.fuel < own => used_up(),
-            Ok(answer) if answer.rows.len() > items && !cfg!(normgate_weakened) => {
+            Ok(answer) if answer.rows.len() > items && !WEAKENED => {
                 Err((FailureKind::Output, format!("{} items; at most {items} make sense here", answer.rows.len())))
             }
             answer => answer,
@@ -386,6 +385,14 @@ struct Leave<'t> {
     wall: Duration,
 }
 
+/// How a module stands in one request. It has worked when every stage of it was heard, and no sooner.
+enum Standing<'t> {
+    Unasked,
+    Heard(Admission<'t>),
+    /// Or it was not heard in some stage.
+    Failed,
+}
+
 /// What one request settles before any module is asked.
 struct Turn<'t> {
     /// Where what each module does is counted.
@@ -402,6 +409,8 @@ struct Turn<'t> {
     purses: Purses,
     /// How many times as long as usual calls may take.
     patience: u32,
+    /// How each module stands with its breaker.
+    standings: RefCell<Vec<Standing<'t>>>,
     /// What the outcome rests on besides: known beforehand, and calls that are disturbed as they are.
     circumstances: RefCell<Circumstances>,
 }
@@ -424,7 +433,7 @@ impl<'t> Turn<'t> {
             let plan = &policy.resolved[0].plan;
             let asked = (scope == Scope::In || manifest.law == Law::Other)
                 && (!generation.applicability || plan.applies(batch));
-            let overridden = circumstances.overrides.iter().find(|entry| entry.covers(manifest));
+            let overridden = circumstances.overrides.iter().find(|entry| set.is_covered(entry, manifest));
             if index < set.judging {
                 notices.extend(overridden.into_iter().flat_map(|entry| entry.notices(manifest)));
             }
@@ -445,7 +454,7 @@ impl<'t> Turn<'t> {
             let manifest = &policy.module.manifest;
             // Whoever is overridden has no say over others either.
             !manifest.overlays.is_empty()
-                && !circumstances.overrides.iter().any(|entry| entry.covers(manifest))
+                && !circumstances.overrides.iter().any(|entry| set.is_covered(entry, manifest))
                 && policy.is_released(&drawing)
                 && !set.is_succeeded(policy, &drawing, at_ms)
                 && in_force(manifest.effective_from, manifest.effective_until, at_ms)
@@ -461,7 +470,20 @@ impl<'t> Turn<'t> {
         let purses = Purses::new(set, generation.sandbox.limits(), &values, patience);
         circumstances.draws = drawing.into_known();
         let circumstances = RefCell::new(circumstances);
-        Self { health, parts, draws, adopted, values, purses, patience, circumstances }
+        let standings = RefCell::new(set.policies.iter().map(|_| Standing::Unasked).collect());
+        Self { health, parts, draws, adopted, values, purses, patience, standings, circumstances }
+    }
+
+    /// Counts the modules that worked.
+    fn conclude(&self, set: &PolicySet) {
+        for (policy, standing) in set.policies.iter().zip(self.standings.take()) {
+            if let Standing::Heard(admission) = standing
+                && let Some(missed) = admission.succeeded()
+            {
+                let policy = policy.module.manifest.reference();
+                warn!(policy, missed, "module works again: its breaker is closed, which kept so many calls from it");
+            }
+        }
     }
 
     /// How a call was disturbed, if the circumstances say that it was.

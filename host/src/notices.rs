@@ -39,6 +39,20 @@ const OF_GENERATIONS: [&str; 16] = [
     "superseded",
 ];
 
+/// What notices of a request are called that an operator is to see rise.
+pub(crate) const OF_REQUESTS: [&str; 10] = [
+    "art05.loosening",
+    "clock-behind",
+    "clock-skew",
+    "emergency-row",
+    "observed",
+    "on-failure-all",
+    "override",
+    "provider-fact",
+    "scope-contradiction",
+    "stale",
+];
+
 /// Longest reason in a notice, in characters. Every outcome carries it.
 const LONGEST_REASON: usize = 400;
 
@@ -156,12 +170,12 @@ pub(crate) fn replaced(manifest: &Manifest, by: &str) -> Notice {
     about("replaced", manifest, format!("{by} judges in its place, as [authorities] lets it"))
 }
 
-/// A module that would replace a policy, and may not.
-pub(crate) fn replaces_ignored(manifest: &Manifest, name: &str) -> Notice {
-    let authority = manifest.authority();
+/// A module that would replace policies, and may not.
+pub(crate) fn replaces_ignored(manifest: &Manifest, names: &[&str]) -> Notice {
+    let (authority, first, names) = (manifest.authority(), names[0], a_few(names));
     let message = format!(
-        "it would replace {name}, which [authorities.{authority}] does not let it, so both judge; \
-         replaces = [\"{name}\"] there would"
+        "it would replace {names}, which [authorities.{authority}] does not let it, so all judge; \
+         replaces = [\"{first}\"] there would"
     );
     about("replaces-ignored", manifest, message)
 }

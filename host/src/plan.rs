@@ -349,11 +349,6 @@ impl Plan {
         self.frames.iter().map(of_frame).sum()
     }
 
-    /// Whether the module reads a column, given by its index in the gate's vocabulary.
-    pub(crate) fn reads(&self, column: usize) -> bool {
-        self.frames.iter().flat_map(|frame| &frame.columns).any(|plan| plan.index == Some(column))
-    }
-
     /// The columns that the module is handed, of the request too, by index in the gate's vocabulary.
     pub(crate) fn columns(&self) -> impl Iterator<Item = usize> {
         self.request.iter().chain(self.frames.iter().flat_map(|frame| &frame.columns)).filter_map(|plan| plan.index)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use normgate_contract::{Block, Day, Manifest, OnFailure, Rule, Stage, Vocabulary, hex};
+use normgate_contract::{Block, Day, Manifest, Modality, OnFailure, Rule, Stage, Vocabulary, hex};
 use sha2::{Digest, Sha256};
 
 use crate::batch::Batch;
@@ -15,10 +15,11 @@ use crate::module::Module;
 use crate::notice::Notice;
 use crate::on_failure::OnFailures;
 use crate::outcome::ShadowItem;
+use crate::overrides::Override;
 use crate::plan::{EffectPlan, Plan};
 use crate::provider;
 use crate::purse::Share;
-use crate::sandbox::Compiled;
+use crate::sandbox::{Compiled, WEAKENED};
 
 /// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`] or [`FILING`] for what the host itself says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,6 +114,8 @@ pub struct PolicySet {
     pub(crate) on_failure: OnFailures,
     /// How it came to be.
     pub(crate) origin: Origin,
+    /// What its digest is over.
+    identity: String,
     digest: String,
 }
 
@@ -159,22 +162,22 @@ impl PolicySet {
             let must = module.manifest.rules.iter().any(|rule| is_required(&module.manifest, rule));
             (!module.embedded, !granted.share.full, !must)
         };
-        if !cfg!(normgate_weakened) {
+        if !WEAKENED {
             turns.sort_by_key(turn);
         }
-        let digest = digest(&policies, observed_until, &on_failure, &origin.semantics);
+        let identity = identity(&policies, observed_until, &on_failure, &origin.semantics);
+        let digest = digest(&identity);
         let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
         by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
         let mut obligation_rank = vec![0; by_name.len()];
         for (rank, code) in by_name.into_iter().enumerate() {
             obligation_rank[usize::from(code)] = rank as u16;
         }
-        let slate_plans = || {
-            let judging_slates = policies.iter().filter(|policy| policy.has_stage(Stage::Slate));
-            judging_slates.flat_map(|policy| &policy.resolved).map(|resolved| &resolved.plan)
-        };
-        let slate_columns =
-            (0..vocabulary.columns.len()).map(|column| slate_plans().any(|plan| plan.reads(column))).collect();
+        let mut slate_columns = vec![false; vocabulary.columns.len()];
+        let judging_slates = policies.iter().filter(|policy| policy.has_stage(Stage::Slate));
+        for column in judging_slates.flat_map(|policy| &policy.resolved).flat_map(|resolved| resolved.plan.columns()) {
+            slate_columns[column] = true;
+        }
         let lent = policies.iter().flat_map(|policy| &policy.resolved).flat_map(|resolved| resolved.plan.columns());
         let mut columns_read: Vec<String> = lent.map(|column| vocabulary.columns[column].name.clone()).collect();
         columns_read.extend(HOST_COLUMNS.iter().chain(&provider::columns()).map(|name| (*name).to_owned()));
@@ -192,6 +195,7 @@ impl PolicySet {
             columns_read,
             on_failure,
             origin,
+            identity,
             digest,
         }
     }
@@ -211,7 +215,7 @@ impl PolicySet {
     /// The digest that this set would have under other semantics ([`crate::SetDescription::semantics`]): equal digests say that
     /// two sets differ in nothing else.
     pub fn digest_under(&self, semantics: &str) -> String {
-        digest(&self.policies, self.observed_until, &self.on_failure, semantics)
+        digest(&identity(&self.policies, self.observed_until, &self.on_failure, semantics))
     }
 
     /// The manifests of the modules that judge, in the order of policy ids.
@@ -236,6 +240,7 @@ impl PolicySet {
         });
         SetDescription {
             policy_set: self.digest().to_owned(),
+            identity: self.identity.clone(),
             semantics: self.origin.semantics.clone(),
             config: self.origin.config.clone(),
             resolved_ms: self.origin.resolved_ms,
@@ -248,6 +253,20 @@ impl PolicySet {
     pub(crate) fn is_succeeded(&self, policy: &Loaded, draws: &Draws<'_>, at_ms: i64) -> bool {
         let mut successors = policy.successors.iter().map(|next| &self.policies[usize::from(*next)]);
         successors.any(|next| begun(next.module.manifest.effective_from, at_ms) && next.is_released(draws))
+    }
+
+    /// Whether an override is about a policy: it names it, or the prefix of any version of it that is here.
+    pub(crate) fn is_covered(&self, entry: &Override, manifest: &Manifest) -> bool {
+        let mut versions = self.policies.iter().map(|policy| &policy.module.manifest);
+        versions.any(|version| version.id == manifest.id && entry.covers(version))
+    }
+
+    /// Whether a rule is one that the platform has to account for: a `must` of an authority that may do everything. The `must` of
+    /// anybody else binds whoever takes the module, and nobody's records.
+    pub fn is_accountable(&self, rule: RuleRef) -> bool {
+        let Some(policy) = self.policies.get(usize::from(rule.policy)) else { return false };
+        let declared = policy.module.manifest.rules.get(usize::from(rule.rule));
+        policy.is_accountable() && declared.is_some_and(|rule| rule.modality == Modality::Must)
     }
 
     /// A rule; none for `host.failure`.
@@ -306,11 +325,12 @@ impl PolicySet {
     }
 }
 
-fn digest(policies: &[Loaded], observed_until: Option<Day>, on_failure: &OnFailures, semantics: &str) -> String {
-    let mut hash = Sha256::new();
+/// What tells a set from others, a line each.
+fn identity(policies: &[Loaded], observed_until: Option<Day>, on_failure: &OnFailures, semantics: &str) -> String {
+    let mut text = String::new();
     let mut line = |parts: &[&str]| {
-        hash.update(parts.join("\t"));
-        hash.update("\n");
+        text.push_str(&parts.join("\t"));
+        text.push('\n');
     };
     line(&["semantics", semantics]);
     if let Some(day) = observed_until {
@@ -349,7 +369,11 @@ fn digest(policies: &[Loaded], observed_until: Option<Day>, on_failure: &OnFailu
             }
         }
     }
-    format!("sha256:{}", hex(&hash.finalize()))
+    text
+}
+
+fn digest(identity: &str) -> String {
+    format!("sha256:{}", hex(&Sha256::digest(identity)))
 }
 
 /// Whether the first day of something has come.
@@ -371,6 +395,11 @@ pub(crate) enum Fallback {
 }
 
 impl Loaded {
+    /// Whether its `must` rules are law to the platform: the program carries it, or its authority may do everything.
+    pub(crate) fn is_accountable(&self) -> bool {
+        self.module.embedded || self.granted.share.full
+    }
+
     /// Whether this release acts for the user of a request.
     pub(crate) fn is_released(&self, draws: &Draws<'_>) -> bool {
         self.release.acts(|| draws.of(&self.module.manifest.id))

@@ -340,3 +340,22 @@ fn a_hotfix_keeps_what_is_announced_or_says_that_it_is_withdrawn() {
     );
     assert_eq!(on("2999-01-01"), "1.0.2");
 }
+
+#[test]
+fn a_policy_keeps_its_prefix() {
+    // Whoever switched `norm` off would find it judging again under another name.
+    let scene = Scene::taken("prefix");
+    let ship = |prefix: &str, version: &str| {
+        let cases = CASES.replace("club.rule", &format!("{prefix}.rule"));
+        let bytes = made("other/norm", prefix, version);
+        scene.publisher().add_module("other.wasm", &bytes, &cases, &Addition::default()).unwrap();
+        scene.publisher().publish(&scene.all()).unwrap();
+        scene.sync()
+    };
+    assert!(ship("norm", "1.0.0").switched);
+    let synced = ship("norms", "1.1.0");
+    let [(_, error)] = &synced.refused[..] else { panic!("{synced:?}") };
+    let why = "its rules begin with `norms`, and those of the version before with `norm`; a policy keeps its prefix";
+    assert!(error.to_string().ends_with(why), "{error}");
+    assert!(ship("norm", "1.1.1").refused.is_empty());
+}

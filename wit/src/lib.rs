@@ -7,6 +7,7 @@
 //! The host validates with these types and the SDK's macros generate code from them, so there is one reading of each.
 
 pub mod bounds;
+mod codes;
 mod concern;
 mod day;
 pub mod dsa;
@@ -19,6 +20,7 @@ mod standing;
 mod steering;
 mod vocabulary;
 
+pub use codes::{Code, Stated};
 pub use concern::{Concern, MINOR, MINOR_COLUMNS, in_words as concerns_in_words};
 pub use day::{Day, Moment, now_ms};
 pub use hex::hex;
@@ -30,7 +32,9 @@ pub use manifest::{
 pub use source::{ManifestError, read_policy_toml};
 pub use standing::Standing;
 pub use steering::steers;
-pub use vocabulary::{ColumnSpec, ColumnType, CommonParameter, SignalCodes, TermSet, Vocabulary, VocabularyError};
+pub use vocabulary::{
+    ColumnSpec, ColumnType, CommonParameter, SignalCodes, Surface, TermSet, Vocabulary, VocabularyError,
+};
 
 /// The package that modules and hosts of this release speak.
 pub const CONTRACT: &str = "normgate:policy@0.1.0";

@@ -41,15 +41,22 @@ pub(crate) fn remark(text: fmt::Arguments<'_>) {
     err(&format!("normgate: {}\n", visible(&text.to_string())));
 }
 
-/// Tells why the command ends. An error of several lines, a compiler's, keeps them, each but the first indented. Nobody is told who
-/// went away.
+/// Tells why the command ends. An error of several lines, a compiler's, keeps them, each but the first indented. A cause that the
+/// sentence before it ends with is not said again. Nobody is told who went away.
 pub(crate) fn complain(error: &anyhow::Error) {
     let is_gone = |error: &io::Error| error.get_ref().is_some_and(|inner| inner.is::<Gone>());
     if error.chain().filter_map(|cause| cause.downcast_ref()).any(is_gone) {
         end_of_a_closed_pipe();
     }
-    let text = format!("{error:#}");
-    err(&format!("normgate: {}{}\n", indented(&text), limits::met(&text)));
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.ends_with(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    err(&format!("normgate: {}{}\n", indented(&said), limits::met(&said)));
 }
 
 /// Tells what is wrong with the arguments. Some of them may be foreign, an id out of a list: then no line is but the first.
@@ -177,12 +184,18 @@ impl Drop for Progress {
 }
 
 /// Where the log goes: one event a line.
-pub(crate) struct Log;
+pub(crate) enum Log {
+    /// As text.
+    Text,
+    /// As JSON.
+    Json,
+}
 
 impl Write for Log {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        err(&format!("{}\n", visible(text.trim_end_matches('\n'))));
+        let text = text.trim_end_matches('\n');
+        err(&format!("{}\n", if matches!(self, Self::Json) { visible_json(text) } else { visible(text) }));
         Ok(event.len())
     }
 

@@ -228,6 +228,14 @@ impl Taking<'_> {
             let (inside, signed) = (&manifest.version, &entry.says.version);
             return Err(Unfit::Wrong(format!("its manifest says version {inside}, and what was signed {signed}")));
         }
+        let before = self.known.in_force(&entry.id, first).and_then(|before| self.known.loaded.get(&before.digest));
+        if let Some(before) = before.filter(|before| before.manifest.module != manifest.module) {
+            let (known, now) = (&before.manifest.module, &manifest.module);
+            let why = format!(
+                "its rules begin with `{now}`, and those of the version before with `{known}`; a policy keeps its prefix"
+            );
+            return Err(Unfit::Wrong(why));
+        }
         let bounds = self.checks.bounds;
         queue.days.extend(entry.says.days().into_iter().chain(days_of(manifest)));
         queue.days.retain(|day| *day > today);

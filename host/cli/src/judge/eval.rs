@@ -58,9 +58,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     diff: Option<PathBuf>,
 
+    /// Keep the last 256 requests in memory, and write them to this file when a module's breaker opens and at the end, for whoever
+    /// follows the runbook. They hold what was sent about users
+    #[arg(long, value_name = "FILE")]
+    last_requests: Option<PathBuf>,
+
     #[command(flatten)]
     recording: Recording,
 }
+
+/// Requests that `--last-requests` keeps.
+const LAST: usize = 256;
 
 /// A language of sentences.
 #[derive(Clone, Copy, ValueEnum)]
@@ -83,7 +91,13 @@ impl From<Lang> for Language {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     // A breaker goes by the clock, and what is read from a file is to come out the same every time.
     let from_file = are_of_a_file(&args.input);
-    let gate = if from_file { args.source.build_without_breakers()? } else { args.source.build()? };
+    let gate = args.source.build_with(|builder| {
+        let builder = if from_file { builder.without_breakers() } else { builder };
+        match &args.last_requests {
+            Some(path) => builder.recording(LAST).last_requests(path),
+            None => builder,
+        }
+    })?;
     let ledger = args.recording.open()?;
     let mut requests = Requests::open(&args.input, gate.reader().strict(args.strict))?;
     ending::watch()?;
@@ -113,7 +127,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if ending::came() {
         remark!("ended by a signal after line {}", requests.number);
     }
-    let mut errors = [judged, closed, written, compared].into_iter().filter_map(Result::err);
+    let kept = args
+        .last_requests
+        .as_ref()
+        .map_or(Ok(()), |path| gate.write_last_requests(path).map(drop).with_context(|| path.display().to_string()));
+    let mut errors = [judged, closed, written, compared, kept].into_iter().filter_map(Result::err);
     if let Some(first) = errors.next() {
         errors.for_each(|error| screen::complain(&error));
         return Err(first);

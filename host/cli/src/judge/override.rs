@@ -19,7 +19,8 @@ use crate::identity::caller;
 /// Example: normgate override art18 --for 30m --reason "blocks everything since 14:05, ticket 4711"
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// Prefix of the module: art18; without one, lists the overrides in force
+    /// Prefix of the module, or id of its policy, of which every version is meant: art18, reference/art18-minors; without one, lists
+    /// the overrides in force
     module: Option<String>,
 
     /// How long: 90s, 30m, 2h
@@ -80,16 +81,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         (None, true) => "ended".to_owned(),
         (None, false) => bail!("say why with --reason; it stands in every outcome"),
     };
-    if module.contains(['.', '/', '@']) {
+    if module.contains(['.', '@']) {
         bail!(
-            "`{module}` is no prefix of a module, such as art18; a rule or a release gets another mode under [modes] in {}",
+            "`{module}` is no prefix of a module and no id of a policy, such as art18 or reference/art18-minors; a rule or a release gets \
+             another mode under [modes] in {}",
             args.config.display()
         );
     }
-    if !args.end && !embedded::arp().iter().any(|m| m.manifest.module == *module) {
+    if !args.end && !embedded::arp().iter().any(|m| [&m.manifest.module, &m.manifest.id].contains(&module)) {
         remark!(
-            "`{module}` is not among the modules that this program carries; unless a module that you load has this prefix, nothing \
-             is overridden: check the spelling, and take it back with `normgate override {module} --end`"
+            "`{module}` is not among the modules that this program carries; unless a module that you load has this prefix or id, \
+             nothing is overridden: check the spelling, and take it back with `normgate override {module} --end`"
         );
     }
     let entry = Override { off: args.off, ..Override::starting_now(module, seconds, reason, caller()) };

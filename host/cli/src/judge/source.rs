@@ -124,18 +124,13 @@ impl Source {
 
     /// The gate that the options name.
     pub(crate) fn build(&self) -> Result<Gate> {
-        self.opened(self.gate()?)
+        self.build_with(|builder| builder)
     }
 
-    /// The same for what is to come out the same every time: no clock leaves a module out.
-    pub(crate) fn build_without_breakers(&self) -> Result<Gate> {
-        self.opened(self.gate()?.without_breakers())
-    }
-
-    /// Adds the configuration file's name to an error of building.
-    fn opened(&self, builder: GateBuilder) -> Result<Gate> {
+    /// The same with something of the command's own. Adds the configuration file's name to an error of building.
+    pub(crate) fn build_with(&self, change: impl FnOnce(GateBuilder) -> GateBuilder) -> Result<Gate> {
         let place = self.config.as_ref().map_or("normgate.toml".into(), |path| path.display().to_string());
-        let gate = builder.build().map_err(|error| match error {
+        let gate = change(self.gate()?).build().map_err(|error| match error {
             normgate::BuildError::Config { .. } => anyhow::Error::new(error).context(place),
             other => other.into(),
         })?;
