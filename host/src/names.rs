@@ -11,9 +11,6 @@ use crate::grant::lists;
 use crate::notice::Notice;
 use crate::notices;
 
-/// Keys of `[on_failure]` that are no prefix of a module.
-pub(crate) const OF_ALL: [&str; 2] = ["all", "host"];
-
 /// Everything that a name of a configuration can mean.
 pub(crate) struct Known<'k> {
     manifests: Vec<&'k Manifest>,
@@ -86,8 +83,8 @@ impl<'k> Known<'k> {
                 refuse(place, what, self.prefix_of(name).or(nearest(name, known)));
             }
         }
-        for name in config.on_failure.keys().map(String::as_str) {
-            if !prefixes.contains(name) && !OF_ALL.contains(&name) {
+        for name in config.on_failure.modules.keys().map(String::as_str) {
+            if !prefixes.contains(name) {
                 let meant = self.prefix_of(name).or(nearest(name, prefixes.iter().copied()));
                 refuse(format!("on_failure.\"{name}\""), "there is no such module", meant);
             }

@@ -8,11 +8,12 @@ use sha2::{Digest, Sha256};
 
 use crate::batch::Batch;
 use crate::canary::Draws;
-use crate::config::{Looser, Mode, OrderBy, is_required};
+use crate::config::{Config, Looser, Mode, OrderBy, is_required};
 use crate::description::{Origin, PolicyDescription, SetDescription};
 use crate::grant::Granted;
 use crate::module::Module;
 use crate::notice::Notice;
+use crate::on_failure::OnFailures;
 use crate::outcome::ShadowItem;
 use crate::overrides::Override;
 use crate::plan::{EffectPlan, Plan};
@@ -60,7 +61,6 @@ pub(crate) struct Loaded {
     pub(crate) module: Module,
     pub(crate) compiled: Arc<Compiled>,
     pub(crate) granted: Granted,
-    pub(crate) on_failure: OnFailure,
     /// The parameters and what follows from them, for every combination of `tightened_by` that a request may have adopted: bit
     /// `i` of the index is the `i`-th of them.
     pub(crate) resolved: Vec<Resolved>,
@@ -113,6 +113,8 @@ pub struct PolicySet {
     pub(crate) order: OrderBy,
     /// Frame-qualified names of the columns that judging looks at, sorted.
     columns_read: Vec<String>,
+    /// What is done when a module fails.
+    pub(crate) on_failure: OnFailures,
     /// How it came to be.
     pub(crate) origin: Origin,
     /// What its digest is over.
@@ -133,7 +135,7 @@ impl PolicySet {
         stand_ins: Vec<Loaded>,
         tightening: Vec<(u16, Notice)>,
         observed_until: Option<Day>,
-        order: OrderBy,
+        config: &Config,
         vocabulary: &Vocabulary,
         origin: Origin,
     ) -> Self {
@@ -166,7 +168,8 @@ impl PolicySet {
         if !WEAKENED {
             turns.sort_by_key(turn);
         }
-        let identity = identity(&policies, observed_until, order, &origin.semantics);
+        let (order, on_failure) = (config.order.by, config.on_failure.clone());
+        let identity = identity(&policies, observed_until, order, &on_failure, &origin.semantics);
         let digest = digest(&identity);
         let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
         by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
@@ -195,6 +198,7 @@ impl PolicySet {
             observed_until,
             order,
             columns_read,
+            on_failure,
             origin,
             identity,
             digest,
@@ -216,7 +220,7 @@ impl PolicySet {
     /// The digest that this set would have under other semantics ([`crate::SetDescription::semantics`]): equal digests say that
     /// two sets differ in nothing else.
     pub fn digest_under(&self, semantics: &str) -> String {
-        digest(&identity(&self.policies, self.observed_until, self.order, semantics))
+        digest(&identity(&self.policies, self.observed_until, self.order, &self.on_failure, semantics))
     }
 
     /// The manifests of the modules that judge, in the order of policy ids.
@@ -332,7 +336,13 @@ impl PolicySet {
 }
 
 /// What tells a set from others, a line each.
-fn identity(policies: &[Loaded], observed_until: Option<Day>, order: OrderBy, semantics: &str) -> String {
+fn identity(
+    policies: &[Loaded],
+    observed_until: Option<Day>,
+    order: OrderBy,
+    on_failure: &OnFailures,
+    semantics: &str,
+) -> String {
     let mut text = String::new();
     let mut line = |parts: &[&str]| {
         text.push_str(&parts.join("\t"));
@@ -345,9 +355,13 @@ fn identity(policies: &[Loaded], observed_until: Option<Day>, order: OrderBy, se
     if order == OrderBy::Score {
         line(&["order", "score"]);
     }
+    if let Some(said) = on_failure.digested() {
+        line(&["on-failure", &said]);
+    }
     for policy in policies {
         let manifest = &policy.module.manifest;
-        line(&["policy", &manifest.id, &policy.module.digest_text(), &format!("{:?}", policy.on_failure)]);
+        let failing = on_failure.by_itself(manifest);
+        line(&["policy", &manifest.id, &policy.module.digest_text(), &format!("{failing:?}")]);
         line(&["granted", &policy.granted.to_string()]);
         if !policy.owns_pack {
             line(&["foreign-pack"]);
@@ -410,9 +424,14 @@ impl Loaded {
         self.release.acts(|| draws.of(&self.module.manifest.id))
     }
 
-    /// The failure policy, capped by what the module's enforced rules could do at all.
-    pub(crate) fn fallback(&self, resolved: &Resolved, enforced: impl Fn(usize) -> bool) -> Fallback {
-        if self.on_failure == OnFailure::Allow {
+    /// A failure policy, capped by what the module's enforced rules could do at all.
+    pub(crate) fn fallback(
+        &self,
+        on_failure: OnFailure,
+        resolved: &Resolved,
+        enforced: impl Fn(usize) -> bool,
+    ) -> Fallback {
+        if on_failure == OnFailure::Allow {
             return Fallback::Allow;
         }
         let mut fallback = Fallback::Allow;

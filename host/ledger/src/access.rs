@@ -82,7 +82,10 @@ pub(crate) fn append(home: &Home, access: &Access) -> Result<(), LedgerError> {
         End::Whole | End::Altered => {
             let name = aside_file(&before);
             if home.exists(&name) {
-                return Err(LedgerError::altered(home.of(FILE), "its first line does not follow from the file before it"));
+                return Err(LedgerError::altered(
+                    home.of(FILE),
+                    "its first line does not follow from the file before it",
+                ));
             }
             home.write(&name, text.as_bytes())?;
             file.set_len(0).map_err(home.io(FILE))?;

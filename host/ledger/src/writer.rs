@@ -444,6 +444,13 @@ impl Writer {
         self.write(draft)
     }
 
+    /// Puts on the disk that the ledger is open, before anything is recorded.
+    pub(crate) fn begin_at(&mut self, ms: i64) -> Result<(), LedgerError> {
+        let mut draft = Draft::default();
+        self.make_room(ms, &mut draft)?;
+        self.write(draft)
+    }
+
     /// Sees to it that a segment of the right day is open. What was drafted before is written where it belongs.
     fn make_room(&mut self, ms: i64, draft: &mut Draft) -> Result<(), LedgerError> {
         let day = Day::containing(ms);
@@ -731,8 +738,7 @@ impl Writer {
             )));
         }
         let left = |slot: &Slot| [slot.file(), slot.file() + ".part"].iter().any(|name| self.home.exists(name));
-        let personal: Vec<Slot> =
-            Slot::all(day).filter(|slot| slot.class == Class::Personal && left(slot)).collect();
+        let personal: Vec<Slot> = Slot::all(day).filter(|slot| slot.class == Class::Personal && left(slot)).collect();
         if personal.is_empty() {
             return Err(LedgerError::Absent(format!(
                 "{day}: no personal columns of that day are left, or there never were any"
