@@ -178,7 +178,7 @@ fn an_outcome_names_its_generation_only_where_that_has_a_name() {
 }
 
 /// A gate with two made modules, whose rules act for so many percent of users.
-fn canary(percent: u64) -> Gate {
+fn canary(percent: impl std::fmt::Display) -> Gate {
     let modules = ["one", "two"].map(|name| {
         let id = if name == "one" { "hostile/one" } else { "hostile/two" };
         release(id, name, "1.0.0").saying(DEMOTE, if name == "one" { 300_000 } else { 900_000 })
@@ -203,15 +203,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_canary_is_stable_by_user_and_raising_it_only_adds_users(user in "[a-z0-9]{1,12}", low in 0u64..=100, more in 0u64..=100) {
-        let high = (low + more).min(100);
+    fn a_canary_is_stable_by_user_and_raising_it_only_adds_users(user in "[a-z0-9]{1,12}", low in 0u32..=1_000_000, more in 0u32..=1_000_000, whole: bool) {
+        // In millionths, and as a percentage with its decimals.
+        let unit = if whole { 10_000 } else { 1 };
+        let [low, high] = [low, (low + more).min(1_000_000)].map(|ppm| f64::from(ppm / unit * unit) / 10_000.0);
         let user = Some(user.as_str());
         let (few, many) = (acting(&canary(low), user), acting(&canary(high), user));
         prop_assert!(few.is_subset(&many));
         prop_assert_eq!(&acting(&canary(low), user), &few);
         let gate = canary(high);
         for Draw { policy, hundredth } in gate.evaluate(&request(user)).draws {
-            prop_assert_eq!(many.contains(&policy), u64::from(hundredth) < high);
+            let acts = many.contains(&policy);
+            let fits = if acts { f64::from(hundredth) < high } else { f64::from(hundredth) + 1.0 > high };
+            prop_assert!(fits);
         }
     }
 }
@@ -231,6 +235,13 @@ fn a_canary_acts_for_about_its_share_of_users_and_each_module_for_others() {
     assert!(users.iter().take(20).all(|user| self::acting(&canary(100), Some(user)).len() == 2));
     assert_eq!((self::acting(&canary(99), None).len(), self::acting(&canary(100), None).len()), (0, 2));
     assert_ne!(gate.policy_set().digest(), canary(31).policy_set().digest());
+    assert_eq!(gate.policy_set().digest(), canary("30.0").policy_set().digest());
+    assert_ne!(gate.policy_set().digest(), canary("30.5").policy_set().digest());
+    // A first hour for one user of a thousand.
+    let few = canary(0.1);
+    let users = (0..4_000).map(|user| self::acting(&few, Some(&format!("u{user}"))).len());
+    let acting = users.filter(|acting| *acting > 0).count();
+    assert!((1..30).contains(&acting), "twice 0.1 % of 4,000 users are {acting}");
 }
 
 #[test]
@@ -240,6 +251,8 @@ fn a_canary_is_a_percentage() {
         let said = format!("line 2: a canary is a percentage of users from 0 to 100, not {wrong}");
         assert_eq!(error, said);
     }
+    let error = Config::parse("[modes]\nart18 = { canary = 0.00001 }").unwrap_err().to_string();
+    assert_eq!(error, "line 2: a canary is a percentage of users with four decimals at most, not 0.00001");
 }
 
 #[test]

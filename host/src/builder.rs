@@ -1,12 +1,13 @@
 //! Building a gate: modules are held against their grants and compiled, parameters are resolved; all of it once.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use normgate_contract::{Day, Vocabulary, hex, now_ms};
 
 use crate::artifacts::{Artifact, Artifacts};
-use crate::config::{BreakerConfig, Config, Mode, Parameters};
+use crate::config::{BreakerConfig, Config, Mode, Parameters, carried};
 use crate::confirm::Recorder;
 use crate::description::Origin;
 use crate::diff::Diff;
@@ -17,11 +18,12 @@ use crate::generation::Generation;
 use crate::grant::Grant;
 use crate::lineup::{Lineup, Placed};
 use crate::module::Module;
+use crate::names::Known;
 use crate::notice::Notice;
 use crate::notices;
 use crate::overlay::{Norms, Tightened};
 use crate::plan::{Plan, longest_retention};
-use crate::policy_set::{Loaded, PolicySet, Resolved};
+use crate::policy_set::{Chosen, Loaded, PolicySet, Resolved};
 use crate::provider::Facts;
 use crate::recent::Recent;
 use crate::sandbox::{Allocation, Backend, Compiler, Limits, Sandbox, WEAKENED};
@@ -39,6 +41,9 @@ pub struct GateBuilder {
     compiler: Option<Box<Compiler>>,
     trusting: bool,
     tolerant: bool,
+    of_a_larger_set: bool,
+    /// The prefix that a policy has already, by id.
+    holders: BTreeMap<String, String>,
     as_of: Option<Day>,
     vocabulary: Arc<Vocabulary>,
     applicability: bool,
@@ -68,6 +73,8 @@ impl Gate {
             compiler: None,
             trusting: false,
             tolerant: false,
+            of_a_larger_set: false,
+            holders: BTreeMap::new(),
             as_of: None,
             vocabulary: Arc::clone(Vocabulary::shipped()),
             applicability: true,
@@ -152,6 +159,20 @@ impl GateBuilder {
     /// whatever one authority ships, the modules of the others judge.
     pub fn tolerant(mut self) -> Self {
         self.tolerant = !WEAKENED;
+        self
+    }
+
+    /// Says that the configuration is that of a larger set: a name in it that no module has is left alone, instead of being an error or
+    /// a notice.
+    pub fn of_a_larger_set(mut self) -> Self {
+        self.of_a_larger_set = true;
+        self
+    }
+
+    /// Says which prefix a policy has already, by its id: of two that clash, and of which nobody may do more or lists the prefix, that
+    /// one stays.
+    pub fn holders(mut self, holders: BTreeMap<String, String>) -> Self {
+        self.holders = holders;
         self
     }
 
@@ -262,11 +283,13 @@ impl GateBuilder {
             Some(day) => day.start_ms(),
             None => alive((self.clock)())?,
         };
+        let unmatched = if self.of_a_larger_set { Vec::new() } else { self.unmatched()? };
         let config = self.config.by_policy(self.modules.iter().chain(&self.last_good));
         let fitting = Fitting {
             config: &config,
             vocabulary: &self.vocabulary,
             held: &self.held,
+            holders: &self.holders,
             trusting: self.trusting,
             tolerant: self.tolerant,
             now,
@@ -275,18 +298,11 @@ impl GateBuilder {
             },
         };
         let Fitted { lineup, vocabulary, mut ready, left_out, absent } = fitting.fit(&self.modules, &self.last_good)?;
-        let unknown =
-            self.config.unknown_names(&lineup.modules().map(|m| &*m.manifest).collect::<Vec<_>>(), &vocabulary);
         for ready in ready.values() {
             sandbox.prepare(&ready.compiled)?;
         }
         let Lineup { judging, stand_ins, mut notices, .. } = lineup;
-        for error in unknown {
-            if !self.tolerant {
-                return Err(error);
-            }
-            notices.push(notices::ignored_config(None, error.to_string()));
-        }
+        notices.extend(unmatched);
         let facts = Facts::read(&self.config.provider, &vocabulary)?;
         let mut norms = Norms::of(&judging, &self.config, self.trusting, &vocabulary);
         for Placed { module: Module { manifest, .. }, release, awaited, .. } in &judging {
@@ -294,6 +310,8 @@ impl GateBuilder {
             let release = if *awaited { Mode::Enforce } else { *release };
             let weakened = config.weakened(manifest, release);
             notices.extend((!weakened.is_empty()).then(|| notices::weakened(manifest, &weakened)));
+            let loosened = config.weakened_norm(manifest, release);
+            notices.extend((!loosened.is_empty()).then(|| notices::norm_weakened(manifest, &loosened)));
         }
         let mut load = |placed: Placed| {
             let ready = ready.remove(&placed.module.digest)?;
@@ -312,11 +330,18 @@ impl GateBuilder {
         }
         let observed_until = self.config.observed_until()?;
         let held = self.held.iter().map(|digest| format!("sha256:{}", hex(digest))).collect();
-        let origin = Origin { semantics, config: config.to_toml()?, resolved_ms: now, held };
+        let origin = Origin {
+            semantics,
+            config: config.to_toml()?,
+            resolved_ms: now,
+            held,
+            associations: config.associations(),
+        };
         let on_failure = self.config.on_failure.clone();
         notices.extend(on_failure.weakened(policies.iter().map(|policy| &*policy.module.manifest)));
         let switched = on_failure.switched(policies.iter().map(|policy| &*policy.module.manifest));
-        let set = PolicySet::new(policies, stand_ins, norms.taken(), observed_until, on_failure, &vocabulary, origin);
+        let chosen = Chosen { observed_until, order: config.order.by, on_failure };
+        let set = PolicySet::new(policies, stand_ins, norms.taken(), chosen, &vocabulary, origin);
         let diff = Arc::new(Diff::new(&set, &vocabulary));
         let never = BreakerConfig { failures: u32::MAX, ..self.config.breaker };
         let breaker = if self.breakers { self.config.breaker } else { never };
@@ -339,6 +364,27 @@ impl GateBuilder {
             diff,
             health,
         })
+    }
+
+    /// What the configuration names and no module has: a notice each, or the error of the first. Where nothing is left out, a name
+    /// may also be one of a module that this program carries and that is not loaded.
+    fn unmatched(&self) -> Result<Vec<Notice>, BuildError> {
+        let vocabulary = &self.vocabulary;
+        let given = || self.modules.iter().chain(&self.last_good).map(|module| &*module.manifest);
+        let known = Known::new(given(), vocabulary);
+        let mut unmatched = known.missing(&self.config);
+        let mut unknown = known.refuse(&self.config);
+        if !self.tolerant && !unknown.is_empty() {
+            let carried = carried();
+            unknown = Known::new(given().chain(carried.iter().map(|module| &*module.manifest)), vocabulary)
+                .refuse(&self.config);
+            if let Some(error) = unknown.into_iter().next() {
+                return Err(error);
+            }
+            return Ok(unmatched);
+        }
+        unmatched.extend(unknown.into_iter().map(|error| notices::ignored_config(None, error.to_string())));
+        Ok(unmatched)
     }
 
     /// A module with all that follows from its parameters and rights.

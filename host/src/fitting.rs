@@ -4,7 +4,7 @@
 //! Leaving out goes by rank (who may do more stays), so that nobody's modules are lost for the sake of somebody who may do less.
 //! Where the module of a policy is left out, the version before it judges, if there is one.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use normgate_contract::Vocabulary;
@@ -38,6 +38,8 @@ pub(crate) struct Fitting<'f> {
     pub(crate) vocabulary: &'f Arc<Vocabulary>,
     /// Digests of modules that a trial left in shadow.
     pub(crate) held: &'f [[u8; 32]],
+    /// The prefix that a policy has already, by id.
+    pub(crate) holders: &'f BTreeMap<String, String>,
     pub(crate) trusting: bool,
     /// Whether what does not fit is left out.
     pub(crate) tolerant: bool,
@@ -203,7 +205,12 @@ impl Fitting<'_> {
     /// Modules whose rules begin as those of a module that goes first.
     fn clashing_prefixes(&self, judging: &[Placed]) -> Unfit {
         let mut by_rank: Vec<usize> = (0..judging.len()).collect();
-        by_rank.sort_by_key(|index| (self.config.rank(&judging[*index].module), *index));
+        by_rank.sort_by_key(|index| {
+            let module = &judging[*index].module;
+            let (tier, lists, id) = self.config.rank(module);
+            let holds = self.holders.get(id) == Some(&module.manifest.module);
+            (tier, lists, !holds, id, *index)
+        });
         let follows = |before: usize, next: usize| judging[before].successors.contains(&(next as u16));
         let mut taken: HashMap<&str, Vec<usize>> = HashMap::new();
         let mut unfit = Vec::new();
@@ -253,9 +260,7 @@ impl Fitting<'_> {
                 || fitted.lineup.replaced.iter().any(|replaced| replaced == id)
         };
         let mut told: Vec<Notice> = Vec::new();
-        // What is nobody's law is missed by nobody: the one who switched it off, or the notice `left-out`, says so.
-        let acting = given.iter().filter(|module| self.has_begun(module) && self.config.is_accountable(module));
-        let acting = acting.map(|module| &module.manifest);
+        let acting = given.iter().filter(|module| self.has_begun(module)).map(|module| &module.manifest);
         for manifest in acting.filter(|manifest| !is_there(&manifest.id)) {
             let release = self.config.release_of(manifest);
             let notice = match self.config.is_off(manifest) {

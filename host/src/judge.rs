@@ -18,7 +18,7 @@ use crate::generation::Generation;
 use crate::merge::{Merge, Part, stage_name};
 use crate::notice::Notice;
 use crate::notices;
-use crate::order;
+use crate::order::{self, Order};
 use crate::outcome::{Draw, Outcome, Scope, Verdict};
 use crate::overrides::Override;
 use crate::plan::Scratch;
@@ -91,7 +91,7 @@ impl Generation {
         let scope = scope(batch);
         let (at_ms, by_clock) = (circumstances.at_ms(), circumstances.as_of.is_none());
         let turn = Turn::new(self, batch, scope, circumstances, health, patience, &mut notices);
-        let observed = self.set.observed_until.is_some_and(|day| at_ms < day.start_ms());
+        let observed = self.set.chosen.observed_until.is_some_and(|day| at_ms < day.start_ms());
         let emergency = emergency(batch);
         let mut merge = Merge::new(&self.set, batch, &emergency, observed);
         self.loosening(&turn, &mut merge, &mut notices);
@@ -106,7 +106,7 @@ impl Generation {
             && (self.set.policies[..self.set.judging].iter().zip(&turn.parts))
                 .any(|(policy, parts)| parts.is_some() && policy.has_stage(Stage::Slate));
         if slate_asked {
-            let (order, slate) = slate(batch, &merge, &self.set.slate_columns);
+            let (order, slate) = slate(batch, &merge, &self.set);
             self.stage(Stage::Slate, &slate, Some(&order), &turn, &mut merge);
         }
 
@@ -119,14 +119,16 @@ impl Generation {
             merge.owe_filing_number(code);
         }
         let merged = merge.finish();
-        let (order, shown) = order::sorted(batch, &merged.judgements);
+        let order = Order::of(batch, &merged.judgements, self.set.chosen.order);
+        let (rows, shown) = order.rows();
+        notices.extend(order.not_applied(&rows));
         notices.extend((scope == Scope::Out).then(|| notices::scope_contradiction(batch)).flatten());
         notices.extend(by_clock.then(|| notices::clock(batch, at_ms)).flatten());
-        notices.extend(self.set.observed_until.filter(|_| observed).map(notices::observed));
+        notices.extend(self.set.chosen.observed_until.filter(|_| observed).map(notices::observed));
         notices.extend(notices::emergencies(&self.set, batch, &emergency, &merged.spared));
         let circumstances = turn.circumstances.into_inner();
         notices.extend(circumstances.notices.iter().cloned());
-        let verdicts = order
+        let verdicts = rows
             .into_iter()
             .map(|row| Verdict {
                 row,
@@ -134,7 +136,7 @@ impl Generation {
                 reasons: merged.spans[row as usize].clone(),
             })
             .collect();
-        Outcome {
+        let mut outcome = Outcome {
             set: Arc::clone(&self.set),
             generation: self.label.clone(),
             batch: batch.clone(),
@@ -154,7 +156,9 @@ impl Generation {
             failures: merged.failures,
             draws: turn.draws,
             notices,
-        }
+        };
+        outcome.notices.extend(outcome.unmet_by_pins());
+        outcome
     }
 
     /// A sector norm that would loosen a parameter: a finding where the parameter is the law's, else a notice.
@@ -191,7 +195,7 @@ impl Generation {
                 merge.record(index as u16, stage, "last_good", failure);
             } else {
                 let clock_ms = turn.circumstances.borrow().clock_ms;
-                let on_failure = self.set.on_failure.of(&policy.module.manifest, failure.0, clock_ms);
+                let on_failure = self.set.chosen.on_failure.of(&policy.module.manifest, failure.0, clock_ms);
                 let resolved = policy.under(&turn.adopted);
                 let fallback = policy.fallback(on_failure, resolved, |rule| parts[rule] == Part::Enforced);
                 merge.fail(index as u16, stage, fallback, resolved, rows, failure);
@@ -331,9 +335,11 @@ impl Generation {
             enforced[rule / 8] |= 1 << (rule % 8);
         }
         let items = ITEMS_A_ROW * (batch.candidates() + batch.tags() + 1) + ITEMS_BESIDES;
+        let limit = policy.granted.memory.unwrap_or(usize::MAX).min(limits.memory);
+        let (memory, counts) = purse::reserved(policy.compiled.initial.min(limit), purse::memory(limit, leave.values));
         let allowance = Allowance {
-            fuel,
-            memory: purse::memory(policy.granted.memory.unwrap_or(usize::MAX).min(limits.memory), leave.values),
+            fuel: (fuel / counts).max(1),
+            memory,
             // An item takes 4 + 2 + 8 + 1 bytes.
             output: items * 15 + 4_096,
             processor: purse::time(scaled(limits.deadline_ticks, leave.values)).saturating_mul(leave.patience),
@@ -352,8 +358,9 @@ impl Generation {
                 asked => asked,
             }
         });
+        let used = Used { units: used.units.saturating_mul(counts), ..used };
         let answer = match answer {
-            Err((FailureKind::Fuel, _)) if allowance.fuel < own => used_up(),
+            Err((FailureKind::Fuel, _)) if fuel < own => used_up(),
             Ok(answer) if answer.rows.len() > items && !WEAKENED => {
                 Err((FailureKind::Output, format!("{} items; at most {items} make sense here", answer.rows.len())))
             }
@@ -442,8 +449,10 @@ impl<'t> Turn<'t> {
                 return None;
             }
             let (mut parts, draw) = parts_of(policy, batch, &drawing, at_ms);
-            draws
-                .extend(draw.filter(|_| index < set.judging).map(|hundredth| Draw { policy: index as u16, hundredth }));
+            draws.extend(
+                draw.filter(|_| index < set.judging)
+                    .map(|millionth| Draw { policy: index as u16, hundredth: (millionth / 10_000) as u8 }),
+            );
             if overridden.is_some() {
                 parts.iter_mut().filter(|part| **part == Part::Enforced).for_each(|part| *part = Part::Shadow);
             }
@@ -532,7 +541,7 @@ impl Generation {
         let emergency = emergency(request);
         let mut merge = Merge::new(&self.set, request, &emergency, false);
         self.stage(Stage::Candidate, request, None, &turn, &mut merge);
-        let slate = slate(request, &merge, &self.set.slate_columns).1;
+        let slate = slate(request, &merge, &self.set).1;
         let asked = |stage: Stage, batch: &Batch| -> Vec<_> {
             let asked = self.turns(stage, &turn).map(|index| self.set.policies[index].module.manifest.module.clone());
             asked.map(|module| (module, stage, batch.clone())).collect()
@@ -603,11 +612,11 @@ impl Generation {
 
 /// The rows that may be shown after the candidate stage, in the order that it made: their numbers, and a batch of them with the
 /// columns that modules read there.
-fn slate(batch: &Batch, merge: &Merge<'_>, columns: &[bool]) -> (Vec<u32>, Batch) {
-    let (mut order, shown) = order::sorted(batch, &merge.judgements);
+fn slate(batch: &Batch, merge: &Merge<'_>, set: &PolicySet) -> (Vec<u32>, Batch) {
+    let (mut order, shown) = order::sorted(batch, &merge.judgements, set.chosen.order);
     order.truncate(shown);
     let positions = batch.known_integers("candidates.rank_pos") as i64;
-    let slate = batch.gather(&order, columns).with_request_integer("request.slate.positions", positions);
+    let slate = batch.gather(&order, &set.slate_columns).with_request_integer("request.slate.positions", positions);
     (order, slate)
 }
 
@@ -624,9 +633,9 @@ pub(crate) fn adopted(policy: &Loaded, batch: &Batch) -> bool {
     policy.module.manifest.pack.as_ref().is_none_or(named)
 }
 
-/// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode. And the hundredth of users
+/// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode. And the millionth of users
 /// that was drawn, if that mattered.
-fn parts_of(policy: &Loaded, batch: &Batch, draws: &Draws<'_>, at_ms: i64) -> (Vec<Part>, Option<u8>) {
+fn parts_of(policy: &Loaded, batch: &Batch, draws: &Draws<'_>, at_ms: i64) -> (Vec<Part>, Option<u32>) {
     let manifest = &policy.module.manifest;
     let module_in_force = in_force(manifest.effective_from, manifest.effective_until, at_ms);
     let adopted = adopted(policy, batch);

@@ -236,7 +236,7 @@ impl<'m> Merge<'m> {
 
     fn read_enforced(&mut self, loaded: &Loaded, rule: RuleRef, planned: &PlannedEffect, item: &Item) {
         let &Item { row, value, cause, .. } = item;
-        if let Some(judgement) = judgement_of(&planned.effect, value) {
+        if let Some(judgement) = judgement_of(planned, value) {
             let effect = judgement.action();
             if effect >= Action::Demote && self.is_exempt(loaded, rule.rule, row) {
                 self.read.items.exempt(rule);
@@ -275,7 +275,7 @@ impl<'m> Merge<'m> {
 
     fn read_shadow(&mut self, loaded: &Loaded, rule: RuleRef, planned: &PlannedEffect, item: &Item) {
         let &Item { row, effect: index, value, .. } = item;
-        let judgement = judgement_of(&planned.effect, value).unwrap_or(Judgement::ALLOW);
+        let judgement = judgement_of(planned, value).unwrap_or(Judgement::ALLOW);
         if judgement.action() >= Action::Demote && self.is_exempt(loaded, rule.rule, row) {
             self.read.items.exempt(rule);
             return;
@@ -585,11 +585,12 @@ fn by_row(raw: &[(u32, u32, Reason)], rows: usize) -> (Vec<Reason>, Vec<Range<us
 }
 
 /// What an effect says of a row; none for one that is not about a row's verdict.
-fn judgement_of(effect: &EffectPlan, value: i64) -> Option<Judgement> {
-    match effect {
+fn judgement_of(planned: &PlannedEffect, value: i64) -> Option<Judgement> {
+    let demoted = |weight| Judgement { demotion: Some(weight), must_demote: planned.must, ..Judgement::ALLOW };
+    match &planned.effect {
         EffectPlan::Label(label) => Some(Judgement { labels: 1 << label, ..Judgement::ALLOW }),
-        EffectPlan::Demote(weight) => Some(Judgement { demotion: Some(*weight), ..Judgement::ALLOW }),
-        EffectPlan::DemoteComputed => Some(Judgement { demotion: Some(value as u32), ..Judgement::ALLOW }),
+        EffectPlan::Demote(weight) => Some(demoted(*weight)),
+        EffectPlan::DemoteComputed => Some(demoted(value as u32)),
         EffectPlan::Block(hold) => Some(Judgement { block: Some(*hold), ..Judgement::ALLOW }),
         _ => None,
     }

@@ -32,6 +32,9 @@ pub(crate) mod weakened;
 /// Whether this is a host that forgot what it is for, so that `make hostile WEAK=1` has something to notice (`weakened.rs`).
 pub(crate) const WEAKENED: bool = cfg!(normgate_weakened);
 
+/// Version of what judging means, at the head of `semantics`: under another number the same request may come out otherwise.
+/// 2: work is priced by what it takes. 3: rows keep the order sent, and a demotion is by place.
+const SEMANTICS: &str = "normgate/3";
 /// Version of wasmtime that judges; part of `semantics`, because fuel is counted by it.
 pub(crate) const WASMTIME: &str = "48.0.8";
 
@@ -201,6 +204,9 @@ pub(crate) struct Used {
 /// Compiles a module somewhere else, for example in a child process that can be killed: the artifact, or why there is none.
 pub type Compiler = dyn Fn(&Module) -> Result<Artifact, String> + Send + Sync;
 
+/// Bytes of a page of linear memory.
+const PAGE: usize = 1 << 16;
+
 /// How often the clock ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
@@ -354,6 +360,8 @@ type Evaluate<'c> = TypedFunc<(Call<'c>,), (Answer,)>;
 /// A compiled module, ready to be instantiated. Lives as long as a policy set that holds it.
 pub(crate) struct Compiled {
     pre: InstancePre<Guest>,
+    /// Bytes of linear memory with which it starts.
+    pub(crate) initial: usize,
     /// Where the component exports the function that judges.
     evaluate: ComponentExportIndex,
     /// Whether that function was found to have the contract's type.
@@ -369,8 +377,10 @@ impl Compiled {
         let judging = component.get_export_index(None, "normgate:policy/judging@0.1.0");
         let evaluate = judging.and_then(|judging| component.get_export_index(Some(&judging), "evaluate"));
         let evaluate = evaluate.ok_or_else(|| wasmtime::format_err!("it exports no function that judges"))?;
+        let pages = component.resources_required().and_then(|required| required.max_initial_memory_size).unwrap_or(0);
         Ok(Self {
             pre,
+            initial: usize::try_from(pages).unwrap_or(usize::MAX).saturating_mul(PAGE),
             evaluate,
             checked: AtomicBool::new(false),
             #[cfg(normgate_weakened)]
@@ -412,7 +422,7 @@ impl Sandbox {
         let Limits { fuel, budget, memory, stack, .. } = self.limits;
         let weakened = if WEAKENED { " WEAKENED" } else { "" };
         format!(
-            "normgate/2 merge=1 wasmtime={WASMTIME} prices={} fuel={fuel} budget={budget} memory={memory} stack={stack} simd=0 \
+            "{SEMANTICS} merge=1 wasmtime={WASMTIME} prices={} fuel={fuel} budget={budget} memory={memory} stack={stack} simd=0 \
              nan=canonical{weakened}",
             price::VERSION
         )

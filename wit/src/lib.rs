@@ -14,6 +14,7 @@ pub mod dsa;
 mod hex;
 pub mod law;
 mod manifest;
+mod nearest;
 pub mod reference;
 mod source;
 mod standing;
@@ -29,11 +30,12 @@ pub use manifest::{
     Obligation, OnFailure, Owner, Parameter, ParameterType, Provenance, Quantity, Rule, Stage, Stricter, TagAction,
     Text, Title, Value, Weight, Wording, most_specific_entry,
 };
+pub use nearest::nearest;
 pub use source::{ManifestError, read_policy_toml};
 pub use standing::Standing;
 pub use steering::steers;
 pub use vocabulary::{
-    ColumnSpec, ColumnType, CommonParameter, SignalCodes, Surface, TermSet, Vocabulary, VocabularyError,
+    ColumnSpec, ColumnType, CommonParameter, REFERENCE, SignalCodes, Surface, TermSet, Vocabulary, VocabularyError,
 };
 
 /// The package that modules and hosts of this release speak.

@@ -12,7 +12,7 @@ use crate::codes::Code;
 use crate::manifest::{Input, Manifest, Owner, Provenance, Stricter, Text};
 
 /// The authority of the shipped modules that read the law.
-const REFERENCE: &str = "reference";
+pub const REFERENCE: &str = "reference";
 
 /// Most terms of a column that norms define, those of all its manifests together: four times what one may list.
 const MAX_OWN_TERMS: usize = 4 * MAX_ENTRIES;
@@ -107,6 +107,8 @@ pub struct ColumnSpec {
     pub range: Option<(i64, i64)>,
     /// Whether the column is about a person.
     pub personal: bool,
+    /// Whether the host alone reads it, although its type could cross.
+    pub host: bool,
     /// What a rule takes an unknown value for.
     pub unknown: String,
     /// What it says, in a sentence or a few.
@@ -301,6 +303,8 @@ struct FileColumn {
     unit: Option<String>,
     range: Option<(i64, i64)>,
     personal: bool,
+    #[serde(default)]
+    host: bool,
     unknown: String,
     note: String,
 }
@@ -375,6 +379,7 @@ impl Vocabulary {
                 unit: column.unit,
                 range: column.range,
                 personal: column.personal,
+                host: column.host,
                 unknown: column.unknown,
                 note: column.note,
             });
@@ -455,6 +460,7 @@ impl Vocabulary {
                     range: input.range,
                     // Nobody can tell what a norm adds, so it is treated as personal.
                     personal: true,
+                    host: false,
                     unknown: "as its norm says".into(),
                     note: format!("Defined by {}.", manifest.id),
                 });

@@ -36,6 +36,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
 
+    /// Answer with what a response needs and what is to be done, without reasons: ids in order, labels, duties (docs/answer.md)
+    #[arg(long, conflicts_with_all = ["explain", "evidence"])]
+    brief: bool,
+
     /// Add to each reason its sentence, article and remedy
     #[arg(long, value_name = "LANGUAGE")]
     explain: Option<Lang>,
@@ -146,7 +150,7 @@ fn judge(args: &Args, gate: &Gate, ledger: Option<&Ledger>, requests: &mut Reque
     let (mut output, progress) = (JsonLines::new(), Progress::beside_output());
     let flush_each = screen::is_terminal() || args.input.as_os_str() == "-";
     while !ending::came()
-        && let Some(request) = requests.next()?
+        && let Some(request) = requests.next().with_context(|| args.input.display().to_string())?
     {
         match request {
             Ok(batch) => {
@@ -154,7 +158,10 @@ fn judge(args: &Args, gate: &Gate, ledger: Option<&Ledger>, requests: &mut Reque
                 tally.ignored += u64::from(batch.ignored_fields());
                 let outcome = Arc::new(gate.evaluate(&batch));
                 match ledger.map_or(Ok(()), |ledger| ledger.record(&batch, &outcome)) {
-                    Ok(()) => output.write(&outcome.to_json(detail)).context(OUTPUT)?,
+                    Ok(()) => {
+                        let answer = if args.brief { outcome.to_brief_json() } else { outcome.to_json(detail) };
+                        output.write(&answer).context(OUTPUT)?;
+                    }
                     // Whoever has lists recorded before they are answered gives none that is not.
                     Err(error) => {
                         tally.unrecorded += 1;
