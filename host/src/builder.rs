@@ -23,7 +23,7 @@ use crate::notice::Notice;
 use crate::notices;
 use crate::overlay::{Norms, Tightened};
 use crate::plan::{Plan, longest_retention};
-use crate::policy_set::{Loaded, PolicySet, Resolved};
+use crate::policy_set::{Chosen, Loaded, PolicySet, Resolved};
 use crate::provider::Facts;
 use crate::recent::Recent;
 use crate::sandbox::{Allocation, Backend, Compiler, Limits, Sandbox, WEAKENED};
@@ -337,10 +337,11 @@ impl GateBuilder {
             held,
             associations: config.associations(),
         };
-        let on_failure = &config.on_failure;
+        let on_failure = self.config.on_failure.clone();
         notices.extend(on_failure.weakened(policies.iter().map(|policy| &*policy.module.manifest)));
         let switched = on_failure.switched(policies.iter().map(|policy| &*policy.module.manifest));
-        let set = PolicySet::new(policies, stand_ins, norms.taken(), observed_until, &config, &vocabulary, origin);
+        let chosen = Chosen { observed_until, order: config.order.by, on_failure };
+        let set = PolicySet::new(policies, stand_ins, norms.taken(), chosen, &vocabulary, origin);
         let diff = Arc::new(Diff::new(&set, &vocabulary));
         let never = BreakerConfig { failures: u32::MAX, ..self.config.breaker };
         let breaker = if self.breakers { self.config.breaker } else { never };

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::BuildError;
 use crate::grant::{Grant, Granted};
 use crate::module::{LoadError, Module};
-use crate::names::Known;
-use crate::on_failure::{OF_ALL, OnFailures};
+use crate::names::{Known, OF_ALL};
+use crate::on_failure::OnFailures;
 use crate::sandbox::Allocation;
 
 /// Whether a rule acts or only reports.
@@ -148,6 +148,15 @@ impl Default for BreakerConfig {
     }
 }
 
+/// `[sandbox]`: what changes no outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// Where instances take their memory from; absent = as [`crate::GateBuilder::allocation`] says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocation: Option<Allocation>,
+}
+
 /// `[order]`: how rows are put in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -165,15 +174,6 @@ pub enum OrderBy {
     Place,
     /// By score × weight, where every row has a score.
     Score,
-}
-
-/// `[sandbox]`: what changes no outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct SandboxConfig {
-    /// Where instances take their memory from; absent = as [`crate::GateBuilder::allocation`] says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub allocation: Option<Allocation>,
 }
 
 /// The filing of the service's algorithm (Art 24).

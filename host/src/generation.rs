@@ -91,7 +91,7 @@ impl Generation {
 
     /// What is noticed of `[on_failure] all` at an instant.
     pub(crate) fn switched_at(&self, at_ms: i64) -> &[Notice] {
-        if self.set.on_failure.in_force(at_ms).is_some() { &self.switched } else { &[] }
+        if self.set.chosen.on_failure.in_force(at_ms).is_some() { &self.switched } else { &[] }
     }
 
     /// Says in the log that it judges, and what was noticed.

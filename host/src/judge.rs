@@ -91,7 +91,7 @@ impl Generation {
         let scope = scope(batch);
         let (at_ms, by_clock) = (circumstances.at_ms(), circumstances.as_of.is_none());
         let turn = Turn::new(self, batch, scope, circumstances, health, patience, &mut notices);
-        let observed = self.set.observed_until.is_some_and(|day| at_ms < day.start_ms());
+        let observed = self.set.chosen.observed_until.is_some_and(|day| at_ms < day.start_ms());
         let emergency = emergency(batch);
         let mut merge = Merge::new(&self.set, batch, &emergency, observed);
         self.loosening(&turn, &mut merge, &mut notices);
@@ -119,12 +119,12 @@ impl Generation {
             merge.owe_filing_number(code);
         }
         let merged = merge.finish();
-        let order = Order::of(batch, &merged.judgements, self.set.order);
+        let order = Order::of(batch, &merged.judgements, self.set.chosen.order);
         let (rows, shown) = order.rows();
         notices.extend(order.not_applied(&rows));
         notices.extend((scope == Scope::Out).then(|| notices::scope_contradiction(batch)).flatten());
         notices.extend(by_clock.then(|| notices::clock(batch, at_ms)).flatten());
-        notices.extend(self.set.observed_until.filter(|_| observed).map(notices::observed));
+        notices.extend(self.set.chosen.observed_until.filter(|_| observed).map(notices::observed));
         notices.extend(notices::emergencies(&self.set, batch, &emergency, &merged.spared));
         let circumstances = turn.circumstances.into_inner();
         notices.extend(circumstances.notices.iter().cloned());
@@ -195,7 +195,7 @@ impl Generation {
                 merge.record(index as u16, stage, "last_good", failure);
             } else {
                 let clock_ms = turn.circumstances.borrow().clock_ms;
-                let on_failure = self.set.on_failure.of(&policy.module.manifest, failure.0, clock_ms);
+                let on_failure = self.set.chosen.on_failure.of(&policy.module.manifest, failure.0, clock_ms);
                 let resolved = policy.under(&turn.adopted);
                 let fallback = policy.fallback(on_failure, resolved, |rule| parts[rule] == Part::Enforced);
                 merge.fail(index as u16, stage, fallback, resolved, rows, failure);
@@ -613,7 +613,7 @@ impl Generation {
 /// The rows that may be shown after the candidate stage, in the order that it made: their numbers, and a batch of them with the
 /// columns that modules read there.
 fn slate(batch: &Batch, merge: &Merge<'_>, set: &PolicySet) -> (Vec<u32>, Batch) {
-    let (mut order, shown) = order::sorted(batch, &merge.judgements, set.order);
+    let (mut order, shown) = order::sorted(batch, &merge.judgements, set.chosen.order);
     order.truncate(shown);
     let positions = batch.known_integers("candidates.rank_pos") as i64;
     let slate = batch.gather(&order, &set.slate_columns).with_request_integer("request.slate.positions", positions);

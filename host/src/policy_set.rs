@@ -90,6 +90,16 @@ pub(crate) struct Resolved {
     pub(crate) plan: Plan,
 }
 
+/// What the platform chose for a set as a whole.
+pub(crate) struct Chosen {
+    /// The first day on which what is decided is applied; until then it is only reported.
+    pub(crate) observed_until: Option<Day>,
+    /// By what rows are put in order.
+    pub(crate) order: OrderBy,
+    /// What is done when a module fails.
+    pub(crate) on_failure: OnFailures,
+}
+
 /// Which modules judge, with which parameters and modes.
 pub struct PolicySet {
     /// The modules that judge, by policy id, and after them those that stand in for a failing one.
@@ -107,14 +117,10 @@ pub struct PolicySet {
     pub(crate) obligation_rank: Vec<u16>,
     /// Whether some module that judges the slate reads a column, by its index in the vocabulary.
     pub(crate) slate_columns: Vec<bool>,
-    /// The first day on which what is decided is applied; until then it is only reported.
-    pub(crate) observed_until: Option<Day>,
-    /// By what rows are put in order.
-    pub(crate) order: OrderBy,
+    /// What the platform chose for the set as a whole.
+    pub(crate) chosen: Chosen,
     /// Frame-qualified names of the columns that judging looks at, sorted.
     columns_read: Vec<String>,
-    /// What is done when a module fails.
-    pub(crate) on_failure: OnFailures,
     /// How it came to be.
     pub(crate) origin: Origin,
     /// What its digest is over.
@@ -134,8 +140,7 @@ impl PolicySet {
         mut policies: Vec<Loaded>,
         stand_ins: Vec<Loaded>,
         tightening: Vec<(u16, Notice)>,
-        observed_until: Option<Day>,
-        config: &Config,
+        chosen: Chosen,
         vocabulary: &Vocabulary,
         origin: Origin,
     ) -> Self {
@@ -168,8 +173,7 @@ impl PolicySet {
         if !WEAKENED {
             turns.sort_by_key(turn);
         }
-        let (order, on_failure) = (config.order.by, config.on_failure.clone());
-        let identity = identity(&policies, observed_until, order, &on_failure, &origin.semantics);
+        let identity = identity(&policies, &chosen, &origin.semantics);
         let digest = digest(&identity);
         let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
         by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
@@ -195,10 +199,8 @@ impl PolicySet {
             tightening,
             obligation_rank,
             slate_columns,
-            observed_until,
-            order,
+            chosen,
             columns_read,
-            on_failure,
             origin,
             identity,
             digest,
@@ -220,7 +222,7 @@ impl PolicySet {
     /// The digest that this set would have under other semantics ([`crate::SetDescription::semantics`]): equal digests say that
     /// two sets differ in nothing else.
     pub fn digest_under(&self, semantics: &str) -> String {
-        digest(&identity(&self.policies, self.observed_until, self.order, &self.on_failure, semantics))
+        digest(&identity(&self.policies, &self.chosen, semantics))
     }
 
     /// The manifests of the modules that judge, in the order of policy ids.
@@ -305,7 +307,7 @@ impl PolicySet {
 
     /// The first day on which what is decided is applied, where the set only observes until then.
     pub fn observed_until(&self) -> Option<Day> {
-        self.observed_until
+        self.chosen.observed_until
     }
 
     /// The resolved value of a policy's parameter, encoded, before any sector norm tightens it; none when the policy has no such
@@ -336,13 +338,8 @@ impl PolicySet {
 }
 
 /// What tells a set from others, a line each.
-fn identity(
-    policies: &[Loaded],
-    observed_until: Option<Day>,
-    order: OrderBy,
-    on_failure: &OnFailures,
-    semantics: &str,
-) -> String {
+fn identity(policies: &[Loaded], chosen: &Chosen, semantics: &str) -> String {
+    let Chosen { observed_until, order, on_failure } = chosen;
     let mut text = String::new();
     let mut line = |parts: &[&str]| {
         text.push_str(&parts.join("\t"));
@@ -352,11 +349,11 @@ fn identity(
     if let Some(day) = observed_until {
         line(&["observed-until", &day.to_string()]);
     }
-    if order == OrderBy::Score {
-        line(&["order", "score"]);
-    }
     if let Some(said) = on_failure.digested() {
         line(&["on-failure", &said]);
+    }
+    if *order == OrderBy::Score {
+        line(&["order", "score"]);
     }
     for policy in policies {
         let manifest = &policy.module.manifest;

@@ -158,7 +158,10 @@ fn judge(args: &Args, gate: &Gate, ledger: Option<&Ledger>, requests: &mut Reque
                 tally.ignored += u64::from(batch.ignored_fields());
                 let outcome = Arc::new(gate.evaluate(&batch));
                 match ledger.map_or(Ok(()), |ledger| ledger.record(&batch, &outcome)) {
-                    Ok(()) => output.write(&outcome.to_json(detail)).context(OUTPUT)?,
+                    Ok(()) => {
+                        let answer = if args.brief { outcome.to_brief_json() } else { outcome.to_json(detail) };
+                        output.write(&answer).context(OUTPUT)?;
+                    }
                     // Whoever has lists recorded before they are answered gives none that is not.
                     Err(error) => {
                         tally.unrecorded += 1;
