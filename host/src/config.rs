@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::BuildError;
 use crate::grant::{Grant, Granted};
 use crate::module::{LoadError, Module};
-use crate::names::{Known, OF_ALL};
-use crate::on_failure::OnFailures;
+use crate::names::Known;
+use crate::on_failure::{OF_ALL, OnFailures};
 use crate::sandbox::Allocation;
 
 /// Whether a rule acts or only reports.
