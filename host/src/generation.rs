@@ -89,11 +89,13 @@ impl Generation {
 
     /// What it has been doing.
     pub(crate) fn stats(&self, totals: &Totals) -> Stats {
-        Stats {
+        let mut stats = Stats {
             generation: self.label().map(str::to_owned),
             notices: self.notices.clone(),
             ..Stats::of(&self.set, &self.health, totals)
-        }
+        };
+        stats.add_shadow(&self.shadow_diff());
+        stats
     }
 
     /// What would change if its rules in shadow acted.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use normgate::contract::{Block, Day, Modality, TagAction, Vocabulary};
-use normgate::{Action, Module, Reader, SetDescription};
+use normgate::{Action, Config, Module, Reader, SetDescription};
 
 use crate::anchor::{self, Anchor};
 use crate::answer::Answer;
@@ -39,6 +39,8 @@ pub(crate) struct Claims {
     newest_ms: Option<i64>,
     /// Rules that the law requires, by policy and rule, of each set of the segment, as far as its modules are at hand.
     required: HashMap<String, HashSet<(String, String)>>,
+    /// By set: the authorities whose `must` rules nobody has to account for.
+    associations: HashMap<String, BTreeSet<String>>,
     /// Whether a frame of the segment cannot be read.
     damaged: bool,
     /// Modules that are described and not at hand, as `<id>@<version> (<digest>)`.
@@ -94,12 +96,14 @@ impl Claims {
             // Whatever came before was of this time at the latest, by the platform's clock and by the witness's.
             let covered_ms = self.newest_ms.unwrap_or(i64::MIN).min(head.at_ms());
             let Anchor { size, at_s, by } = head;
-            let because = format!("more than a day before what {by} cosigned at {at_s} s, {size} frames that come before them");
+            let because =
+                format!("more than a day before what {by} cosigned at {at_s} s, {size} frames that come before them");
             self.raise(Bound { from_ms: covered_ms.saturating_sub(CLOCK_TOLERANCE_MS), because });
         }
         let covering = self.heads.front().map(|covering| &covering.first);
         let after = covering.filter(|head| ms.saturating_sub(head.at_ms()) > WITNESS_SLACK_MS);
-        let after = after.map(|head| format!("after {} s, when {} cosigned the head that covers them", head.at_s, head.by));
+        let after =
+            after.map(|head| format!("after {} s, when {} cosigned the head that covers them", head.at_s, head.by));
         let before = self.bound.as_ref().filter(|bound| ms < bound.from_ms).map(|bound| bound.because.clone());
         for said in after.into_iter().chain(before) {
             self.untimely.entry(said).or_insert(Untimely { first: record, ms, lists: 0 }).lists += 1;
@@ -124,6 +128,7 @@ impl Claims {
     pub(crate) fn begin_segment(&mut self) {
         (self.sample_ppm, self.seed, self.damaged) = (None, None, false);
         self.required.clear();
+        self.associations.clear();
     }
 
     /// What does not agree between a frame's head, its records' numbers and times, and the records before.
@@ -200,6 +205,8 @@ impl Claims {
     /// A set is described; what does not agree in that.
     pub(crate) fn described(&mut self, set: &SetDescription, modules: &[Module]) -> Vec<String> {
         let mut required = HashSet::new();
+        // Of a configuration that cannot be read, replay says so.
+        let config = Config::parse(&set.config).unwrap_or_default();
         for policy in &set.policies {
             let reference = format!("{}@{}", policy.id, policy.version);
             let same = modules.iter().find(|module| module.digest_text() == policy.digest);
@@ -208,12 +215,14 @@ impl Claims {
             }
             // Another build of the same release requires what that release does.
             let module = same.or_else(|| modules.iter().find(|module| module.manifest.reference() == reference));
-            let rules = module.into_iter().flat_map(|module| &module.manifest.rules);
+            let accountable = module.into_iter().filter(|module| config.is_accountable(module));
+            let rules = accountable.flat_map(|module| &module.manifest.rules);
             let must = rules.filter(|rule| rule.modality == Modality::Must);
             required.extend(must.map(|rule| (reference.clone(), rule.id.clone())));
             self.modules.insert(policy.digest.clone(), reference);
         }
         self.required.insert(set.policy_set.clone(), required);
+        self.associations.insert(set.policy_set.clone(), config.associations());
         set.disagreements().into_iter().map(|what| format!("policy set {}: {what}", set.policy_set)).collect()
     }
 
@@ -308,13 +317,20 @@ impl Claims {
         let on_tags = (answer.tags.iter().flat_map(|tag| &tag.reasons))
             .any(|reason| reason.effect != TagAction::Keep && must(&reason.policy, &reason.rule));
         let held = (answer.verdicts.iter().skip(answer.shown)).any(|row| row.hold != Block::None);
+        let associations = self.associations.get(&recorded.decision.policy_set);
+        let is_association = |policy: &str| {
+            let authority = policy.split_once('/').map(|(authority, _)| authority);
+            authority.zip(associations).is_some_and(|(authority, known)| known.contains(authority))
+        };
+        let missing = answer.notices.iter().filter(|notice| notice.code == "must-missing");
+        let missing = missing.filter_map(|notice| notice.policy.as_deref()).any(|policy| !is_association(policy));
         let noted = |code: &str| answer.notices.iter().any(|notice| notice.code == code);
         let own = keys.of(Class::Decision, RETENTION_DAYS)?.map(Lots::Own);
         let lots = self.seed.as_ref().map(Lots::Anchor).or(own);
         let drawn = lots.zip(self.sample_ppm).is_some_and(|(lots, ppm)| lots.draw(&answer.decision_id, ppm));
         let found = [
             (Why::Must, on_rows || on_tags, "a rule that the law requires"),
-            (Why::Unapplied, noted("must-missing"), "rules that the law requires and nobody was asked about"),
+            (Why::Unapplied, missing, "rules that the law requires and nobody was asked about"),
             (Why::ProviderFact, noted("provider-fact"), "a fact about the operator that is said in two ways"),
             (Why::Held, held, "a row that is held"),
             (Why::Failure, !answer.failures.is_empty(), "a module that failed"),

@@ -268,7 +268,8 @@ pub(crate) fn records(
             };
             for (index, bytes) in frame.iter().enumerate() {
                 let number = head.first_record + index as u64;
-                let record = Record::decode(bytes).map_err(|what| LedgerError::altered(format!("record {number}"), what));
+                let record =
+                    Record::decode(bytes).map_err(|what| LedgerError::altered(format!("record {number}"), what));
                 let fits = record.and_then(|record| {
                     let Entry { record: number, ms, ref event } = record.entry;
                     let of_list = matches!(event, Event::Decision(_) | Event::Confirmed);
@@ -356,12 +357,7 @@ fn who(record: &Record, about: &About, keys: &EpochKeys) -> Result<Option<Facets
 }
 
 /// The key of a part of a record; none where it is gone.
-fn of<'k>(
-    record: &Record,
-    keys: &'k EpochKeys,
-    class: Class,
-    keep_d: u32,
-) -> Result<Option<&'k Key>, LedgerError> {
+fn of<'k>(record: &Record, keys: &'k EpochKeys, class: Class, keep_d: u32) -> Result<Option<&'k Key>, LedgerError> {
     if !keys.names(class, keep_d) {
         let what = format!("it is sealed for {keep_d} days, and its segment names no {} key of so many", class.name());
         return Err(LedgerError::altered(format!("record {}", record.entry.record), what));

@@ -138,7 +138,8 @@ impl Held {
     /// The same under the key of its case, counted by something else.
     #[cfg(test)]
     pub(crate) fn with_facets(&self, key: &Key, alter: impl FnOnce(&mut Facets)) -> Self {
-        let number = Record::decode(&STANDARD.decode(&self.record).unwrap_or_default()).map(|record| record.entry.record);
+        let number =
+            Record::decode(&STANDARD.decode(&self.record).unwrap_or_default()).map(|record| record.entry.record);
         let number = number.unwrap_or_default();
         let text = key.open(number, Part::Held, &STANDARD.decode(&self.sealed).unwrap_or_default()).unwrap_or_default();
         let mut sealed: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();

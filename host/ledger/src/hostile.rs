@@ -466,11 +466,8 @@ fn the_digest_of_a_set_is_that_of_what_it_says() {
 fn semantics_that_were_altered_are_an_alteration_and_no_other_semantics() {
     let (folder, _) = altered("semantics-replayed", |written, _| described(written).semantics = "normgate/1".into());
     let modules = embedded::arp();
-    let replayed = Replay::new(&modules, Gate::builder, 1).run(
-        &History::open(&folder).unwrap(),
-        &Query::default(),
-        |_| {},
-    );
+    let replayed =
+        Replay::new(&modules, Gate::builder, 1).run(&History::open(&folder).unwrap(), &Query::default(), |_| {});
     assert!(matches!(replayed, Err(LedgerError::Altered { .. })), "{replayed:?}");
     fs::remove_dir_all(folder).unwrap();
 }
@@ -506,7 +503,10 @@ fn what_is_held_for_a_case_is_what_was_recorded() {
     let key = holds::key(&home, "case").unwrap().unwrap();
     let (honest, _) = Held::read(&home, &place).unwrap();
     for (alter, what) in [
-        ((|facets: &mut Facets| facets.surface = Some("search".into())) as fn(&mut Facets), "counted by another `surface`"),
+        (
+            (|facets: &mut Facets| facets.surface = Some("search".into())) as fn(&mut Facets),
+            "counted by another `surface`",
+        ),
         (|facets: &mut Facets| facets.user = Some("somebody-else".into()), "it says something else than record"),
     ] {
         let file = honest.with_facets(&key, alter).write(&home, &place).unwrap();

@@ -77,7 +77,8 @@ impl Judge {
         let (set, theirs) = (&description.policy_set, &description.semantics);
         let altered = |what: String| LedgerError::altered(format!("policy set {set}"), what);
         // Earlier builds did not say what the digest is over.
-        if let Some(what) = description.disagreements().into_iter().next().filter(|_| !description.identity.is_empty()) {
+        if let Some(what) = description.disagreements().into_iter().next().filter(|_| !description.identity.is_empty())
+        {
             return Err(altered(what));
         }
         let unbuilt_here = |error: BuildError| unbuilt(set, error.to_string());

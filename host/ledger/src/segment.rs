@@ -169,7 +169,8 @@ pub(crate) fn is_unbegun(home: &Home, segment: u64, purged: bool) -> Result<bool
     home.file(&name)?.take(most).read_to_end(&mut bytes).map_err(home.io(&name))?;
     let (magic, rest) = bytes.split_at(bytes.len().min(MAGIC.len()));
     let length = rest.first_chunk().map(|length| u32::from_le_bytes(*length) as usize);
-    let cut = MAGIC.starts_with(magic) && length.is_none_or(|length| length <= MAX_HEAD_BYTES && rest.len() < 4 + length + 4);
+    let cut =
+        MAGIC.starts_with(magic) && length.is_none_or(|length| length <= MAX_HEAD_BYTES && rest.len() < 4 + length + 4);
     Ok(cut || bytes.iter().all(|byte| *byte == 0))
 }
 

@@ -62,8 +62,7 @@ pub struct Verification {
 pub(crate) const CLOCK_TOLERANCE_MS: i64 = 86_400_000;
 
 /// Who decides whether a crash did it.
-const DECIDES: &str =
-    "a crash tore it, or it was altered; opening the ledger for writing decides and records which";
+const DECIDES: &str = "a crash tore it, or it was altered; opening the ledger for writing decides and records which";
 
 /// What the walk through the segments collects.
 #[derive(Default)]
@@ -192,12 +191,14 @@ impl History {
             }
         }
         let strange = |folder: &'static str, known: fn(&str) -> bool| {
-            let names = self.home.names(folder)?.into_iter().filter(move |name| !name.ends_with(".part") && !known(name));
+            let names =
+                self.home.names(folder)?.into_iter().filter(move |name| !name.ends_with(".part") && !known(name));
             Ok::<_, LedgerError>(names.map(move |name| format!("{folder}/{name}")))
         };
         let segments = strange(SEGMENTS, |name| segment::of_file(name).is_some())?;
         for name in segments.chain(strange(HOLDS, |name| holds::of_file(name).is_some())?) {
-            out.findings.push(format!("{}: it is none of the ledger's files; all others are read", self.home.of(&name)));
+            out.findings
+                .push(format!("{}: it is none of the ledger's files; all others are read", self.home.of(&name)));
         }
         if out.seen(self.home.read("lock")).flatten().is_some_and(|bytes| !bytes.is_empty()) {
             out.findings.push(format!("{}: it is not empty", self.home.of("lock")));
@@ -266,7 +267,8 @@ impl History {
             if !*purged && self.home.exists(&segment::file(*number, true)) {
                 walk.out.notes.push(format!("segment {number}: a purge was interrupted; purge again to finish it"));
             }
-            if expected == segments.len() as u64 && segment::is_unbegun(&self.home, *number, *purged).is_ok_and(|is| is) {
+            if expected == segments.len() as u64 && segment::is_unbegun(&self.home, *number, *purged).is_ok_and(|is| is)
+            {
                 walk.out.findings.push(format!(
                     "{}: it ends before it begins: {DECIDES}",
                     self.home.of(&segment::file(*number, *purged))
@@ -536,7 +538,8 @@ impl Walk<'_> {
         }
         let frames = self.log.size;
         let beyond = self.claimed.split_off(&(frames + 1));
-        let places: Vec<_> = beyond.iter().rev().flat_map(|(size, claims)| claims.iter().map(move |(place, _)| (size, place))).collect();
+        let places: Vec<_> =
+            beyond.iter().rev().flat_map(|(size, claims)| claims.iter().map(move |(place, _)| (size, place))).collect();
         if let Some((size, place)) = places.first() {
             let others = also(places.len() - 1, "checkpoints");
             self.out.findings.push(format!(
@@ -545,7 +548,10 @@ impl Walk<'_> {
         }
         match self.claimed.values().flatten().count() {
             0 => {}
-            unheld => self.out.notes.push(format!("{unheld} checkpoints are of frames that cannot be read, and were held against nothing")),
+            unheld => self
+                .out
+                .notes
+                .push(format!("{unheld} checkpoints are of frames that cannot be read, and were held against nothing")),
         }
     }
 
@@ -561,7 +567,9 @@ impl Walk<'_> {
             (self.out.records, self.next) = (head.records, Some((head.frames, head.records)));
         }
         if let Some(slot) = Slot::needed(head.epoch).find(|slot| !head.keys.contains_key(&slot.name())) {
-            self.out.findings.push(format!("segment {number}: it names no {} key, which every segment has", slot.name()));
+            self.out
+                .findings
+                .push(format!("segment {number}: it names no {} key, which every segment has", slot.name()));
         }
         if !purged {
             self.sealed.extend(head.slots().map(|(slot, id)| (slot, id.clone())));

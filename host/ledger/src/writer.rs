@@ -783,8 +783,12 @@ impl Writer {
         if held.is_empty() {
             return Err(LedgerError::Absent(format!("nothing is held for case `{case}`")));
         }
-        self.say(Event::Released { case: case.clone(), by })?;
-        self.home.destroy(&holds::key_file(&case))?;
+        // Where the key is gone, an earlier call was interrupted after that, and this one does what is left.
+        let key = holds::key_file(&case);
+        if self.home.exists(&key) {
+            self.say(Event::Released { case, by })?;
+            self.home.destroy(&key)?;
+        }
         held.iter().try_for_each(|place| self.home.remove(&holds::file(place)))
     }
 

@@ -17,8 +17,8 @@ use normgate_ledger::{
     LedgerError, Level, Purge, Query, RETENTION_DAYS, Recorded, Redaction, Replay, Settings, Subject, Verifier,
     WhenFull, Why, Witness, check,
 };
-use serde_json::{Value, json};
 use scene::{Regulator, copy, demoted, labelled, now_s, plain};
+use serde_json::{Value, json};
 use support::folder;
 
 static GATE: LazyLock<Gate> = LazyLock::new(|| Gate::builder().policies(embedded::arp()).build().unwrap());
@@ -723,6 +723,23 @@ fn a_clock_far_past_the_newest_record_purges_nothing_unless_told_so_and_is_found
     ledger.close().unwrap();
     let wrong = findings(&folder);
     assert!(wrong.len() == 1 && wrong[0].contains("ahead of what was recorded or cosigned after it"), "{wrong:?}");
+}
+
+#[test]
+fn a_release_that_was_interrupted_is_ended_by_the_next() {
+    let folder = folder("release-again");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let (batch, outcome) = judged_before(&labelled(1), 300 * DAY_MS);
+    ledger.record(&batch, &outcome).unwrap();
+    for case in ["case-7", "case-8"] {
+        ledger.hold(&outcome.decision_id(), case, "officer").unwrap();
+    }
+    // Ended after the key was destroyed: what it sealed lies there still, and opens for nobody.
+    fs::remove_file(folder.join("keys/case.case-7.key")).unwrap();
+    ledger.release("case-7", "officer").unwrap();
+    assert!(ledger.release("case-7", "officer").unwrap_err().to_string().contains("nothing is held"));
+    assert_eq!(files(&folder.join("holds")).len(), 1, "the other case goes on");
+    ledger.close().unwrap();
 }
 
 #[test]
