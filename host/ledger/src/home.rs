@@ -121,7 +121,8 @@ impl Home {
         #[cfg(unix)]
         {
             use std::os::fd::AsFd;
-            let access = rustix::fs::accessat(self.dir.as_fd(), ".", rustix::fs::Access::WRITE_OK, rustix::fs::AtFlags::empty());
+            let access =
+                rustix::fs::accessat(self.dir.as_fd(), ".", rustix::fs::Access::WRITE_OK, rustix::fs::AtFlags::empty());
             matches!(access, Err(rustix::io::Errno::ACCESS | rustix::io::Errno::ROFS))
         }
         #[cfg(not(unix))]

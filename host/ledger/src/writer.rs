@@ -731,8 +731,7 @@ impl Writer {
             )));
         }
         let left = |slot: &Slot| [slot.file(), slot.file() + ".part"].iter().any(|name| self.home.exists(name));
-        let personal: Vec<Slot> =
-            Slot::all(day).filter(|slot| slot.class == Class::Personal && left(slot)).collect();
+        let personal: Vec<Slot> = Slot::all(day).filter(|slot| slot.class == Class::Personal && left(slot)).collect();
         if personal.is_empty() {
             return Err(LedgerError::Absent(format!(
                 "{day}: no personal columns of that day are left, or there never were any"
