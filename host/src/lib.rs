@@ -70,6 +70,7 @@ mod stats;
 mod trial;
 mod verdict;
 mod wire;
+mod words;
 
 pub use arrange::{Slate, Unmet};
 pub use artifacts::{Artifact, Artifacts};
@@ -103,3 +104,4 @@ pub use stats::{ModuleStats, Stats};
 pub use trial::{Bounds, Ruling, Tally, Trial};
 pub use verdict::{Action, FULL_WEIGHT, Judgement};
 pub use wire::{Detail, Explanation, Language};
+pub use words::Words;
