@@ -1,6 +1,6 @@
 //! The circuit breaker of one module: after failures in a row it is left out, and let in again for a probe, ever later.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -43,12 +43,14 @@ pub(crate) struct Breaker {
     config: BreakerConfig,
     /// Whether anything has failed since the last success. Nearly always false, and then nobody waits for the lock.
     troubled: AtomicBool,
+    /// How often it opened.
+    opened: AtomicU64,
     inner: Mutex<Inner>,
 }
 
 impl Breaker {
     pub(crate) fn new(config: BreakerConfig) -> Self {
-        Self { config, troubled: AtomicBool::new(false), inner: Mutex::default() }
+        Self { config, troubled: AtomicBool::new(false), opened: AtomicU64::new(0), inner: Mutex::default() }
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -91,11 +93,19 @@ impl Breaker {
             }
             // A request that began before it opened.
             Some(_) => return None,
-            None if inner.failures >= self.config.failures => Duration::from_millis(self.config.backoff_ms),
+            None if inner.failures >= self.config.failures => {
+                self.opened.fetch_add(1, Ordering::Relaxed);
+                Duration::from_millis(self.config.backoff_ms)
+            }
             None => return None,
         };
         inner.open = Some(Open { kind, until: now + backoff, backoff, probing: false });
         Some(backoff)
+    }
+
+    /// How often it opened; that a probe failed is no opening.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
     }
 
     pub(crate) fn state(&self) -> BreakerState {

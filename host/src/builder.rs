@@ -1,11 +1,13 @@
 //! Building a gate: modules are held against their grants and compiled, parameters are resolved; all of it once.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use normgate_contract::{Day, Vocabulary, hex, now_ms};
 
 use crate::artifacts::{Artifact, Artifacts};
-use crate::config::{Config, Mode, Parameters};
+use crate::config::{Config, Mode, Parameters, carried};
 use crate::confirm::Recorder;
 use crate::description::Origin;
 use crate::diff::Diff;
@@ -16,13 +18,15 @@ use crate::generation::Generation;
 use crate::grant::Grant;
 use crate::lineup::{Lineup, Placed};
 use crate::module::Module;
+use crate::names::Known;
 use crate::notice::Notice;
 use crate::notices;
 use crate::overlay::{Norms, Tightened};
 use crate::plan::{Plan, longest_retention};
 use crate::policy_set::{Loaded, PolicySet, Resolved};
 use crate::provider::Facts;
-use crate::sandbox::{Allocation, Backend, Compiler, Limits, Sandbox};
+use crate::recent::Recent;
+use crate::sandbox::{Allocation, Backend, Compiler, Limits, Sandbox, WEAKENED};
 use crate::stats::Health;
 
 /// Builds a gate, or another generation for one that runs.
@@ -37,11 +41,15 @@ pub struct GateBuilder {
     compiler: Option<Box<Compiler>>,
     trusting: bool,
     tolerant: bool,
+    of_a_larger_set: bool,
+    /// The prefix that a policy has already, by id.
+    holders: BTreeMap<String, String>,
     as_of: Option<Day>,
     vocabulary: Arc<Vocabulary>,
     applicability: bool,
     label: Option<Arc<str>>,
     recording: usize,
+    last_requests: Option<PathBuf>,
     recorder: Option<Arc<dyn Recorder>>,
     /// Ids of policies whose release is urgent.
     urgent: Vec<String>,
@@ -63,11 +71,14 @@ impl Gate {
             compiler: None,
             trusting: false,
             tolerant: false,
+            of_a_larger_set: false,
+            holders: BTreeMap::new(),
             as_of: None,
             vocabulary: Arc::clone(Vocabulary::shipped()),
             applicability: true,
             label: None,
             recording: 0,
+            last_requests: None,
             recorder: None,
             urgent: Vec::new(),
             held: Vec::new(),
@@ -143,7 +154,21 @@ impl GateBuilder {
     /// module. Who may do more stays, and where a module is left out the one before it judges. For what comes out of a store:
     /// whatever one authority ships, the modules of the others judge.
     pub fn tolerant(mut self) -> Self {
-        self.tolerant = !cfg!(normgate_weakened);
+        self.tolerant = !WEAKENED;
+        self
+    }
+
+    /// Says that the configuration is that of a larger set: a name in it that no module has is left alone, instead of being an error or
+    /// a notice.
+    pub fn of_a_larger_set(mut self) -> Self {
+        self.of_a_larger_set = true;
+        self
+    }
+
+    /// Says which prefix a policy has already, by its id: of two that clash, and of which nobody may do more or lists the prefix, that
+    /// one stays.
+    pub fn holders(mut self, holders: BTreeMap<String, String>) -> Self {
+        self.holders = holders;
         self
     }
 
@@ -169,6 +194,13 @@ impl GateBuilder {
     /// services. Off by default, since they hold what was sent about users.
     pub fn recording(mut self, requests: usize) -> Self {
         self.recording = requests;
+        self
+    }
+
+    /// Writes the requests that are kept ([`GateBuilder::recording`]) to this file whenever a module's breaker opens, for whoever is
+    /// called in the night. For other alarms there is [`Gate::write_last_requests`].
+    pub fn last_requests(mut self, path: &Path) -> Self {
+        self.last_requests = Some(path.to_owned());
         self
     }
 
@@ -217,7 +249,9 @@ impl GateBuilder {
     /// # Errors
     /// As [`GateBuilder::generation`].
     pub fn build(self) -> Result<Gate, BuildError> {
-        Ok(Gate::new(self.generation()?, self.recording, self.recorder))
+        let generation = self.generation()?;
+        let recent = (self.recording > 0).then(|| Recent::new(self.recording, self.last_requests));
+        Ok(Gate::new(generation, recent, self.recorder))
     }
 
     /// Holds the modules against their grants, compiles them and resolves their parameters: a generation, for
@@ -228,10 +262,13 @@ impl GateBuilder {
     pub fn generation(&self) -> Result<Generation, BuildError> {
         let sandbox = Sandbox::new(self.limits, self.allocation, self.backend).map_err(BuildError::Sandbox)?;
         let now = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let unmatched = if self.of_a_larger_set { Vec::new() } else { self.unmatched()? };
+        let config = self.config.by_policy(self.modules.iter().chain(&self.last_good));
         let fitting = Fitting {
-            config: &self.config,
+            config: &config,
             vocabulary: &self.vocabulary,
             held: &self.held,
+            holders: &self.holders,
             trusting: self.trusting,
             tolerant: self.tolerant,
             now,
@@ -240,26 +277,21 @@ impl GateBuilder {
             },
         };
         let Fitted { lineup, vocabulary, mut ready, left_out, absent } = fitting.fit(&self.modules, &self.last_good)?;
-        let unknown =
-            self.config.unknown_names(&lineup.modules().map(|m| &*m.manifest).collect::<Vec<_>>(), &vocabulary);
         let Lineup { judging, stand_ins, mut notices, .. } = lineup;
-        for error in unknown {
-            if !self.tolerant {
-                return Err(error);
-            }
-            notices.push(notices::ignored_config(None, error.to_string()));
-        }
+        notices.extend(unmatched);
         let facts = Facts::read(&self.config.provider, &vocabulary)?;
         let mut norms = Norms::of(&judging, &self.config, self.trusting, &vocabulary);
         for Placed { module: Module { manifest, .. }, release, awaited, .. } in &judging {
             // While another one acts where a release does not, nothing is weakened.
             let release = if *awaited { Mode::Enforce } else { *release };
-            let weakened = self.config.weakened(manifest, release);
+            let weakened = config.weakened(manifest, release);
             notices.extend((!weakened.is_empty()).then(|| notices::weakened(manifest, &weakened)));
+            let loosened = config.weakened_norm(manifest, release);
+            notices.extend((!loosened.is_empty()).then(|| notices::norm_weakened(manifest, &loosened)));
         }
         let mut load = |placed: Placed| {
             let ready = ready.remove(&placed.module.digest)?;
-            Some(self.load(placed, ready, &vocabulary, &mut norms, &mut notices))
+            Some(self.load(placed, ready, &config, &vocabulary, &mut norms, &mut notices))
         };
         let policies: Vec<Loaded> = judging.into_iter().filter_map(&mut load).collect();
         let stand_ins: Vec<Loaded> = stand_ins.into_iter().map(Placed::stand_in).filter_map(&mut load).collect();
@@ -274,8 +306,9 @@ impl GateBuilder {
         }
         let observed_until = self.config.observed_until()?;
         let held = self.held.iter().map(|digest| format!("sha256:{}", hex(digest))).collect();
-        let origin = Origin { semantics, config: self.config.to_toml()?, resolved_ms: now, held };
-        let set = PolicySet::new(policies, stand_ins, norms.taken(), observed_until, &vocabulary, origin);
+        let origin = Origin { semantics, config: config.to_toml()?, resolved_ms: now, held };
+        let set =
+            PolicySet::new(policies, stand_ins, norms.taken(), observed_until, config.order.by, &vocabulary, origin);
         let diff = Arc::new(Diff::new(&set, &vocabulary));
         let health = Health::of(&set, self.config.breaker);
         Ok(Generation {
@@ -296,11 +329,33 @@ impl GateBuilder {
         })
     }
 
+    /// What the configuration names and no module has: a notice each, or the error of the first. Where nothing is left out, a name
+    /// may also be one of a module that this program carries and that is not loaded.
+    fn unmatched(&self) -> Result<Vec<Notice>, BuildError> {
+        let vocabulary = &self.vocabulary;
+        let given = || self.modules.iter().chain(&self.last_good).map(|module| &*module.manifest);
+        let known = Known::new(given(), vocabulary);
+        let mut unmatched = known.missing(&self.config);
+        let mut unknown = known.refuse(&self.config);
+        if !self.tolerant && !unknown.is_empty() {
+            let carried = carried();
+            unknown = Known::new(given().chain(carried.iter().map(|module| &*module.manifest)), vocabulary)
+                .refuse(&self.config);
+            if let Some(error) = unknown.into_iter().next() {
+                return Err(error);
+            }
+            return Ok(unmatched);
+        }
+        unmatched.extend(unknown.into_iter().map(|error| notices::ignored_config(None, error.to_string())));
+        Ok(unmatched)
+    }
+
     /// A module with all that follows from its parameters and rights.
     fn load(
         &self,
         Placed { module, release, awaited, stands_in, successors }: Placed,
         Ready { granted, parameters, compiled }: Ready,
+        config: &Config,
         vocabulary: &Vocabulary,
         norms: &mut Norms,
         notices: &mut Vec<Notice>,
@@ -325,7 +380,7 @@ impl GateBuilder {
             tightened_by: by,
             looser,
             on_failure: self.config.on_failure_of(&manifest),
-            modes: self.config.modes_of(&manifest),
+            modes: config.modes_of(&manifest),
             owns_pack,
             release,
             awaited,

@@ -89,11 +89,13 @@ impl Generation {
 
     /// What it has been doing.
     pub(crate) fn stats(&self, totals: &Totals) -> Stats {
-        Stats {
+        let mut stats = Stats {
             generation: self.label().map(str::to_owned),
             notices: self.notices.clone(),
             ..Stats::of(&self.set, &self.health, totals)
-        }
+        };
+        stats.add_shadow(&self.shadow_diff());
+        stats
     }
 
     /// What would change if its rules in shadow acted.
@@ -104,7 +106,8 @@ impl Generation {
     /// Takes over what is known of modules that the generation before has too, byte for byte: counters, and a breaker that
     /// is open stays open. What the law requires does not go silently: a module that is there no more is noticed.
     pub(crate) fn follow(&mut self, before: &Generation) {
-        for gone in before.set.manifests() {
+        let accountable = before.set.policies[..before.set.judging].iter().filter(|policy| policy.is_accountable());
+        for gone in accountable.map(|policy| &policy.module.manifest) {
             let required = gone.rules.iter().any(|rule| is_required(gone, rule));
             let there = self.set.manifests().any(|m| m.id == gone.id) || self.absent.contains(&gone.id);
             if required && !there {

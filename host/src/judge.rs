@@ -18,14 +18,14 @@ use crate::generation::Generation;
 use crate::merge::{Merge, Part, stage_name};
 use crate::notice::Notice;
 use crate::notices;
-use crate::order;
+use crate::order::{self, Order};
 use crate::outcome::{Draw, Outcome, Scope, Verdict};
 use crate::overrides::Override;
 use crate::plan::Scratch;
-use crate::policy_set::{LOOSENING, Loaded, Resolved, RuleRef, begun, in_force};
+use crate::policy_set::{LOOSENING, Loaded, PolicySet, Resolved, RuleRef, begun, in_force};
 use crate::purse::{self, Purse, Purses, scaled};
 use crate::record::{Circumstances, Disturbance};
-use crate::sandbox::{Allowance, FailureKind, Used};
+use crate::sandbox::{Allowance, FailureKind, Used, WEAKENED};
 use crate::stats::Health;
 
 /// How many times as long judging again may take: whoever does it has another machine, and nobody waits for the answer.
@@ -104,9 +104,11 @@ impl Generation {
             && (self.set.policies[..self.set.judging].iter().zip(&turn.parts))
                 .any(|(policy, parts)| parts.is_some() && policy.has_stage(Stage::Slate));
         if slate_asked {
-            let (order, slate) = slate(batch, &merge, &self.set.slate_columns);
+            let (order, slate) = slate(batch, &merge, &self.set);
             self.stage(Stage::Slate, &slate, Some(&order), &turn, &mut merge);
         }
+
+        turn.conclude(&self.set);
 
         // 4. The final order, and the outcome.
         if scope == Scope::In
@@ -115,14 +117,16 @@ impl Generation {
             merge.owe_filing_number(code);
         }
         let merged = merge.finish();
-        let (order, shown) = order::sorted(batch, &merged.judgements);
+        let order = Order::of(batch, &merged.judgements, self.set.order);
+        let (rows, shown) = order.rows();
+        notices.extend(order.not_applied(&rows));
         notices.extend((scope == Scope::Out).then(|| notices::scope_contradiction(batch)).flatten());
         notices.extend(by_clock.then(|| notices::clock(batch, at_ms)).flatten());
         notices.extend(self.set.observed_until.filter(|_| observed).map(notices::observed));
         notices.extend(notices::emergencies(&self.set, batch, &emergency, &merged.spared));
         let circumstances = turn.circumstances.into_inner();
         notices.extend(circumstances.notices.iter().cloned());
-        let verdicts = order
+        let verdicts = rows
             .into_iter()
             .map(|row| Verdict {
                 row,
@@ -130,7 +134,7 @@ impl Generation {
                 reasons: merged.spans[row as usize].clone(),
             })
             .collect();
-        Outcome {
+        let mut outcome = Outcome {
             set: Arc::clone(&self.set),
             generation: self.label.clone(),
             batch: batch.clone(),
@@ -150,7 +154,9 @@ impl Generation {
             failures: merged.failures,
             draws: turn.draws,
             notices,
-        }
+        };
+        outcome.notices.extend(outcome.unmet_by_pins());
+        outcome
     }
 
     /// A sector norm that would loosen a parameter: a finding where the parameter is the law's, else a notice.
@@ -224,6 +230,8 @@ impl Generation {
     ) -> Result<(), (FailureKind, String)> {
         let (policy, health) = (&self.set.policies[index], &turn.health[index]);
         let purse = turn.purses.of(policy.authority, parts.contains(&Part::Enforced));
+        let before = std::mem::replace(&mut turn.standings.borrow_mut()[index], Standing::Failed);
+        let unharmed = !matches!(before, Standing::Failed);
         if let Some(known) = turn.disturbed(policy, stage) {
             purse.spend(known.fuel);
             return Err((known.kind, known.message));
@@ -233,7 +241,11 @@ impl Generation {
             let message = "not asked: the time for this request is over".to_owned();
             return Err(turn.disturb(policy, stage, 0, (FailureKind::Deadline, message)));
         };
-        let admission = health.breaker.admit(Instant::now).map_err(|kind| {
+        let admission = match before {
+            Standing::Heard(admission) => Ok(admission),
+            Standing::Unasked | Standing::Failed => health.breaker.admit(Instant::now),
+        };
+        let admission = admission.map_err(|kind| {
             let message = "not asked: it failed too often in a row, and is tried again after a while".to_owned();
             turn.disturb(policy, stage, 0, (kind, message))
         })?;
@@ -247,34 +259,29 @@ impl Generation {
                 let read = merge.read(index as u16, resolved, stage, parts, rows, &answer);
                 read.map_err(|message| (FailureKind::Garbage, message))
             });
-            (read, used)
+            (read, used, begin.elapsed())
         };
         // Nothing of an answer counts before it is accepted, so a panic leaves nothing behind. What it used is not known; the time
         // that reporting it took is nobody's.
-        let mut panicked = false;
-        let (read, used) = catch_unwind(AssertUnwindSafe(turn_of_it)).unwrap_or_else(|_| {
-            panicked = true;
+        let (read, used, took) = catch_unwind(AssertUnwindSafe(turn_of_it)).unwrap_or_else(|_| {
             let message = "the host stopped in the middle of its turn; this is a fault of the host".to_owned();
             let units = scaled(self.fuel_of(policy), values);
-            (Err((FailureKind::Trap, message)), Used { units, ..Used::default() })
+            (Err((FailureKind::Trap, message)), Used { units, ..Used::default() }, Duration::ZERO)
         });
         if read.is_ok() {
             merge.accept();
         }
-        let took = begin.elapsed();
         health.called(took, used.units);
         purse.spend(used.units);
-        if !panicked {
-            turn.purses.pass(purse, took);
-        }
+        turn.purses.pass(purse, took);
         // What a long list does to a module is no fault of the module; an ordinary one that is slow costs everybody who waits.
         let ordinary = values <= purse::ORDINARY;
         match read {
             Ok(beyond) => {
                 if used.slow && ordinary {
                     leave_out_for_now(policy, admission, FailureKind::Deadline);
-                } else if admission.succeeded() {
-                    warn!(policy = policy.module.manifest.reference(), "module works again; its breaker is closed");
+                } else if unharmed {
+                    turn.standings.borrow_mut()[index] = Standing::Heard(admission);
                 }
                 if let Some(message) = beyond {
                     health.failed(FailureKind::Grant);
@@ -342,7 +349,7 @@ impl Generation {
         });
         let answer = match answer {
             Err((FailureKind::Fuel, _)) if allowance.fuel < own => used_up(),
-            Ok(answer) if answer.rows.len() > items && !cfg!(normgate_weakened) => {
+            Ok(answer) if answer.rows.len() > items && !WEAKENED => {
                 Err((FailureKind::Output, format!("{} items; at most {items} make sense here", answer.rows.len())))
             }
             answer => answer,
@@ -373,6 +380,14 @@ struct Leave<'t> {
     wall: Duration,
 }
 
+/// How a module stands in one request. It has worked when every stage of it was heard, and no sooner.
+enum Standing<'t> {
+    Unasked,
+    Heard(Admission<'t>),
+    /// Or it was not heard in some stage.
+    Failed,
+}
+
 /// What one request settles before any module is asked.
 struct Turn<'t> {
     /// Where what each module does is counted.
@@ -389,6 +404,8 @@ struct Turn<'t> {
     purses: Purses,
     /// How many times as long as usual calls may take.
     patience: u32,
+    /// How each module stands with its breaker.
+    standings: RefCell<Vec<Standing<'t>>>,
     /// What the outcome rests on besides: known beforehand, and calls that are disturbed as they are.
     circumstances: RefCell<Circumstances>,
 }
@@ -411,7 +428,7 @@ impl<'t> Turn<'t> {
             let plan = &policy.resolved[0].plan;
             let asked = (scope == Scope::In || manifest.law == Law::Other)
                 && (!generation.applicability || plan.applies(batch));
-            let overridden = circumstances.overrides.iter().find(|entry| entry.covers(manifest));
+            let overridden = circumstances.overrides.iter().find(|entry| set.is_covered(entry, manifest));
             if index < set.judging {
                 notices.extend(overridden.into_iter().flat_map(|entry| entry.notices(manifest)));
             }
@@ -420,8 +437,10 @@ impl<'t> Turn<'t> {
                 return None;
             }
             let (mut parts, draw) = parts_of(policy, batch, &drawing, at_ms);
-            draws
-                .extend(draw.filter(|_| index < set.judging).map(|hundredth| Draw { policy: index as u16, hundredth }));
+            draws.extend(
+                draw.filter(|_| index < set.judging)
+                    .map(|millionth| Draw { policy: index as u16, hundredth: (millionth / 10_000) as u8 }),
+            );
             if overridden.is_some() {
                 parts.iter_mut().filter(|part| **part == Part::Enforced).for_each(|part| *part = Part::Shadow);
             }
@@ -432,7 +451,7 @@ impl<'t> Turn<'t> {
             let manifest = &policy.module.manifest;
             // Whoever is overridden has no say over others either.
             !manifest.overlays.is_empty()
-                && !circumstances.overrides.iter().any(|entry| entry.covers(manifest))
+                && !circumstances.overrides.iter().any(|entry| set.is_covered(entry, manifest))
                 && policy.is_released(&drawing)
                 && !set.is_succeeded(policy, &drawing, at_ms)
                 && in_force(manifest.effective_from, manifest.effective_until, at_ms)
@@ -448,7 +467,19 @@ impl<'t> Turn<'t> {
         let purses = Purses::new(set, generation.sandbox.limits(), &values, patience);
         circumstances.draws = drawing.into_known();
         let circumstances = RefCell::new(circumstances);
-        Self { health, parts, draws, adopted, values, purses, patience, circumstances }
+        let standings = RefCell::new(set.policies.iter().map(|_| Standing::Unasked).collect());
+        Self { health, parts, draws, adopted, values, purses, patience, standings, circumstances }
+    }
+
+    /// Counts the modules that worked.
+    fn conclude(&self, set: &PolicySet) {
+        for (policy, standing) in set.policies.iter().zip(self.standings.take()) {
+            if let Standing::Heard(admission) = standing
+                && admission.succeeded()
+            {
+                warn!(policy = policy.module.manifest.reference(), "module works again; its breaker is closed");
+            }
+        }
     }
 
     /// How a call was disturbed, if the circumstances say that it was.
@@ -497,7 +528,7 @@ impl Generation {
         let emergency = emergency(request);
         let mut merge = Merge::new(&self.set, request, &emergency, false);
         self.stage(Stage::Candidate, request, None, &turn, &mut merge);
-        let slate = slate(request, &merge, &self.set.slate_columns).1;
+        let slate = slate(request, &merge, &self.set).1;
         let asked = |stage: Stage, batch: &Batch| -> Vec<_> {
             let asked = self.turns(stage, &turn).map(|index| self.set.policies[index].module.manifest.module.clone());
             asked.map(|module| (module, stage, batch.clone())).collect()
@@ -563,11 +594,11 @@ impl Generation {
 
 /// The rows that may be shown after the candidate stage, in the order that it made: their numbers, and a batch of them with the
 /// columns that modules read there.
-fn slate(batch: &Batch, merge: &Merge<'_>, columns: &[bool]) -> (Vec<u32>, Batch) {
-    let (mut order, shown) = order::sorted(batch, &merge.judgements);
+fn slate(batch: &Batch, merge: &Merge<'_>, set: &PolicySet) -> (Vec<u32>, Batch) {
+    let (mut order, shown) = order::sorted(batch, &merge.judgements, set.order);
     order.truncate(shown);
     let positions = batch.known_integers("candidates.rank_pos") as i64;
-    let slate = batch.gather(&order, columns).with_request_integer("request.slate.positions", positions);
+    let slate = batch.gather(&order, &set.slate_columns).with_request_integer("request.slate.positions", positions);
     (order, slate)
 }
 
@@ -584,9 +615,9 @@ pub(crate) fn adopted(policy: &Loaded, batch: &Batch) -> bool {
     policy.module.manifest.pack.as_ref().is_none_or(named)
 }
 
-/// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode. And the hundredth of users
+/// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode. And the millionth of users
 /// that was drawn, if that mattered.
-fn parts_of(policy: &Loaded, batch: &Batch, draws: &Draws<'_>, at_ms: i64) -> (Vec<Part>, Option<u8>) {
+fn parts_of(policy: &Loaded, batch: &Batch, draws: &Draws<'_>, at_ms: i64) -> (Vec<Part>, Option<u32>) {
     let manifest = &policy.module.manifest;
     let module_in_force = in_force(manifest.effective_from, manifest.effective_until, at_ms);
     let adopted = adopted(policy, batch);

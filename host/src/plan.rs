@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use normgate_contract::{
     Applies, Argument, Block, ColumnSpec, ColumnType, Constraint, Effect, FIRST_ENTRY, Input, Level, Manifest,
-    Obligation, Quantity, Stage, TagAction, TermSet, UNKNOWN, UNLISTED, Vocabulary, Weight, most_specific_entry,
+    Modality, Obligation, Quantity, Stage, TagAction, TermSet, UNKNOWN, UNLISTED, Vocabulary, Weight,
+    most_specific_entry,
 };
 
 use serde::{Serialize, Serializer};
@@ -135,6 +136,8 @@ pub(crate) enum EffectPlan {
 /// An effect of the manifest, by its index.
 pub(crate) struct PlannedEffect {
     pub(crate) rule: u16,
+    /// Whether its rule is of modality `must`.
+    pub(crate) must: bool,
     /// Of what an item of it names a row: of the candidates, of the tags, or of neither.
     pub(crate) about: Level,
     /// What it may carry beside the row.
@@ -304,6 +307,7 @@ impl Plan {
             .enumerate()
             .map(|(index, (rule, effect))| PlannedEffect {
                 rule: rule as u16,
+                must: manifest.rules[rule].modality == Modality::Must,
                 about: about(effect, manifest.rules[rule].level),
                 carries: carries(effect),
                 effect: match granted.dropped.contains(&index) {
@@ -338,11 +342,6 @@ impl Plan {
             u64::from(batch.rows[frame.frame]) + lists.sum::<usize>() as u64
         };
         self.frames.iter().map(of_frame).sum()
-    }
-
-    /// Whether the module reads a column, given by its index in the gate's vocabulary.
-    pub(crate) fn reads(&self, column: usize) -> bool {
-        self.frames.iter().flat_map(|frame| &frame.columns).any(|plan| plan.index == Some(column))
     }
 
     /// The columns that the module is handed, of the request too, by index in the gate's vocabulary.

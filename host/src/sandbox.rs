@@ -28,6 +28,12 @@ use crate::price;
 #[cfg(normgate_weakened)]
 pub(crate) mod weakened;
 
+/// Whether this is a host that forgot what it is for, so that `make hostile WEAK=1` has something to notice (`weakened.rs`).
+pub(crate) const WEAKENED: bool = cfg!(normgate_weakened);
+
+/// Version of what judging means, at the head of `semantics`: under another number the same request may come out otherwise.
+/// 2: work is priced by what it takes. 3: rows keep the order sent, and a demotion is by place.
+const SEMANTICS: &str = "normgate/3";
 /// Version of wasmtime that judges; part of `semantics`, because fuel is counted by it.
 pub(crate) const WASMTIME: &str = "48.0.8";
 
@@ -102,7 +108,7 @@ pub struct Limits {
     /// honest ones beside them. A module whose turn comes after that is not asked. An authority with `base = "full"`, or that the program
     /// carries, has six times as much; modules that are only observed have half of it apart.
     pub budget: u64,
-    /// Linear memory, bytes, on the longest lists. On short ones a call has 4 MiB, and 1 KiB for every value: ten thousand rows of
+    /// Linear memory, bytes, on the longest lists. On short ones a call has 1 MiB, and 512 bytes for every value: ten thousand rows of
     /// thirty columns take 3 MiB.
     pub memory: usize,
     /// The guest's stack, bytes; rules do not recurse.
@@ -277,7 +283,7 @@ fn engine(limits: Limits, allocation: Allocation, backend: Backend) -> Result<En
         .allocation_strategy(strategy)
         .concurrency_support(false)
         .consume_fuel(true)
-        .operator_cost(if cfg!(normgate_weakened) { OperatorCost::new() } else { price::operators() })
+        .operator_cost(if WEAKENED { OperatorCost::new() } else { price::operators() })
         .epoch_interruption(true)
         .cranelift_nan_canonicalization(true)
         // What neither the SDK nor C makes, and has prices of its own.
@@ -368,9 +374,9 @@ impl Sandbox {
     /// What matters for identical outcomes; part of the policy set's digest.
     pub(crate) fn semantics(&self) -> String {
         let Limits { fuel, budget, memory, stack, .. } = self.limits;
-        let weakened = if cfg!(normgate_weakened) { " WEAKENED" } else { "" };
+        let weakened = if WEAKENED { " WEAKENED" } else { "" };
         format!(
-            "normgate/2 merge=1 wasmtime={WASMTIME} prices={} fuel={fuel} budget={budget} memory={memory} stack={stack} simd=0 \
+            "{SEMANTICS} merge=1 wasmtime={WASMTIME} prices={} fuel={fuel} budget={budget} memory={memory} stack={stack} simd=0 \
              nan=canonical{weakened}",
             price::VERSION
         )

@@ -40,7 +40,9 @@ impl FromStr for Day {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().map(Day).map_err(|_| format!("`{text}` is not a day; write YYYY-MM-DD, for example 2026-11-01"))
+        // Exactly as a day is written: a time or a zone after it would be cut off.
+        let day = text.parse().map(Day).ok().filter(|day| day.to_string() == text);
+        day.ok_or_else(|| format!("`{text}` is not a day; write YYYY-MM-DD, for example 2026-11-01"))
     }
 }
 
@@ -70,7 +72,18 @@ mod tests {
     fn a_day_begins_eight_hours_before_utc_midnight() {
         let day: Day = "2026-01-01".parse().expect("a day");
         assert_eq!(day.start_ms(), 1_767_225_600_000 - 8 * 3_600_000);
-        assert!("2026-02-30".parse::<Day>().is_err());
+        for text in [
+            "2026-02-30",
+            "2026-01-01T08:00",
+            "2026-01-01 08:00",
+            "2026-01-01Z",
+            "20260101",
+            "2026-1-1",
+            " 2026-01-01",
+            "",
+        ] {
+            assert!(text.parse::<Day>().is_err(), "{text}");
+        }
         assert_eq!((Day::containing(day.start_ms()), Day::containing(day.next().start_ms() - 1)), (day, day));
         assert_eq!(Day::containing(day.start_ms() - 1).next(), day);
         assert_eq!(Day::containing(i64::MAX).to_string(), "9999-12-31");

@@ -7,17 +7,20 @@
 //! The host validates with these types and the SDK's macros generate code from them, so there is one reading of each.
 
 pub mod bounds;
+mod codes;
 mod day;
 pub mod dsa;
 mod hex;
 pub mod law;
 mod manifest;
+mod nearest;
 pub mod reference;
 mod source;
 mod standing;
 mod steering;
 mod vocabulary;
 
+pub use codes::{Code, Stated};
 pub use day::{Day, now_ms};
 pub use hex::hex;
 pub use manifest::{
@@ -25,10 +28,13 @@ pub use manifest::{
     Obligation, OnFailure, Owner, Parameter, ParameterType, Provenance, Quantity, Rule, Stage, Stricter, TagAction,
     Text, Title, Value, Weight, Wording, most_specific_entry,
 };
+pub use nearest::nearest;
 pub use source::{ManifestError, read_policy_toml};
 pub use standing::Standing;
 pub use steering::steers;
-pub use vocabulary::{ColumnSpec, ColumnType, CommonParameter, SignalCodes, TermSet, Vocabulary, VocabularyError};
+pub use vocabulary::{
+    ColumnSpec, ColumnType, CommonParameter, SignalCodes, Surface, TermSet, Vocabulary, VocabularyError,
+};
 
 /// The package that modules and hosts of this release speak.
 pub const CONTRACT: &str = "normgate:policy@0.1.0";

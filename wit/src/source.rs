@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::bounds::{self, MAX_MANIFEST_BYTES};
 use crate::manifest::*;
-use crate::{CONTRACT, ColumnSpec, ColumnType, Day, MAX_ENTRIES, Vocabulary, steers};
+use crate::{CONTRACT, ColumnType, Day, MAX_ENTRIES, Vocabulary, nearest, steers};
 
 /// What the host says of a sector norm that would loosen a parameter of the law, in the place of a rule.
 const LOOSENING: &str = "art05.loosening";
@@ -389,10 +389,9 @@ fn resolve_input(
 
 /// "; did you mean …?" with the column that is a slip or two away, else where to look.
 fn suggest(name: &str, vocabulary: &Vocabulary) -> String {
-    let distance = |column: &&ColumnSpec| strsim::osa_distance(name, &column.name);
-    match vocabulary.columns.iter().min_by_key(distance) {
-        Some(column) if distance(&column) <= 3 => format!("; did you mean `{}`?", column.name),
-        _ => "; docs/reference/vocabulary.md lists them".to_owned(),
+    match nearest(name, vocabulary.columns.iter().map(|column| column.name.as_str())) {
+        Some(column) => format!("; did you mean `{column}`?"),
+        None => "; docs/reference/vocabulary.md lists them".to_owned(),
     }
 }
 
@@ -543,6 +542,9 @@ impl Manifest {
             let Some((_, spec)) = vocabulary.column(&name) else {
                 return fail(place, format!("the vocabulary has no such column{}", suggest(&name, vocabulary)));
             };
+            if spec.host {
+                return fail(place, "this column is for the host only and never crosses into a module");
+            }
             if spec.kind != input.kind {
                 return fail(place, format!("the column is {:?}, not {:?}", spec.kind, input.kind).to_lowercase());
             }
@@ -834,6 +836,7 @@ effects = [{ block = "none" }]
             ),
             ("\"candidates.kind\"", "\"kind\"", "inputs `kind`: name the frame too"),
             ("\"candidates.kind\"", "\"candidates.title\"", "never crosses into a module"),
+            ("\"candidates.kind\"", "\"candidates.pinned\"", "never crosses into a module"),
             ("\"candidates.kind\"", "\"candidates.signals\"", "list the codes that you distinguish"),
             ("\"candidates.kind\"", "\"candidates.x.c.d\"", "the vocabulary has no such column"),
             ("module = \"m\"", "module = \"host\"", "module: `host` cannot prefix rule ids"),

@@ -17,7 +17,7 @@ mod publish;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use account::{diff, ledger, replay, report};
 use author::{build, check, inspect, new, test, verify, workbench};
@@ -31,8 +31,20 @@ use publish::{key, mirror, repo, sync};
 #[derive(Parser)]
 #[command(name = "normgate", version, max_term_width = 100)]
 struct Cli {
+    /// How the log on standard error is written: one event a line, with its time
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    log: LogFormat,
+
     #[command(subcommand)]
     command: Command,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For a person
+    Text,
+    /// For a program: one JSON object a line
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -95,16 +107,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
-        .with_writer(|| screen::Log)
-        .with_target(false)
-        .without_time()
-        .init();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => return screen::finish(show(&usage)),
     };
+    log(cli.log);
     let result = match cli.command {
         Command::Eval(args) => eval::run(&args),
         Command::Test(args) => test::run(&args),
@@ -139,6 +146,16 @@ fn main() -> ExitCode {
         screen::complain(&error);
         ExitCode::from(2)
     }))
+}
+
+/// Has warnings of the library written to standard error.
+fn log(format: LogFormat) {
+    let log =
+        tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN).with_target(false);
+    match format {
+        LogFormat::Text => log.with_writer(|| screen::Log::Text).init(),
+        LogFormat::Json => log.json().flatten_event(true).with_writer(|| screen::Log::Json).init(),
+    }
 }
 
 /// Shows help that was asked for, or what is wrong with the arguments.

@@ -39,9 +39,18 @@ pub(crate) fn remark(text: fmt::Arguments<'_>) {
     err(&format!("normgate: {}\n", visible(&text.to_string())));
 }
 
-/// Tells why the command ends. An error of several lines, a compiler's, keeps them, each but the first indented.
+/// Tells why the command ends. An error of several lines, a compiler's, keeps them, each but the first indented. A cause that the
+/// sentence before it ends with is not said again.
 pub(crate) fn complain(error: &anyhow::Error) {
-    err(&format!("normgate: {}\n", indented(&format!("{error:#}"))));
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.ends_with(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    err(&format!("normgate: {}\n", indented(&said)));
 }
 
 /// Tells what is wrong with the arguments. Some of them may be foreign, an id out of a list: then no line is but the first.
@@ -153,12 +162,18 @@ impl Drop for Progress {
 }
 
 /// Where the log goes: one event a line.
-pub(crate) struct Log;
+pub(crate) enum Log {
+    /// As text.
+    Text,
+    /// As JSON.
+    Json,
+}
 
 impl Write for Log {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        err(&format!("{}\n", visible(text.trim_end_matches('\n'))));
+        let text = text.trim_end_matches('\n');
+        err(&format!("{}\n", if matches!(self, Self::Json) { visible_json(text) } else { visible(text) }));
         Ok(event.len())
     }
 

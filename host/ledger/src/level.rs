@@ -1,6 +1,6 @@
 //! Which lists are kept in full: all of which somebody may have to give account, and a sample of the others.
 
-use normgate::contract::{Block, Modality, TagAction};
+use normgate::contract::{Block, TagAction};
 use normgate::{Action, Batch, Notice, Outcome, RuleRef};
 
 use crate::keys::rounded_up;
@@ -8,10 +8,11 @@ use crate::record::Why;
 
 /// Why a list is kept in full; nothing when it is not. `sampled` says whether its lot was drawn.
 pub(crate) fn reasons(request: &Batch, outcome: &Outcome, sampled: bool) -> Vec<Why> {
-    let must = |rule: RuleRef| outcome.policy_set().rule(rule).is_some_and(|rule| rule.modality == Modality::Must);
+    let must = |rule: RuleRef| outcome.policy_set().is_accountable(rule);
     let on_rows = (outcome.verdicts.iter())
         .flat_map(|verdict| outcome.reasons(verdict))
-        .any(|reason| reason.effect > Action::Allow && must(reason.rule));
+        // A label alone restricts nothing, and the outcome says it.
+        .any(|reason| reason.effect > Action::Label && must(reason.rule));
     let on_tags = (outcome.tags.iter().flat_map(|tag| &tag.reasons))
         .any(|(rule, action, _)| *action != TagAction::Keep && must(*rule));
     let held = (outcome.verdicts[outcome.shown..].iter()).any(|verdict| Outcome::hold(verdict) != Block::None);

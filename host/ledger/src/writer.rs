@@ -70,6 +70,12 @@ fn check_purge(now_ms: i64, latest_ms: i64, until: Day, what: Purge, idle: bool)
     Ok(())
 }
 
+/// What is wrong with a segment that no crash leaves so.
+fn no_crash(place: String, what: &str) -> LedgerError {
+    let message = format!("{what}, and no crash leaves that; see `normgate ledger verify`, and restore the file");
+    LedgerError::altered(place, message)
+}
+
 /// The segment that is being written.
 struct Open {
     file: File,
@@ -223,11 +229,8 @@ impl Writer {
                     torn = Some(reader.tail()?);
                     break;
                 }
-                Next::Broken { what, .. } => {
-                    let message =
-                        format!("{what}, and no crash leaves that; see `normgate ledger verify`, and restore the file");
-                    return Err(LedgerError::altered(reader.place(), message));
-                }
+                Next::Broken { what, .. } => return Err(no_crash(reader.place(), &what)),
+                Next::Damaged(_, what) => return Err(no_crash(reader.place(), what)),
             }
         }
         let torn = torn.unwrap_or_default();
@@ -752,29 +755,36 @@ impl Writer {
     }
 
     /// Seals a record again for a case, and puts that on the record.
-    pub(crate) fn hold(&mut self, decision_id: &str, case: String, by: String) -> Result<(), LedgerError> {
+    pub(crate) fn hold(&mut self, which: &str, case: String, by: String) -> Result<(), LedgerError> {
         holds::check_name(&case)?;
+        let mut found = Vec::new();
+        let damage = history::records(&self.home, &Query::of(which), |found_here, _| {
+            let Entry { record, event, .. } = &found_here.record.entry;
+            found.extend(matches!(event, Event::Decision(_)).then_some(*record));
+            Ok(())
+        })?;
+        if found.is_empty() {
+            damage.told()?;
+        }
+        let record = history::one(&self.home, which, found, |record| *record)?;
         let key = keys::provide(&self.home, &holds::key_file(&case))?;
-        let query = Query { decision: Some(decision_id.to_owned()), ..Query::default() };
-        let mut sets = HashMap::new();
-        let mut held = None;
-        history::records(&self.home, &query, |found, keys| {
+        let (mut sets, mut held) = (HashMap::new(), None);
+        history::records(&self.home, &Query { record: Some(record), ..Query::default() }, |found, keys| {
             match &found.record.entry.event {
                 Event::Set(set) => drop(sets.insert(set.policy_set.clone(), (**set).clone())),
-                Event::Decision(listed) if held.is_none() => {
-                    let record = found.record.entry.record;
+                Event::Decision(listed) => {
                     let set = sets.get(&listed.policy_set).cloned().ok_or_else(|| {
                         LedgerError::altered(format!("record {record}"), "its policy set is not described")
                     })?;
                     let place = (found.head, found.frame, found.index);
-                    held = Some((record, Held::seal(found.segment.epoch, set, place, keys, &key)?));
+                    held = Some(Held::seal(found.segment.epoch, set, place, keys, &key)?);
                 }
                 _ => {}
             }
             Ok(())
         })?;
-        let absent = || LedgerError::Absent(format!("no decision {decision_id} is here, or its key is gone"));
-        let (record, held) = held.ok_or_else(absent)?;
+        let gone = || LedgerError::KeyGone { place: format!("record {record}") };
+        let held = held.ok_or_else(gone)?;
         let file = held.write(&self.home, &(case.clone(), record))?;
         self.say(Event::Held { case, held: record, file, by })
     }
@@ -785,8 +795,12 @@ impl Writer {
         if held.is_empty() {
             return Err(LedgerError::Absent(format!("nothing is held for case `{case}`")));
         }
-        self.say(Event::Released { case: case.clone(), by })?;
-        self.home.destroy(&holds::key_file(&case))?;
+        // Where the key is gone, an earlier call was interrupted after that, and this one does what is left.
+        let key = holds::key_file(&case);
+        if self.home.exists(&key) {
+            self.say(Event::Released { case, by })?;
+            self.home.destroy(&key)?;
+        }
         held.iter().try_for_each(|place| self.home.remove(&holds::file(place)))
     }
 

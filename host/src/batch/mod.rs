@@ -5,6 +5,7 @@ mod column;
 mod json;
 mod rename;
 mod strings;
+mod written;
 
 use std::io::Write;
 use std::sync::{Arc, OnceLock};

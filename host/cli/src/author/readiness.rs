@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use normgate::contract::{ColumnSpec, ColumnType, Vocabulary};
-use normgate::{Cause, Gate, Outcome, RuleRef, Target};
+use normgate::{Gate, Outcome, RuleRef, Target};
 
+use crate::judge::codes::Sample;
 use crate::judge::requests::{Requests, complain};
 
 /// What the absence of one column did.
@@ -23,6 +24,7 @@ pub(crate) fn report(gate: &Gate, input: &Path) -> Result<bool> {
     let mut requests = Requests::open(input, gate.reader())?;
     let (mut judged, mut refused, mut rows) = (0u64, 0u64, 0usize);
     let mut gaps: BTreeMap<String, Gap> = BTreeMap::new();
+    let mut codes = Sample::default();
     while let Some(request) = requests.next()? {
         let batch = match request {
             Ok(batch) => batch,
@@ -34,8 +36,9 @@ pub(crate) fn report(gate: &Gate, input: &Path) -> Result<bool> {
         };
         judged += 1;
         rows += batch.candidates();
+        codes.count(&batch);
         let outcome = gate.evaluate(&batch);
-        for (rule, target) in missing(&outcome) {
+        for (rule, target) in outcome.for_want_of_input() {
             for column in columns(&outcome, rule, target) {
                 let gap = gaps.entry(column).or_default();
                 gap.decisions.insert((judged, target));
@@ -46,6 +49,7 @@ pub(crate) fn report(gate: &Gate, input: &Path) -> Result<bool> {
     say!("{judged} requests with {rows} candidates judged, {refused} refused");
     if gaps.is_empty() {
         say!("no decision rests on a missing value");
+        codes.print();
         return Ok(refused == 0);
     }
     say!("decisions that rest on a missing value, by column (one decision may lack several):");
@@ -59,27 +63,13 @@ pub(crate) fn report(gate: &Gate, input: &Path) -> Result<bool> {
         let rules: Vec<String> = rules.into_iter().map(|(rule, times)| format!("{rule} ({times})")).collect();
         say!("          fires    {}", rules.join(", "));
         if let Some((_, column)) = Vocabulary::shipped().column(name) {
+            say!("          is       {}", column.note);
             say!("          send     {}", wanted(column));
             say!("          else     {}", column.unknown);
         }
     }
+    codes.print();
     Ok(refused == 0)
-}
-
-/// Everything that was decided because something was unknown.
-fn missing(outcome: &Outcome) -> Vec<(RuleRef, Target)> {
-    let mut found = Vec::new();
-    for verdict in &outcome.verdicts {
-        let reasons = outcome.reasons(verdict).iter().filter(|reason| reason.cause == Cause::MissingInput);
-        found.extend(reasons.map(|reason| (reason.rule, Target::Candidate(verdict.row))));
-    }
-    for (row, tag) in outcome.tags.iter().enumerate() {
-        let reasons = tag.reasons.iter().filter(|(.., cause)| *cause == Cause::MissingInput);
-        found.extend(reasons.map(|(rule, ..)| (*rule, Target::Tag(row as u32))));
-    }
-    let violations = outcome.violations.iter().filter(|(.., cause)| *cause == Cause::MissingInput);
-    found.extend(violations.map(|(target, rule, _)| (*rule, *target)));
-    found
 }
 
 /// The columns to blame: those of the rule's evidence that are unknown. Where none is (a scan that is pending is known, and

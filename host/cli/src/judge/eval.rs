@@ -31,6 +31,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
 
+    /// Answer with what a response needs and what is to be done, without reasons: ids in order, labels, duties (docs/answer.md)
+    #[arg(long, conflicts_with_all = ["explain", "evidence"])]
+    brief: bool,
+
     /// Add to each reason its sentence, article and remedy
     #[arg(long, value_name = "LANGUAGE")]
     explain: Option<Lang>,
@@ -53,9 +57,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     diff: Option<PathBuf>,
 
+    /// Keep the last 256 requests in memory, and write them to this file when a module's breaker opens and at the end, for whoever
+    /// follows the runbook. They hold what was sent about users
+    #[arg(long, value_name = "FILE")]
+    last_requests: Option<PathBuf>,
+
     #[command(flatten)]
     recording: Recording,
 }
+
+/// Requests that `--last-requests` keeps.
+const LAST: usize = 256;
 
 /// A language of sentences.
 #[derive(Clone, Copy, ValueEnum)]
@@ -76,7 +88,10 @@ impl From<Lang> for Language {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let gate = args.source.build()?;
+    let gate = args.source.build_with(|builder| match &args.last_requests {
+        Some(path) => builder.recording(LAST).last_requests(path),
+        None => builder,
+    })?;
     let detail = Detail { explain: args.explain.map(Language::from), evidence: args.evidence };
     let ledger = args.recording.open()?;
     let mut requests = Requests::open(&args.input, gate.reader().strict(args.strict))?;
@@ -84,7 +99,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let flush_each = screen::is_terminal() || args.input.as_os_str() == "-";
 
     let mut tally = Tally::default();
-    while let Some(request) = requests.next()? {
+    while let Some(request) = requests.next().with_context(|| args.input.display().to_string())? {
         match request {
             Ok(batch) => {
                 tally.judged += 1;
@@ -93,7 +108,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                 if let Some(ledger) = &ledger {
                     ledger.record(&batch, &outcome)?;
                 }
-                output.write(&outcome.to_json(detail)).context(OUTPUT)?;
+                let answer = if args.brief { outcome.to_brief_json() } else { outcome.to_json(detail) };
+                output.write(&answer).context(OUTPUT)?;
             }
             Err(error) => {
                 tally.refused += 1;
@@ -117,6 +133,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         progress.show(&tally);
     }
     drop(progress);
+    if let Some(path) = &args.last_requests {
+        gate.write_last_requests(path).with_context(|| path.display().to_string())?;
+    }
     if let Some(path) = &args.stats {
         let text = gate.stats().to_prometheus() + &recorded.unwrap_or_default();
         std::fs::write(path, text).with_context(|| path.display().to_string())?;

@@ -68,9 +68,15 @@ impl Source {
             bail!("{}: there is no store; `normgate sync` makes it", path.display());
         }
         let store = Store::open(path)?;
-        for (repository, heard) in store.status()? {
-            if let Some(why) = heard.stale(normgate_repo::now_ms()) {
-                remark!("{repository} is stale: {why}");
+        // What was heard is told to people, and decides nothing.
+        match store.status() {
+            Err(error) => remark!("whether something is stale is not known: {error}"),
+            Ok(status) => {
+                for (repository, heard) in status {
+                    if let Some(why) = heard.stale(normgate_repo::now_ms()) {
+                        remark!("{repository} is stale: {why}");
+                    }
+                }
             }
         }
         match store.generation()? {
@@ -106,7 +112,12 @@ impl Source {
                 generation.builder(config, self.as_of)
             }
             None => {
-                let builder = Gate::builder().policies(self.modules_with(None)?).config(config).trusting();
+                let mut builder = Gate::builder().policies(self.modules_with(None)?).config(config.clone()).trusting();
+                if !self.only.is_empty() {
+                    let everything = Self { only: Vec::new(), ..self.clone() };
+                    config.check_names(&everything.modules_with(None)?).context(self.place())?;
+                    builder = builder.of_a_larger_set();
+                }
                 match self.as_of {
                     Some(day) => builder.as_of(day),
                     None => builder,
@@ -120,18 +131,28 @@ impl Source {
         Ok(builder)
     }
 
-    /// Adds the configuration file's name to an error of building.
+    /// The configuration file, for messages.
+    fn place(&self) -> String {
+        self.config.as_ref().map_or("normgate.toml".into(), |path| path.display().to_string())
+    }
+
+    /// The gate that the options name.
     pub(crate) fn build(&self) -> Result<Gate> {
-        let place = self.config.as_ref().map_or("normgate.toml".into(), |path| path.display().to_string());
-        let gate = self.gate()?.build().map_err(|error| match error {
-            normgate::BuildError::Config { .. } => anyhow::Error::new(error).context(place),
+        self.build_with(|builder| builder)
+    }
+
+    /// The same with something of the command's own. Adds the configuration file's name to an error of building.
+    pub(crate) fn build_with(&self, change: impl FnOnce(GateBuilder) -> GateBuilder) -> Result<Gate> {
+        let gate = change(self.gate()?).build().map_err(|error| match error {
+            normgate::BuildError::Config { .. } => anyhow::Error::new(error).context(self.place()),
             other => other.into(),
         })?;
         if let Some(config) = &self.config {
             gate.set_overrides(Override::read(&record_of(config))?);
         }
         if let Some(store) = &self.store {
-            gate.set_expiries(Store::open(store)?.expiries()?);
+            // A file that cannot be read was told of when the generation was opened.
+            gate.set_expiries(Store::open(store)?.expiries().unwrap_or_default());
         }
         Ok(gate)
     }

@@ -78,6 +78,9 @@ fn once(path: &Path, store: &Path, partial: bool) -> Result<bool> {
     for (_, error) in &synced.refused {
         remark!("refused: {error}");
     }
+    for change in &synced.changes {
+        say!("{change}");
+    }
     match synced.generation {
         Some(number) if synced.switched => say!("generation {number} is in force"),
         Some(number) => say!("generation {number} stays in force"),
