@@ -580,6 +580,10 @@ fn what_everybody_writes_once_is_told_with_the_way_out() {
             "[modes]\nart14.over-recommend = \"shadow\"",
             "modes.art14.over-recommend: a name with a dot stands in quotes: \"art14.over-recommend\" = \"shadow\"",
         ),
+        (
+            "[on_failure]\nart05.delivery = \"allow\"",
+            "a name with a dot stands in quotes: \"art05.delivery\" = \"allow\"",
+        ),
         ("[modes]\nart14.over-recommend = { canary = 5 }", "\"art14.over-recommend\" = { canary = 5 }"),
         (
             "[parameters]\n\"art06.harm_w\" = 0.15",

@@ -88,9 +88,9 @@ impl Outcome {
             let slots = usize::try_from(constraint.slots).unwrap_or(0).min(ranking.len());
             let count = usize::try_from(constraint.count).unwrap_or(0);
             let standing = || ranking[..slots].iter().filter(|verdict| held(verdict));
-            let held = standing().filter(|verdict| satisfies[verdict.row as usize]).count();
+            let already = standing().filter(|verdict| satisfies[verdict.row as usize]).count();
             let slots = slots - standing().count();
-            let wanted = count.saturating_sub(held).min(slots);
+            let wanted = count.saturating_sub(already).min(slots);
             let satisfying = |rows: &[u32], most: usize| -> Vec<u32> {
                 rows.iter().copied().filter(|row| satisfies[*row as usize]).take(most).collect()
             };
@@ -115,7 +115,7 @@ impl Outcome {
             kept.reverse();
             // Where the other constraints leave no room, the lowest-placed rows stay where they were.
             let lifted = &below[..below.len() - room];
-            let found = held + here.len() + lifted.len();
+            let found = already + here.len() + lifted.len();
             // They are among the rest in the same order.
             let mut left = lifted.iter().peekable();
             let rest = rest.iter().copied().filter(|row| left.next_if_eq(&row).is_none());

@@ -306,7 +306,13 @@ impl GateBuilder {
         }
         let observed_until = self.config.observed_until()?;
         let held = self.held.iter().map(|digest| format!("sha256:{}", hex(digest))).collect();
-        let origin = Origin { semantics, config: config.to_toml()?, resolved_ms: now, held };
+        let origin = Origin {
+            semantics,
+            config: config.to_toml()?,
+            resolved_ms: now,
+            held,
+            associations: config.associations(),
+        };
         let set =
             PolicySet::new(policies, stand_ins, norms.taken(), observed_until, config.order.by, &vocabulary, origin);
         let diff = Arc::new(Diff::new(&set, &vocabulary));

@@ -1,15 +1,15 @@
 //! `normgate.toml`: parameters and modes, resolved against the loaded modules.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use normgate_contract::{Day, Manifest, Modality, OnFailure, Owner, Parameter, Rule, Value, Vocabulary};
+use normgate_contract::{Day, Manifest, Modality, OnFailure, Owner, Parameter, REFERENCE, Rule, Value, Vocabulary};
 use serde::{Deserialize, Serialize};
 
 use crate::error::BuildError;
 use crate::grant::{Grant, Granted};
 use crate::module::{LoadError, Module};
-use crate::names::Known;
+use crate::names::{Known, OF_ALL};
 
 /// Whether a rule acts or only reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -434,6 +434,12 @@ impl Config {
         self.modes.get(&manifest.reference()).copied().unwrap_or(Mode::Enforce)
     }
 
+    /// Authorities that may not do everything, and of which the program carries nothing.
+    pub fn associations(&self) -> BTreeSet<String> {
+        let named = self.authorities.iter().flatten().filter(|(name, grant)| !grant.is_full() && *name != REFERENCE);
+        named.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Whether a module's `must` rules are law to the platform: the program carries it, or its authority may do everything.
     pub fn is_accountable(&self, module: &Module) -> bool {
         let granted =
@@ -541,9 +547,13 @@ fn misread(table: &toml::Table) -> Option<BuildError> {
             return Some(BuildError::Config { place: format!("{place}.\"{name}\""), message });
         }
     }
-    let mut modes = section("modes").into_iter().flatten();
-    let (name, value) = modes.find(|(_, value)| value.is_table() && !is_canary(value))?;
-    Some(unquoted("modes", name, value))
+    let mut modes = section("modes").into_iter().flatten().filter(|(_, value)| !is_canary(value));
+    let mut failures = section("on_failure").into_iter().flatten().filter(|(name, _)| !OF_ALL.contains(&name.as_str()));
+    let mode = modes.find(|(_, value)| value.is_table()).map(|(name, value)| unquoted("modes", name, value));
+    mode.or_else(|| {
+        let (name, value) = failures.find(|(_, value)| value.is_table())?;
+        Some(unquoted("on_failure", name, value))
+    })
 }
 
 /// A name with a dot that stands without quotes, which TOML takes for a table.

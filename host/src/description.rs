@@ -1,6 +1,6 @@
 //! What it takes to build a policy set again, for whoever records decisions.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use normgate_contract::hex;
 use serde::{Deserialize, Serialize};
@@ -86,4 +86,6 @@ pub(crate) struct Origin {
     pub(crate) config: String,
     pub(crate) resolved_ms: i64,
     pub(crate) held: Vec<String>,
+    /// Authorities that may not do everything, and of which the program carries nothing.
+    pub(crate) associations: BTreeSet<String>,
 }

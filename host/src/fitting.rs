@@ -260,9 +260,7 @@ impl Fitting<'_> {
                 || fitted.lineup.replaced.iter().any(|replaced| replaced == id)
         };
         let mut told: Vec<Notice> = Vec::new();
-        // What is nobody's law is missed by nobody: the one who switched it off, or the notice `left-out`, says so.
-        let acting = given.iter().filter(|module| self.has_begun(module) && self.config.is_accountable(module));
-        let acting = acting.map(|module| &module.manifest);
+        let acting = given.iter().filter(|module| self.has_begun(module)).map(|module| &module.manifest);
         for manifest in acting.filter(|manifest| !is_there(&manifest.id)) {
             let release = self.config.release_of(manifest);
             let notice = match self.config.is_off(manifest) {

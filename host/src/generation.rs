@@ -106,8 +106,7 @@ impl Generation {
     /// Takes over what is known of modules that the generation before has too, byte for byte: counters, and a breaker that
     /// is open stays open. What the law requires does not go silently: a module that is there no more is noticed.
     pub(crate) fn follow(&mut self, before: &Generation) {
-        let accountable = before.set.policies[..before.set.judging].iter().filter(|policy| policy.is_accountable());
-        for gone in accountable.map(|policy| &policy.module.manifest) {
+        for gone in before.set.manifests() {
             let required = gone.rules.iter().any(|rule| is_required(gone, rule));
             let there = self.set.manifests().any(|m| m.id == gone.id) || self.absent.contains(&gone.id);
             if required && !there {

@@ -333,9 +333,11 @@ impl Generation {
             enforced[rule / 8] |= 1 << (rule % 8);
         }
         let items = ITEMS_A_ROW * (batch.candidates() + batch.tags() + 1) + ITEMS_BESIDES;
+        let limit = policy.granted.memory.unwrap_or(usize::MAX).min(limits.memory);
+        let (memory, counts) = purse::reserved(policy.compiled.initial.min(limit), purse::memory(limit, leave.values));
         let allowance = Allowance {
-            fuel,
-            memory: purse::memory(policy.granted.memory.unwrap_or(usize::MAX).min(limits.memory), leave.values),
+            fuel: (fuel / counts).max(1),
+            memory,
             // An item takes 4 + 2 + 8 + 1 bytes.
             output: items * 15 + 4_096,
             processor: purse::time(scaled(limits.deadline_ticks, leave.values)).saturating_mul(leave.patience),
@@ -347,8 +349,9 @@ impl Generation {
                 self.sandbox.ask(&policy.compiled, call, allowance)
             })
         });
+        let used = Used { units: used.units.saturating_mul(counts), ..used };
         let answer = match answer {
-            Err((FailureKind::Fuel, _)) if allowance.fuel < own => used_up(),
+            Err((FailureKind::Fuel, _)) if fuel < own => used_up(),
             Ok(answer) if answer.rows.len() > items && !WEAKENED => {
                 Err((FailureKind::Output, format!("{} items; at most {items} make sense here", answer.rows.len())))
             }

@@ -12,7 +12,7 @@ use crate::notice::Notice;
 use crate::notices;
 
 /// Keys of `[on_failure]` that are no prefix of a module.
-const OF_ALL: [&str; 2] = ["all", "host"];
+pub(crate) const OF_ALL: [&str; 2] = ["all", "host"];
 
 /// Everything that a name of a configuration can mean.
 pub(crate) struct Known<'k> {

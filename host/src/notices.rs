@@ -40,11 +40,12 @@ const OF_GENERATIONS: [&str; 16] = [
 ];
 
 /// What notices of a request are called that an operator is to see rise.
-pub(crate) const OF_REQUESTS: [&str; 8] = [
+pub(crate) const OF_REQUESTS: [&str; 9] = [
     "art05.loosening",
     "clock-skew",
     "emergency-row",
     "observed",
+    "order-not-applied",
     "override",
     "provider-fact",
     "scope-contradiction",

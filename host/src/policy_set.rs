@@ -270,6 +270,11 @@ impl PolicySet {
         policy.is_accountable() && declared.is_some_and(|rule| rule.modality == Modality::Must)
     }
 
+    /// Whether a policy, `<id>@<version>`, is one of an authority that may not do everything, in the set or not.
+    pub fn is_of_association(&self, policy: &str) -> bool {
+        policy.split_once('/').is_some_and(|(authority, _)| self.origin.associations.contains(authority))
+    }
+
     /// A rule; none for `host.failure`.
     pub fn rule(&self, rule: RuleRef) -> Option<&Rule> {
         self.policies.get(usize::from(rule.policy))?.module.manifest.rules.get(usize::from(rule.rule))

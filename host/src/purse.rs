@@ -37,6 +37,18 @@ pub(crate) fn scaled(limit: u64, values: u64) -> u64 {
 const MEMORY: u64 = 1 << 20;
 const MEMORY_A_VALUE: u64 = 512;
 
+/// Bytes with which a module may start on any list: what modules of earlier releases reserve.
+const RESERVED: usize = 4 << 20;
+/// Units that one of such a call counts for where the list is too short for so much memory: reading it in no order takes thirty times as
+/// long as ordinary work, instead of seven.
+const DEAR: u64 = 4;
+
+/// Bytes of linear memory of a call of a module that starts with so many, on a list for which it may have others; and for how many units
+/// one of the call counts.
+pub(crate) fn reserved(initial: usize, may_have: usize) -> (usize, u64) {
+    if (may_have + 1..=RESERVED).contains(&initial) { (initial, DEAR) } else { (may_have, 1) }
+}
+
 /// Bytes of linear memory on a list of so many values, at most a limit.
 pub(crate) fn memory(limit: usize, values: u64) -> usize {
     let wanted = MEMORY.saturating_add(MEMORY_A_VALUE.saturating_mul(values));
@@ -194,6 +206,8 @@ mod tests {
         assert_eq!(scaled(u64::MAX, u64::MAX), u64::MAX);
         assert_eq!(time(u64::MAX), TICK * u32::MAX);
         assert_eq!((memory(32 << 20, 0), memory(1 << 19, 0)), (1 << 20, 1 << 19));
+        assert_eq!((reserved(4 << 20, 1 << 20), reserved(1 << 20, 1 << 20)), ((4 << 20, DEAR), (1 << 20, 1)));
+        assert_eq!((reserved(5 << 20, 1 << 20), reserved(4 << 20, 5 << 20)), ((1 << 20, 1), (5 << 20, 1)));
         assert_eq!((memory(32 << 20, 10_000), memory(32 << 20, u64::MAX)), ((1 << 20) + 5_120_000, 32 << 20));
     }
 

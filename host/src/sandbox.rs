@@ -179,6 +179,9 @@ pub(crate) struct Used {
 /// Compiles a module somewhere else, for example in a child process that can be killed: the artifact, or why there is none.
 pub type Compiler = dyn Fn(&Module) -> Result<Artifact, String> + Send + Sync;
 
+/// Bytes of a page of linear memory.
+const PAGE: usize = 1 << 16;
+
 /// How often the clock ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
@@ -318,6 +321,8 @@ type Evaluate<'c> = TypedFunc<(Call<'c>,), (Answer,)>;
 /// A compiled module, ready to be instantiated. Lives as long as a policy set that holds it.
 pub(crate) struct Compiled {
     pre: InstancePre<Guest>,
+    /// Bytes of linear memory with which it starts.
+    pub(crate) initial: usize,
     /// Where the component exports the function that judges.
     evaluate: ComponentExportIndex,
     /// Whether that function was found to have the contract's type.
@@ -333,8 +338,10 @@ impl Compiled {
         let judging = component.get_export_index(None, "normgate:policy/judging@0.1.0");
         let evaluate = judging.and_then(|judging| component.get_export_index(Some(&judging), "evaluate"));
         let evaluate = evaluate.ok_or_else(|| wasmtime::format_err!("it exports no function that judges"))?;
+        let pages = component.resources_required().and_then(|required| required.max_initial_memory_size).unwrap_or(0);
         Ok(Self {
             pre,
+            initial: usize::try_from(pages).unwrap_or(usize::MAX).saturating_mul(PAGE),
             evaluate,
             checked: AtomicBool::new(false),
             #[cfg(normgate_weakened)]

@@ -12,7 +12,7 @@ use crate::codes::Code;
 use crate::manifest::{Input, Manifest, Owner, Provenance, Stricter, Text};
 
 /// The authority of the shipped modules that read the law.
-const REFERENCE: &str = "reference";
+pub const REFERENCE: &str = "reference";
 
 /// Most terms of a column that norms define, those of all its manifests together: four times what one may list.
 const MAX_OWN_TERMS: usize = 4 * MAX_ENTRIES;

@@ -39,6 +39,8 @@ pub(crate) struct Claims {
     newest_ms: Option<i64>,
     /// Rules that the law requires, by policy and rule, of each set of the segment, as far as its modules are at hand.
     required: HashMap<String, HashSet<(String, String)>>,
+    /// By set: the authorities whose `must` rules nobody has to account for.
+    associations: HashMap<String, BTreeSet<String>>,
     /// Whether a frame of the segment cannot be read.
     damaged: bool,
     /// Modules that are described and not at hand, as `<id>@<version> (<digest>)`.
@@ -126,6 +128,7 @@ impl Claims {
     pub(crate) fn begin_segment(&mut self) {
         (self.sample_ppm, self.seed, self.damaged) = (None, None, false);
         self.required.clear();
+        self.associations.clear();
     }
 
     /// What does not agree between a frame's head, its records' numbers and times, and the records before.
@@ -219,6 +222,7 @@ impl Claims {
             self.modules.insert(policy.digest.clone(), reference);
         }
         self.required.insert(set.policy_set.clone(), required);
+        self.associations.insert(set.policy_set.clone(), config.associations());
         set.disagreements().into_iter().map(|what| format!("policy set {}: {what}", set.policy_set)).collect()
     }
 
@@ -313,13 +317,20 @@ impl Claims {
         let on_tags = (answer.tags.iter().flat_map(|tag| &tag.reasons))
             .any(|reason| reason.effect != TagAction::Keep && must(&reason.policy, &reason.rule));
         let held = (answer.verdicts.iter().skip(answer.shown)).any(|row| row.hold != Block::None);
+        let associations = self.associations.get(&recorded.decision.policy_set);
+        let is_association = |policy: &str| {
+            let authority = policy.split_once('/').map(|(authority, _)| authority);
+            authority.zip(associations).is_some_and(|(authority, known)| known.contains(authority))
+        };
+        let missing = answer.notices.iter().filter(|notice| notice.code == "must-missing");
+        let missing = missing.filter_map(|notice| notice.policy.as_deref()).any(|policy| !is_association(policy));
         let noted = |code: &str| answer.notices.iter().any(|notice| notice.code == code);
         let own = keys.of(Class::Decision, RETENTION_DAYS)?.map(Lots::Own);
         let lots = self.seed.as_ref().map(Lots::Anchor).or(own);
         let drawn = lots.zip(self.sample_ppm).is_some_and(|(lots, ppm)| lots.draw(&answer.decision_id, ppm));
         let found = [
             (Why::Must, on_rows || on_tags, "a rule that the law requires"),
-            (Why::Unapplied, noted("must-missing"), "rules that the law requires and nobody was asked about"),
+            (Why::Unapplied, missing, "rules that the law requires and nobody was asked about"),
             (Why::ProviderFact, noted("provider-fact"), "a fact about the operator that is said in two ways"),
             (Why::Held, held, "a row that is held"),
             (Why::Failure, !answer.failures.is_empty(), "a module that failed"),

@@ -31,8 +31,13 @@ pub(crate) fn reasons(request: &Batch, outcome: &Outcome, sampled: bool) -> Vec<
     found.into_iter().filter(|(_, holds)| *holds).map(|(why, _)| why).collect()
 }
 
-/// Whether a notice is about a module with rules that the law requires, and the set has no such module: it is missing, or off.
+/// Whether a notice is about a module with rules that the law requires, and the set has no such module: it is missing, or off. A notice
+/// of no module in particular comes with those of some.
 fn is_absent(notice: &Notice, outcome: &Outcome) -> bool {
+    let Some(policy) = &notice.policy else { return false };
+    if outcome.policy_set().is_of_association(policy) {
+        return false;
+    }
     let in_set = || outcome.policy_set().manifests().any(|manifest| Some(manifest.reference()) == notice.policy);
     notice.code == "must-missing" || (notice.code == "must-weakened" && !in_set())
 }

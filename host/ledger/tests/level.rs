@@ -161,6 +161,7 @@ fn what_an_association_calls_a_must_fills_nobodys_records() {
     let of = |authority: &str| {
         let manifest = serde_json::to_string(&*module.manifest).unwrap();
         let manifest = manifest
+            .replace(r#","binds_emergency":true"#, "")
             .replace("reference/art09-synthetic-labels", &format!("{authority}/labels"))
             .replace("art09", "club");
         let mut bytes = module.bytes.to_vec();
