@@ -231,6 +231,11 @@ impl Gate {
         self.current.load().time_call(module, call)
     }
 
+    /// Whether a module's failure may reach a row.
+    pub fn failure_reaches(&self, module: &str, batch: &Batch, row: u32) -> Option<bool> {
+        self.current.load().failure_reaches(module, batch, row)
+    }
+
     /// The candidate-stage answer of one module, on a fresh instance.
     pub fn ask_module(&self, module: &str, batch: &Batch) -> Option<Result<judging::Answer, (FailureKind, String)>> {
         self.current.load().ask_module(module, batch)

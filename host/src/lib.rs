@@ -34,6 +34,7 @@ mod breaker;
 mod brief;
 mod builder;
 mod canary;
+mod concern;
 mod config;
 mod confirm;
 mod counters;
@@ -58,6 +59,7 @@ mod module;
 mod names;
 mod notice;
 mod notices;
+mod on_failure;
 mod order;
 mod outcome;
 mod overlay;
@@ -101,6 +103,7 @@ pub use module::{LoadError, MAX_FUNCTION_BYTES, MAX_MODULE_BYTES, MAX_PARTS, Mod
 pub use normgate_contract as contract;
 pub use normgate_contract::bounds::MAX_MANIFEST_BYTES;
 pub use notice::Notice;
+pub use on_failure::{HostFailure, OnFailures, Switch};
 pub use outcome::{
     Cause, ConstraintItem, Draw, Failure, ObligationItem, Outcome, Reason, Scope, ShadowItem, Shown, TagVerdict,
     Target, Verdict, VetoItem,

@@ -16,6 +16,7 @@ use serde::{Serialize, Serializer};
 
 use crate::batch::{Batch, Column, Lists, OPEN_TERM};
 use crate::bindings::exports::normgate::policy::judging as wit;
+use crate::concern::Concerns;
 use crate::grant::Granted;
 use crate::merge::hold_name;
 
@@ -247,6 +248,8 @@ pub(crate) struct Plan {
     /// Effects by index.
     pub(crate) effects: Vec<PlannedEffect>,
     applies: AppliesPlan,
+    /// The rows that a failure may reach.
+    pub(crate) concerns: Concerns,
 }
 
 struct AppliesPlan {
@@ -316,7 +319,13 @@ impl Plan {
                 },
             })
             .collect();
-        Self { request, frames, effects, applies: AppliesPlan::new(&manifest.applies, vocabulary) }
+        Self {
+            request,
+            frames,
+            effects,
+            applies: AppliesPlan::new(&manifest.applies, vocabulary),
+            concerns: Concerns::new(manifest, &granted.withheld, vocabulary),
+        }
     }
 
     /// Whether the module may have something to say on this batch.

@@ -68,6 +68,10 @@ impl Stats {
             }));
         }
         page.family("module_failures_total", "counter", "Failed calls, by kind.", failures);
+        let unheard = each(&|m| m.unheard as f64);
+        page.family("module_unheard_total", "counter", "Turns in which a module failed, or was left out.", unheard);
+        let held = each(&|m| m.held as f64);
+        page.family("failure_withheld_total", "counter", "Candidates withheld because a module failed.", held);
         let by_rule = |counts: &dyn Fn(&ModuleStats) -> Vec<(&str, u64)>| -> Vec<(String, f64)> {
             let mut series = Vec::new();
             for module in &self.modules {

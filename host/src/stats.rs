@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
+use tracing::warn;
 
 use crate::breaker::{Breaker, BreakerState};
 use crate::config::BreakerConfig;
@@ -15,7 +16,7 @@ use crate::latency::{Histogram, Latency};
 use crate::notice::Notice;
 use crate::notices;
 use crate::outcome::{Outcome, Verdict};
-use crate::policy_set::{Loaded, PolicySet};
+use crate::policy_set::{HOST_FAILURE, Loaded, PolicySet};
 use crate::sandbox::FailureKind;
 use crate::verdict::Action;
 
@@ -26,6 +27,10 @@ pub(crate) struct Health {
     fuel: AtomicU64,
     latency: Latency,
     failures: [AtomicU64; FailureKind::ALL.len()],
+    /// Turns in which it was not heard, whether or not it was called.
+    unheard: AtomicU64,
+    /// Rows that were withheld because it failed.
+    held: AtomicU64,
     /// Rows withheld, by rule.
     withheld: Vec<AtomicU64>,
 }
@@ -43,6 +48,8 @@ impl Health {
             fuel: AtomicU64::new(0),
             latency: Latency::default(),
             failures: std::array::from_fn(|_| AtomicU64::new(0)),
+            unheard: AtomicU64::new(0),
+            held: AtomicU64::new(0),
             withheld: loaded.module.manifest.rules.iter().map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -55,6 +62,15 @@ impl Health {
 
     pub(crate) fn failed(&self, kind: FailureKind) {
         self.failures[kind as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Says in the log that it was not heard: the first time, the second, the fourth, the eighth. A module that fails on every list says
+    /// it about once in every doubling of them.
+    pub(crate) fn told(&self, policy: &str, (kind, message): &(FailureKind, String)) {
+        let times = self.unheard.fetch_add(1, Ordering::Relaxed) + 1;
+        if times.is_power_of_two() {
+            warn!(policy, kind = kind.name(), message, times, "module failed");
+        }
     }
 }
 
@@ -132,6 +148,12 @@ impl Totals {
         let mut counts: Vec<Vec<u64>> = health.iter().map(|h| vec![0; h.withheld.len()]).collect();
         for reason in withheld.iter().flat_map(|verdict| outcome.reasons(verdict)) {
             if reason.effect == Action::Block
+                && reason.rule.rule == HOST_FAILURE
+                && let Some(health) = health.get(usize::from(reason.rule.policy))
+            {
+                health.held.fetch_add(1, Ordering::Relaxed);
+            }
+            if reason.effect == Action::Block
                 && let Some(count) = counts
                     .get_mut(usize::from(reason.rule.policy))
                     .and_then(|rules| rules.get_mut(usize::from(reason.rule.rule)))
@@ -207,6 +229,10 @@ pub struct ModuleStats {
     pub fuel: u64,
     /// Failures by kind; kinds that did not occur are left out.
     pub failures: BTreeMap<FailureKind, u64>,
+    /// Turns in which it was not heard, whether or not it was called.
+    pub unheard: u64,
+    /// Rows withheld because it failed.
+    pub held: u64,
     /// Rows withheld by rule; rules that withheld none are left out.
     pub withheld: BTreeMap<String, u64>,
     /// What rules in shadow said, since the generation that judges began; rules that said nothing are left out.
@@ -240,6 +266,8 @@ impl Stats {
                 breaker_opened: health.breaker.opened(),
                 fuel: read(&health.fuel),
                 failures: failures.map(|(kind, n)| (kind, read(n))).filter(|(_, n)| *n > 0).collect(),
+                unheard: read(&health.unheard),
+                held: read(&health.held),
                 withheld: rules.map(|(rule, n)| (rule.id.clone(), read(n))).filter(|(_, n)| *n > 0).collect(),
                 shadow: BTreeMap::new(),
             }

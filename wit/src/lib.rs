@@ -8,6 +8,7 @@
 
 pub mod bounds;
 mod codes;
+mod concern;
 mod day;
 pub mod dsa;
 mod hex;
@@ -21,7 +22,8 @@ mod steering;
 mod vocabulary;
 
 pub use codes::{Code, Stated};
-pub use day::{Day, now_ms};
+pub use concern::{Concern, MINOR, MINOR_COLUMNS, in_words as concerns_in_words};
+pub use day::{Day, Moment, now_ms};
 pub use hex::hex;
 pub use manifest::{
     Applies, Argument, Audience, Block, Column, Constraint, Effect, Frame, Input, Law, Level, Manifest, Modality,

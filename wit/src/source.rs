@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::bounds::{self, MAX_MANIFEST_BYTES};
 use crate::manifest::*;
-use crate::{CONTRACT, ColumnType, Day, MAX_ENTRIES, Vocabulary, nearest, steers};
+use crate::{CONTRACT, ColumnType, Concern, Day, MAX_ENTRIES, Vocabulary, concern, nearest, steers};
 
 /// What the host says of a sector norm that would loosen a parameter of the law, in the place of a rule.
 const LOOSENING: &str = "art05.loosening";
@@ -43,6 +43,8 @@ struct Source {
     effective_from: Option<Day>,
     effective_until: Option<Day>,
     on_failure: OnFailure,
+    #[serde(default)]
+    concerns: Vec<Concern>,
     #[serde(default)]
     applies: Applies,
     inputs: Vec<String>,
@@ -286,6 +288,7 @@ impl Source {
             effective_until: self.effective_until,
             applies: self.applies,
             on_failure: self.on_failure,
+            concerns: self.concerns,
             request,
             frames,
             parameters,
@@ -437,6 +440,7 @@ impl Manifest {
             return fail("overlays", "only a sector norm tightens parameters of other modules; name its `pack`");
         }
         self.check_applies(vocabulary)?;
+        concern::check(self, vocabulary)?;
         let columns: HashSet<String> = self.columns().map(|(name, _)| name).collect();
         let mut ids = HashSet::new();
         for (index, rule) in self.rules.iter().enumerate() {
@@ -479,7 +483,7 @@ impl Manifest {
             }
         }
         // What the host itself says is called so, and nothing else may look as if it were.
-        let is_hosts = ["host", "common"].contains(&self.module.split('.').next().unwrap_or_default());
+        let is_hosts = ["host", "common", "all"].contains(&self.module.split('.').next().unwrap_or_default());
         if !name(&self.module) || is_hosts {
             return fail(
                 "module",

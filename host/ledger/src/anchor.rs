@@ -239,7 +239,7 @@ pub(crate) fn newest(
         let note = home.read(&format!("{CHECKPOINTS}/{name}"))?.unwrap_or_default();
         let note = String::from_utf8_lossy(&note).into_owned();
         let Ok(Checkpoint { size, .. }) = Checkpoint::open(&note, verifier) else { continue };
-        if let Some((at_s, by)) = signed(&note, witnesses).filter(|_| is_named(name, size)) {
+        if let Some((at_s, by)) = signed(&note, witnesses).filter(|_| size > 0 && is_named(name, size)) {
             return Ok(Some((Anchor { size, at_s, by }, note)));
         }
     }

@@ -72,7 +72,7 @@ impl History {
     /// Puts a look-up on the record, before anything is shown.
     ///
     /// # Errors
-    /// When it cannot be written; then nothing must be shown.
+    /// When it cannot be written; then nothing must be shown, but for [`LedgerError::ReadOnly`], which is of a copy.
     pub fn note_access(&self, access: &Access) -> Result<(), LedgerError> {
         access::append(&self.home, access)
     }

@@ -186,7 +186,7 @@ impl History {
         for name in self.home.names(".")? {
             let known =
                 [PUBLIC, WITNESSES, access::FILE, "lock", SEGMENTS, KEYS, CHECKPOINTS, HOLDS].contains(&name.as_str());
-            if !known {
+            if !known && access::of_aside(&name).is_none() && !name.ends_with(".part") {
                 out.findings.push(format!("{}: it is none of the ledger's files", self.home.of(&name)));
             }
         }
@@ -350,20 +350,14 @@ impl History {
     }
 
     fn check_access(&self, walk: &mut Walk<'_>) {
-        match access::heads(&self.home) {
-            Ok(heads) => {
-                for said in &walk.access {
-                    let index = said.lines.checked_sub(1).map(|index| index as usize);
-                    if index.is_some_and(|index| heads.get(index) != Some(said)) {
-                        walk.out.findings.push(format!(
-                            "{}: line {} is not the one that the ledger recorded",
-                            self.home.of(access::FILE),
-                            said.lines
-                        ));
-                    }
-                }
+        let Some((heads, findings, notes)) = walk.out.seen(access::check(&self.home)) else { return };
+        walk.out.findings.extend(findings);
+        walk.out.notes.extend(notes);
+        for AccessHead { lines, head } in walk.access.iter().filter(|said| said.lines > 0) {
+            if heads.get(lines) != Some(head) {
+                let place = self.home.of(access::FILE);
+                walk.out.findings.push(format!("{place}: line {lines} is not the one that the ledger recorded"));
             }
-            Err(error) => walk.out.findings.push(error.to_string()),
         }
     }
 

@@ -26,7 +26,7 @@ use crate::level;
 use crate::merkle::{Edge, Hash, leaf};
 use crate::note::{Checkpoint, Verifier};
 use crate::prepared::{self, Prepared, Waiting, What};
-use crate::record::{About, AccessHead, Body, Entry, Event, Gap, Level, Listed, Part, Purge, Record};
+use crate::record::{About, Body, Entry, Event, Gap, Level, Listed, Part, Purge, Record};
 use crate::recorded::Query;
 use crate::sample::{Lots, Seed};
 use crate::segment::{self, Before, Next, SegmentHead, SegmentReader};
@@ -153,7 +153,7 @@ impl Writer {
         }
         let home = Home::create(path, settings.wrap.clone())?;
         let lock = home.lock()?;
-        let segments = segment::list(&home)?;
+        let segments = segment::begun(&home)?;
         let signer = match Signer::read(&home)? {
             None if !segments.is_empty() => {
                 return Err(LedgerError::Absent(format!(
@@ -444,6 +444,13 @@ impl Writer {
         self.write(draft)
     }
 
+    /// Puts on the disk that the ledger is open, before anything is recorded.
+    pub(crate) fn begin_at(&mut self, ms: i64) -> Result<(), LedgerError> {
+        let mut draft = Draft::default();
+        self.make_room(ms, &mut draft)?;
+        self.write(draft)
+    }
+
     /// Sees to it that a segment of the right day is open. What was drafted before is written where it belongs.
     fn make_room(&mut self, ms: i64, draft: &mut Draft) -> Result<(), LedgerError> {
         let day = Day::containing(ms);
@@ -501,22 +508,17 @@ impl Writer {
         };
         let name = segment::file(self.next_segment, false);
         let bytes = head.encode();
-        let mut file = self.home.new_file(&name)?;
-        let mut begun = file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(self.home.io(&name));
-        if begun.is_ok() {
-            let (number, length, described) = (head.segment, bytes.len() as u64, HashSet::new());
-            self.open = Some(Open { file, name: name.clone(), number, keys, length, described });
-            let mut draft = Draft::default();
-            let (segment, gap, sample_ppm) = (head.digest(), self.gap.clone(), Some(self.settings.sample_ppm));
-            let opened = Event::Opened { segment, gap, access: self.access()?, sample_ppm };
-            self.note(opened, now_ms(), &mut draft);
-            // Said again in every segment, which may come to stand alone.
-            self.seed = None;
-            self.note_anchor(&mut draft);
-            begun = self.write_all(draft);
-        }
-        if let Err(error) = begun {
-            // An empty or half a segment would be taken for an altered one.
+        let file = self.home.begin(&name, &bytes)?;
+        let (number, length, described) = (head.segment, bytes.len() as u64, HashSet::new());
+        self.open = Some(Open { file, name: name.clone(), number, keys, length, described });
+        let mut draft = Draft::default();
+        let (segment, gap, sample_ppm) = (head.digest(), self.gap.clone(), Some(self.settings.sample_ppm));
+        let opened = Event::Opened { segment, gap, access: access::head(&self.home), sample_ppm };
+        self.note(opened, now_ms(), &mut draft);
+        // Said again in every segment, which may come to stand alone.
+        self.seed = None;
+        self.note_anchor(&mut draft);
+        if let Err(error) = self.write_all(draft) {
             self.open = None;
             self.home.remove(&name)?;
             return Err(error);
@@ -536,10 +538,6 @@ impl Writer {
             return Ok(());
         }
         Err(LedgerError::NotRecorded { message: self.refused.clone() })
-    }
-
-    fn access(&self) -> Result<AccessHead, LedgerError> {
-        Ok(access::heads(&self.home)?.pop().unwrap_or_default())
     }
 
     fn note(&self, event: Event, ms: i64, draft: &mut Draft) {
@@ -726,7 +724,7 @@ impl Writer {
                 self.home.destroy(&slot.file())?;
             }
         }
-        Ok(())
+        self.home.finish_destroying()
     }
 
     /// Puts the erasure of a day's personal columns on the record, then does it.
@@ -739,12 +737,8 @@ impl Writer {
                 "{day} is not over; yesterday's personal columns can be erased at the latest"
             )));
         }
-        let mut personal = Vec::new();
-        for slot in Slot::all(day).filter(|slot| slot.class == Class::Personal) {
-            if self.home.exists(&slot.file()) {
-                personal.push(slot);
-            }
-        }
+        let left = |slot: &Slot| [slot.file(), slot.file() + ".part"].iter().any(|name| self.home.exists(name));
+        let personal: Vec<Slot> = Slot::all(day).filter(|slot| slot.class == Class::Personal && left(slot)).collect();
         if personal.is_empty() {
             return Err(LedgerError::Absent(format!(
                 "{day}: no personal columns of that day are left, or there never were any"
@@ -827,7 +821,7 @@ impl Writer {
         if self.open.is_some() {
             let mut draft = Draft::default();
             self.note_losses(now_ms(), &mut draft);
-            let closed = Event::Closed { access: self.access()? };
+            let closed = Event::Closed { access: access::head(&self.home) };
             self.note(closed, now_ms(), &mut draft);
             self.write_all(draft)?;
             self.checkpoint()?;

@@ -40,11 +40,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY")]
     cosigner: PathBuf,
     /// How often: 30m, 1h
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1h")]
+    #[arg(long, value_name = "DURATION", value_parser = interval, default_value = "1h")]
     every: Duration,
     /// Ask once, and end
     #[arg(long)]
     once: bool,
+}
+
+/// A duration after which something is done again.
+fn interval(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err(format!("invalid interval `{text}`: expected 1s at least; --once asks one time")),
+        interval => Ok(interval),
+    }
 }
 
 /// Where a witness is asked.

@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args as ClapArgs, ValueEnum};
-use normgate::{Detail, Language};
+use normgate::{Detail, Gate, InputError, Language, ModuleStats};
+use normgate_ledger::Ledger;
 use serde_json::json;
 
 use crate::account::ledger::Recording;
 use crate::account::private;
-use crate::judge::requests::{Requests, complain};
+use crate::ending;
+use crate::judge::requests::{Requests, are_of_a_file, complain};
 use crate::judge::source::Source;
 use crate::screen::{self, JsonLines, Progress};
 
@@ -20,6 +22,9 @@ const OUTPUT: &str = "standard output";
 
 /// Judge requests: one JSON object a line in, one a line out, in the same order. A line that cannot be judged is answered
 /// with an error in its place, and the lines around it are judged.
+///
+/// TERM, INT and HUP end it in order: the ledger is closed, and --stats and --diff are written; a second signal ends it at once. Exit 1:
+/// a line was refused, a list was not recorded, or a module failed.
 ///
 /// Example: normgate eval -i requests.jsonl --only art18 --explain en
 #[derive(ClapArgs)]
@@ -88,35 +93,89 @@ impl From<Lang> for Language {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let gate = args.source.build_with(|builder| match &args.last_requests {
-        Some(path) => builder.recording(LAST).last_requests(path),
-        None => builder,
+    // A breaker goes by the clock, and what is read from a file is to come out the same every time.
+    let from_file = are_of_a_file(&args.input);
+    let gate = args.source.build_with(|builder| {
+        let builder = if from_file { builder.without_breakers() } else { builder };
+        match &args.last_requests {
+            Some(path) => builder.recording(LAST).last_requests(path),
+            None => builder,
+        }
     })?;
-    let detail = Detail { explain: args.explain.map(Language::from), evidence: args.evidence };
     let ledger = args.recording.open()?;
     let mut requests = Requests::open(&args.input, gate.reader().strict(args.strict))?;
-    let (mut output, progress) = (JsonLines::new(), Progress::beside_output());
-    let flush_each = screen::is_terminal() || args.input.as_os_str() == "-";
+    ending::watch()?;
 
     let mut tally = Tally::default();
-    while let Some(request) = requests.next().with_context(|| args.input.display().to_string())? {
+    let judged = judge(args, &gate, ledger.as_ref(), &mut requests, &mut tally);
+
+    // Whatever ended it, what was judged is kept, counted and told.
+    let (recorded, closed) = ledger.map_or((String::new(), Ok(())), |ledger| args.recording.close(ledger));
+    let stats = gate.stats();
+    let written = args.stats.as_ref().map_or(Ok(()), |path| {
+        let text = stats.to_prometheus() + &recorded;
+        std::fs::write(path, text).with_context(|| path.display().to_string())
+    });
+    let compared = args.diff.as_ref().map_or(Ok(()), |path| {
+        let diff = gate.shadow_diff();
+        screen::aside(&diff.to_string());
+        private::write(path, format!("{}\n", json!(diff)))
+    });
+    if tally.ignored > 0 {
+        remark!("{} unknown fields were ignored; --strict refuses them", tally.ignored);
+    }
+    if tally.unrecorded > 0 {
+        remark!("{} lists were not recorded, and are answered with an error", tally.unrecorded);
+    }
+    let failed = stats.modules.iter().filter(|module| tell_of_failures(module, stats.requests)).count();
+    if ending::came() {
+        remark!("ended by a signal after line {}", requests.number);
+    }
+    let kept = args
+        .last_requests
+        .as_ref()
+        .map_or(Ok(()), |path| gate.write_last_requests(path).map(drop).with_context(|| path.display().to_string()));
+    let mut errors = [judged, closed, written, compared, kept].into_iter().filter_map(Result::err);
+    if let Some(first) = errors.next() {
+        errors.for_each(|error| screen::complain(&error));
+        return Err(first);
+    }
+    let all_well = tally.refused == 0 && tally.unrecorded == 0 && failed == 0;
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Judges and answers request by request, to their end or until a signal comes.
+fn judge(args: &Args, gate: &Gate, ledger: Option<&Ledger>, requests: &mut Requests, tally: &mut Tally) -> Result<()> {
+    let detail = Detail { explain: args.explain.map(Language::from), evidence: args.evidence };
+    let (mut output, progress) = (JsonLines::new(), Progress::beside_output());
+    let flush_each = screen::is_terminal() || args.input.as_os_str() == "-";
+    while !ending::came()
+        && let Some(request) = requests.next().with_context(|| args.input.display().to_string())?
+    {
         match request {
             Ok(batch) => {
                 tally.judged += 1;
                 tally.ignored += u64::from(batch.ignored_fields());
                 let outcome = Arc::new(gate.evaluate(&batch));
-                if let Some(ledger) = &ledger {
-                    ledger.record(&batch, &outcome)?;
+                match ledger.map_or(Ok(()), |ledger| ledger.record(&batch, &outcome)) {
+                    Ok(()) => {
+                        let answer = if args.brief { outcome.to_brief_json() } else { outcome.to_json(detail) };
+                        output.write(&answer).context(OUTPUT)?;
+                    }
+                    // Whoever has lists recorded before they are answered gives none that is not.
+                    Err(error) => {
+                        tally.unrecorded += 1;
+                        let message = format!("not recorded: {error}");
+                        let error = InputError { id: batch.id().map(str::to_owned), path: String::new(), message };
+                        output.write(&refusal(requests.number, &error)).context(OUTPUT)?;
+                    }
                 }
-                let answer = if args.brief { outcome.to_brief_json() } else { outcome.to_json(detail) };
-                output.write(&answer).context(OUTPUT)?;
             }
+            // A line that the signal cut off is nobody's.
+            Err(_) if ending::came() => break,
             Err(error) => {
                 tally.refused += 1;
-                let answer = json!({
-                    "line": requests.number, "id": error.id, "error": {"path": error.path, "message": error.message},
-                });
-                output.write(&answer.to_string()).context(OUTPUT)?;
+                output.write(&refusal(requests.number, &error)).context(OUTPUT)?;
                 complain(requests.number, &error);
             }
         }
@@ -127,34 +186,36 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             progress.show(&tally);
         }
     }
-    output.flush().context(OUTPUT)?;
-    let recorded = ledger.map(|ledger| args.recording.close(ledger)).transpose()?;
     if requests.number >= 1_000 {
         progress.show(&tally);
     }
-    drop(progress);
-    if let Some(path) = &args.last_requests {
-        gate.write_last_requests(path).with_context(|| path.display().to_string())?;
+    output.flush().context(OUTPUT)
+}
+
+/// What stands in the place of an answer.
+fn refusal(line: u64, error: &InputError) -> String {
+    let InputError { id, path, message } = error;
+    json!({ "line": line, "id": id, "error": {"path": path, "message": message} }).to_string()
+}
+
+/// Says how often a module was not heard and what that cost; false where it never failed.
+fn tell_of_failures(module: &ModuleStats, lists: u64) -> bool {
+    let ModuleStats { policy, failures, unheard, held, .. } = module;
+    if *unheard == 0 && failures.is_empty() {
+        return false;
     }
-    if let Some(path) = &args.stats {
-        let text = gate.stats().to_prometheus() + &recorded.unwrap_or_default();
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
-    }
-    if let Some(path) = &args.diff {
-        let diff = gate.shadow_diff();
-        private::write(path, format!("{}\n", json!(diff)))?;
-        screen::aside(&diff.to_string());
-    }
-    if tally.ignored > 0 {
-        remark!("{} unknown fields were ignored; --strict refuses them", tally.ignored);
-    }
-    Ok(if tally.refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    let kinds: Vec<String> = failures.iter().map(|(kind, times)| format!("{} {times}", kind.name())).collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+    remark!("{policy} failed{kinds}: not heard {unheard} times in {lists} lists, {held} rows withheld for it");
+    true
 }
 
 #[derive(Default)]
 struct Tally {
     judged: u64,
     refused: u64,
+    /// Judged, and kept from the answer since the ledger did not take them.
+    unrecorded: u64,
     ignored: u64,
 }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use normgate::{Batch, InputError, Reader};
 
+use crate::ending::Watched;
+
 /// Longest line that is read, in bytes.
 const MAX_LINE_BYTES: usize = 64 << 20;
 
@@ -19,13 +21,25 @@ pub(crate) struct Requests {
     pub(crate) number: u64,
 }
 
+/// Whether requests come from a file, also one that stands for standard input: then the same ones are read every time.
+pub(crate) fn are_of_a_file(path: &Path) -> bool {
+    if path.as_os_str() != "-" {
+        return path.is_file();
+    }
+    #[cfg(unix)]
+    if let Ok(input) = rustix::fs::fstat(io::stdin()) {
+        return rustix::fs::FileType::from_raw_mode(input.st_mode).is_file();
+    }
+    false
+}
+
 impl Requests {
     pub(crate) fn open(path: &Path, reader: Reader) -> Result<Self> {
         let input: Box<dyn BufRead> = if path.as_os_str() == "-" {
-            Box::new(BufReader::with_capacity(1 << 20, io::stdin().lock()))
+            Box::new(BufReader::with_capacity(1 << 20, Watched(io::stdin().lock())))
         } else {
             let file = File::open(path).with_context(|| path.display().to_string())?;
-            Box::new(BufReader::with_capacity(1 << 20, file))
+            Box::new(BufReader::with_capacity(1 << 20, Watched(file)))
         };
         Ok(Self { input, reader, line: Vec::new(), number: 0 })
     }

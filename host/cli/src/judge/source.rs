@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use normgate::contract::{Day, Vocabulary};
-use normgate::{Artifacts, Backend, Config, Gate, GateBuilder, Module, Override, embedded};
+use normgate::{Allocation, Artifacts, Backend, Config, Gate, GateBuilder, Module, Override, embedded};
 use normgate_repo::{Generation, Store};
 
 use crate::foreign;
@@ -93,8 +93,7 @@ impl Source {
     /// The configuration that the options name.
     pub(crate) fn config(&self) -> Result<Config> {
         let Some(path) = &self.config else { return Ok(Config::default()) };
-        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        Config::parse(&text).with_context(|| path.display().to_string())
+        configured(path)
     }
 
     /// A builder of the gate that the options name.
@@ -156,6 +155,29 @@ impl Source {
         }
         Ok(gate)
     }
+}
+
+/// Reads a configuration. Where instances take their memory from is then so for all of the process.
+pub(crate) fn configured(path: &Path) -> Result<Config> {
+    let place = || path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(place)?;
+    let config = Config::parse(&text).with_context(place)?;
+    config.sandbox.allocation.into_iter().for_each(Allocation::of_process);
+    Ok(config)
+}
+
+/// Name of the variable that says where instances take their memory from, for every command.
+const ALLOCATION: &str = "NORMGATE_ALLOCATION";
+
+/// Takes what the environment says of where instances take their memory from.
+pub(crate) fn allocation() -> Result<()> {
+    let Some(value) = std::env::var_os(ALLOCATION) else { return Ok(()) };
+    match value.to_str() {
+        Some("pooled") => Allocation::Pooled.of_process(),
+        Some("on-demand") => Allocation::OnDemand.of_process(),
+        _ => bail!("invalid {ALLOCATION} `{}`: expected pooled or on-demand", value.display()),
+    }
+    Ok(())
 }
 
 /// Opens the user's cache of compiled modules. A cache that cannot be used only costs time, so the reason is a remark.

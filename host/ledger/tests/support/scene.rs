@@ -52,8 +52,8 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 
 /// A witness, with what it remembers beside the ledger.
 pub(crate) struct Regulator {
-    pair: Ed25519KeyPair,
-    state: PathBuf,
+    pub(crate) pair: Ed25519KeyPair,
+    pub(crate) state: PathBuf,
 }
 
 impl Regulator {
