@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::batch::Batch;
 use crate::canary::Draws;
-use crate::config::{Config, Looser, Mode, OrderBy, is_required};
+use crate::config::{Looser, Mode, OrderBy, is_required};
 use crate::description::{Origin, PolicyDescription, SetDescription};
 use crate::grant::Granted;
 use crate::module::Module;
