@@ -40,7 +40,7 @@ pub const FILING: u16 = u16::MAX - 2;
 pub const HOST_INPUT: u16 = u16::MAX - 3;
 
 /// What the host itself goes by: scope, order, emergencies, applicability, adoption, and what notices are about.
-const HOST_COLUMNS: [&str; 16] = [
+const HOST_COLUMNS: [&str; 17] = [
     "candidates.exempt",
     "candidates.exempt_ticket",
     "candidates.id",
