@@ -286,6 +286,7 @@ impl GateBuilder {
             filing,
             notices,
             vocabulary,
+            tolerance: self.config.input,
             as_of: self.as_of,
             applicability: self.applicability,
             left_out,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use normgate_contract::{Day, Vocabulary, now_ms};
 use tracing::{info, warn};
 
-use crate::batch::Reader;
+use crate::batch::{Reader, Tolerance};
 use crate::config::{BreakerConfig, is_required};
 use crate::diff::{Diff, ShadowDiff};
 use crate::fitting::LeftOut;
@@ -29,6 +29,8 @@ pub struct Generation {
     /// What was noticed when it was built; in every outcome.
     pub(crate) notices: Vec<Notice>,
     pub(crate) vocabulary: Arc<Vocabulary>,
+    /// What of a request need not be as the vocabulary says.
+    pub(crate) tolerance: Tolerance,
     pub(crate) as_of: Option<Day>,
     pub(crate) applicability: bool,
     /// Modules that were left out because they did not fit.
@@ -54,9 +56,9 @@ impl Generation {
         self.label.as_deref()
     }
 
-    /// A reader of requests that knows the columns which its norms define themselves.
+    /// A reader of requests that knows the columns which its norms define themselves, and tolerates what the configuration does.
     pub fn reader(&self) -> Reader {
-        Reader::new(Arc::clone(&self.vocabulary))
+        Reader::new(Arc::clone(&self.vocabulary)).tolerating(self.tolerance)
     }
 
     /// The policy set that judges in it.

@@ -41,6 +41,8 @@ mod diff;
 pub mod embedded;
 mod error;
 mod expiry;
+#[rustfmt::skip]
+pub mod fields;
 mod fitting;
 mod gate;
 mod generation;
@@ -73,7 +75,10 @@ mod wire;
 
 pub use arrange::{Slate, Unmet};
 pub use artifacts::{Artifact, Artifacts};
-pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_LISTED, MAX_ROWS, MAX_VALUES, Reader};
+pub use batch::{
+    BadRow, Batch, BatchBuilder, Cell, Field, InputError, MAX_LISTED, MAX_ROWS, MAX_VALUES, Mistake, OnBadCell,
+    OnBadRow, Reader, SignalOf, Tolerance, id_of_text, nearest_field, repeated_key,
+};
 pub use breaker::BreakerState;
 pub use builder::GateBuilder;
 pub use config::{BreakerConfig, Config, Filing, Mode, SetMode};
@@ -96,10 +101,10 @@ pub use outcome::{
 };
 pub use overrides::{MAX_OVERRIDE_S, Override};
 pub use plan::{ArgumentValue, Arguments};
-pub use policy_set::{FILING, HOST_FAILURE, LOOSENING, PolicySet, RuleRef};
+pub use policy_set::{FILING, HOST_FAILURE, HOST_INPUT, LOOSENING, PolicySet, RuleRef};
 pub use record::{CanaryDraw, Circumstances, Disturbance};
 pub use sandbox::{Allocation, Backend, Compiler, FailureKind, Limits, precompile};
-pub use stats::{ModuleStats, Stats};
+pub use stats::{InputStats, ModuleStats, Stats};
 pub use trial::{Bounds, Ruling, Tally, Trial};
 pub use verdict::{Action, FULL_WEIGHT, Judgement};
 pub use wire::{Detail, Explanation, Language};

@@ -19,7 +19,7 @@ use crate::provider;
 use crate::purse::Share;
 use crate::sandbox::Compiled;
 
-/// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`] or [`FILING`] for what the host itself says.
+/// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`], [`FILING`] or [`HOST_INPUT`] for what the host itself says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleRef {
     /// Index of the policy in the set.
@@ -34,9 +34,11 @@ pub const HOST_FAILURE: u16 = u16::MAX;
 pub const LOOSENING: u16 = u16::MAX - 1;
 /// `host.filing` in the place of a rule: the number of the provider's filing is to be displayed (Art 26).
 pub const FILING: u16 = u16::MAX - 2;
+/// The rule index of the reason `host.input`: a row that is withheld for what it was sent as. No policy's.
+pub const HOST_INPUT: u16 = u16::MAX - 3;
 
 /// What the host itself goes by: scope, order, emergencies, applicability, adoption, and what notices are about.
-const HOST_COLUMNS: [&str; 14] = [
+const HOST_COLUMNS: [&str; 16] = [
     "candidates.exempt",
     "candidates.exempt_ticket",
     "candidates.id",
@@ -50,6 +52,8 @@ const HOST_COLUMNS: [&str; 14] = [
     "request.ctx.now_ms",
     "request.ctx.surface",
     "request.ctx.territory",
+    "request.user.age_band",
+    "request.user.under_14",
     "tags.tag_id",
 ];
 
@@ -246,7 +250,7 @@ impl PolicySet {
         successors.any(|next| begun(next.module.manifest.effective_from, at_ms) && next.is_released(draws))
     }
 
-    /// A rule; none for `host.failure`.
+    /// A rule; none for the host's own.
     pub fn rule(&self, rule: RuleRef) -> Option<&Rule> {
         self.policies.get(usize::from(rule.policy))?.module.manifest.rules.get(usize::from(rule.rule))
     }
@@ -257,6 +261,7 @@ impl PolicySet {
             HOST_FAILURE => "host.failure",
             LOOSENING => "art05.loosening",
             FILING => "host.filing",
+            HOST_INPUT => "host.input",
             _ => self.rule(rule).map_or("", |rule| rule.id.as_str()),
         }
     }

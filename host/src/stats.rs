@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use normgate_contract::Vocabulary;
 use serde::Serialize;
 
+use crate::batch::{Amiss, nearest_field};
 use crate::breaker::{Breaker, BreakerState};
 use crate::config::BreakerConfig;
 use crate::notice::Notice;
@@ -82,9 +84,64 @@ fn upper_bound(class: usize) -> u64 {
     (4 + quarter as u64 + 1) << (octave - 2)
 }
 
+/// Most different names of what was not as the vocabulary says that are counted apart: names come from outside.
+const MOST_NAMES: usize = 256;
+
+/// What was sent and not as the vocabulary says. Nothing here is touched by requests that are right.
+#[derive(Debug, Default)]
+pub(crate) struct InputTotals(Mutex<InputStats>);
+
+impl InputTotals {
+    fn counted(&self) -> MutexGuard<'_, InputStats> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request that was refused, and what it had besides that the vocabulary lacks.
+    pub(crate) fn refused(&self, unknown: &BTreeMap<String, u64>) {
+        let mut counted = self.counted();
+        counted.refused += 1;
+        add(&mut counted.unknown_fields, unknown);
+    }
+
+    /// Counts what of a request that is judged was not as it should be.
+    fn count(&self, amiss: &Amiss) {
+        let mut counted = self.counted();
+        add(&mut counted.unknown_fields, &amiss.unknown);
+        add(&mut counted.bad_cells, &amiss.cells);
+        for cause in &amiss.rows {
+            *counted.bad_rows.entry(cause.name()).or_default() += 1;
+        }
+        for (cause, times) in &amiss.tags {
+            *counted.bad_rows.entry(cause.name()).or_default() += times;
+        }
+    }
+}
+
+/// Adds counts by name; beyond as many names as are kept apart, to those that have none of their own.
+fn add(to: &mut BTreeMap<String, u64>, counts: &BTreeMap<String, u64>) {
+    for (name, times) in counts {
+        let name = if to.contains_key(name) || to.len() < MOST_NAMES { name } else { "(others)" };
+        *to.entry(name.to_owned()).or_default() += times;
+    }
+}
+
+/// What was sent and not as the vocabulary says.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct InputStats {
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Fields that the vocabulary lacks, by path without numbers of rows: in refused requests too.
+    pub unknown_fields: BTreeMap<String, u64>,
+    /// Values that were judged as unknown, by column.
+    pub bad_cells: BTreeMap<String, u64>,
+    /// Rows that were withheld or left out, by cause.
+    pub bad_rows: BTreeMap<&'static str, u64>,
+}
+
 /// Counters of the gate as a whole, beside those of its modules.
 #[derive(Default)]
 pub(crate) struct Totals {
+    pub(crate) input: Arc<InputTotals>,
     requests: AtomicU64,
     rows: AtomicU64,
     withheld: AtomicU64,
@@ -109,6 +166,9 @@ impl Totals {
     /// Counts an outcome, and the rows that each rule withheld.
     pub(crate) fn count(&self, outcome: &Outcome, health: &[Arc<Health>]) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        if let Some(amiss) = outcome.batch.amiss() {
+            self.input.count(amiss);
+        }
         self.rows.fetch_add(outcome.verdicts.len() as u64, Ordering::Relaxed);
         self.withheld.fetch_add((outcome.verdicts.len() - outcome.shown) as u64, Ordering::Relaxed);
         self.stale.fetch_add(u64::from(outcome.notices.iter().any(|notice| notice.code == "stale")), Ordering::Relaxed);
@@ -167,6 +227,8 @@ pub struct Stats {
     pub overridden: u64,
     /// Requests judged by modules whose repository had expired.
     pub stale: u64,
+    /// What was sent and not as the vocabulary says.
+    pub input: InputStats,
     /// Module by module, by policy id.
     pub modules: Vec<ModuleStats>,
 }
@@ -225,6 +287,7 @@ impl Stats {
             emergencies: read(&totals.emergencies),
             overridden: read(&totals.overridden),
             stale: read(&totals.stale),
+            input: totals.input.counted().clone(),
             modules: modules.collect(),
         }
     }
@@ -245,6 +308,22 @@ impl Stats {
         family("candidates_withheld_total", "counter", "Candidates withheld.", &one(self.withheld));
         family("emergency_rows_total", "counter", "Uses of an emergency row.", &one(self.emergencies));
         family("overridden_requests_total", "counter", "Requests judged under an override.", &one(self.overridden));
+        family("input_refused_total", "counter", "Requests refused for what was sent.", &one(self.input.refused));
+        let quoted = |name: &str| name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let by = |label: &str, counts: &mut dyn Iterator<Item = (&str, u64)>| -> Vec<(String, f64)> {
+            counts.map(|(name, n)| (format!(",{label}=\"{}\"", quoted(name)), n as f64)).collect()
+        };
+        let fields: Vec<(String, f64)> = (self.input.unknown_fields.iter())
+            .map(|(name, n)| {
+                let near = nearest_field(Vocabulary::shipped(), name).unwrap_or_default();
+                (format!(",field=\"{}\",nearest=\"{near}\"", quoted(name)), *n as f64)
+            })
+            .collect();
+        family("input_unknown_fields_total", "counter", "Fields that the vocabulary lacks, ignored.", &fields);
+        let cells = by("column", &mut self.input.bad_cells.iter().map(|(name, n)| (name.as_str(), *n)));
+        family("input_bad_cells_total", "counter", "Values not legal, judged as unknown.", &cells);
+        let rows = by("cause", &mut self.input.bad_rows.iter().map(|(cause, n)| (*cause, *n)));
+        family("input_bad_rows_total", "counter", "Rows withheld or left out for what was sent.", &rows);
         family("stale_requests_total", "counter", "Requests judged by what had expired.", &one(self.stale));
         if let Some(name) = &self.generation {
             let name = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");

@@ -28,7 +28,10 @@ pub use manifest::{
 pub use source::{ManifestError, read_policy_toml};
 pub use standing::Standing;
 pub use steering::steers;
-pub use vocabulary::{ColumnSpec, ColumnType, CommonParameter, SignalCodes, TermSet, Vocabulary, VocabularyError};
+pub use vocabulary::{
+    ColumnSpec, ColumnType, CommonParameter, MICROSECONDS_FROM, SECONDS, SignalCodes, TermSet, Vocabulary,
+    VocabularyError,
+};
 
 /// The package that modules and hosts of this release speak.
 pub const CONTRACT: &str = "normgate:policy@0.1.0";

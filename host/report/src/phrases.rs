@@ -106,6 +106,7 @@ impl Phrases<'_> {
         for (name, argument) in obligation.args.iter().filter(|(_, argument)| !matches!(argument, Argument::Flag(_))) {
             let value = match argument {
                 Argument::Constant(number) => number.to_string(),
+                Argument::Named(value) if argument.column(name).is_some() => value.clone(),
                 Argument::Named(value) => self.named(value),
                 Argument::Flag(flag) => flag.to_string(),
             };

@@ -1,5 +1,6 @@
-//! `normgate eval`: JSON lines in, JSON lines out.
+//! `normgate eval`: JSON objects in, JSON lines out.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,7 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args as ClapArgs, ValueEnum};
-use normgate::{Detail, Language};
+use normgate::contract::Vocabulary;
+use normgate::{Detail, Language, nearest_field};
 use serde_json::json;
 
 use crate::account::ledger::Recording;
@@ -18,13 +20,14 @@ use crate::screen::{self, JsonLines, Progress};
 
 const OUTPUT: &str = "standard output";
 
-/// Judge requests: one JSON object a line in, one a line out, in the same order. A line that cannot be judged is answered
-/// with an error in its place, and the lines around it are judged.
+/// Judge requests: JSON objects in, one answer a line out, in the same order. A request may stand in one line or in several. What
+/// cannot be judged is answered with an error in its place, which lists everything that is wrong with it, and the requests around it
+/// are judged. Read from standard input, an empty line is answered with an error too, and ends a request that was begun.
 ///
 /// Example: normgate eval -i requests.jsonl --only art18 --explain en
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// Requests, one a line; - reads standard input
+    /// Requests, as JSON objects; - reads standard input
     #[arg(short, long, value_name = "requests.jsonl", default_value = "-")]
     input: PathBuf,
 
@@ -39,7 +42,7 @@ pub(crate) struct Args {
     #[arg(long)]
     evidence: bool,
 
-    /// Refuse requests with unknown fields instead of ignoring these
+    /// Refuse requests with unknown fields, all of a request at once, instead of ignoring these
     #[arg(long)]
     strict: bool,
 
@@ -79,16 +82,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let gate = args.source.build()?;
     let detail = Detail { explain: args.explain.map(Language::from), evidence: args.evidence };
     let ledger = args.recording.open()?;
+    let waited_for = args.input.as_os_str() == "-";
     let mut requests = Requests::open(&args.input, gate.reader().strict(args.strict))?;
+    if waited_for {
+        requests = requests.answering();
+    }
     let (mut output, progress) = (JsonLines::new(), Progress::beside_output());
-    let flush_each = screen::is_terminal() || args.input.as_os_str() == "-";
+    let flush_each = screen::is_terminal() || waited_for;
 
     let mut tally = Tally::default();
     while let Some(request) = requests.next()? {
         match request {
             Ok(batch) => {
                 tally.judged += 1;
-                tally.ignored += u64::from(batch.ignored_fields());
                 let outcome = Arc::new(gate.evaluate(&batch));
                 if let Some(ledger) = &ledger {
                     ledger.record(&batch, &outcome)?;
@@ -97,9 +103,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             }
             Err(error) => {
                 tally.refused += 1;
-                let answer = json!({
-                    "line": requests.number, "id": error.id, "error": {"path": error.path, "message": error.message},
-                });
+                let mut wrong = json!({"path": error.path, "message": error.message});
+                if !error.more.is_empty() {
+                    wrong["more"] = json!(error.more);
+                }
+                let answer = json!({"line": requests.number, "id": error.id, "error": wrong});
                 output.write(&answer.to_string()).context(OUTPUT)?;
                 complain(requests.number, &error);
             }
@@ -126,17 +134,36 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         private::write(path, format!("{}\n", json!(diff)))?;
         screen::aside(&diff.to_string());
     }
-    if tally.ignored > 0 {
-        remark!("{} unknown fields were ignored; --strict refuses them", tally.ignored);
+    let input = gate.stats().input;
+    if !input.unknown_fields.is_empty() {
+        let way_out = if args.strict { "refused" } else { "ignored; --strict refuses them" };
+        remark!("fields that the vocabulary lacks were {way_out}: {}", named(&input.unknown_fields));
+    }
+    let causes: BTreeMap<String, u64> = input.bad_rows.iter().map(|(cause, n)| (cause.to_string(), *n)).collect();
+    for (what, counts) in [("values judged as unknown", &input.bad_cells), ("rows withheld or left out", &causes)] {
+        if !counts.is_empty() {
+            let counts: Vec<String> = counts.iter().map(|(name, times)| format!("{name} ({times})")).collect();
+            remark!("{what} for what was sent: {}", counts.join(", "));
+        }
     }
     Ok(if tally.refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Unknown fields with how often each was sent, and the field of the vocabulary that is nearest.
+fn named(unknown: &BTreeMap<String, u64>) -> String {
+    let field = |(name, times): (&String, &u64)| format!("{name} ({times}{})", nearest(name));
+    unknown.iter().map(field).collect::<Vec<_>>().join(", ")
+}
+
+/// The field that an unknown one most likely means, as a clause; nothing where none is near.
+pub(crate) fn nearest(unknown: &str) -> String {
+    nearest_field(Vocabulary::shipped(), unknown).map_or(String::new(), |near| format!("; did you mean {near}?"))
 }
 
 #[derive(Default)]
 struct Tally {
     judged: u64,
     refused: u64,
-    ignored: u64,
 }
 
 impl fmt::Display for Tally {
