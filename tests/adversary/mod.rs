@@ -72,10 +72,9 @@ impl Maker<'_> {
         for candidate in &mut candidates {
             self.couple(&mut request, candidate);
         }
-        // Nobody sent, an empty list and a list are three things to a reader.
-        if rows > 0 || self.numbers.below(2) == 0 {
-            request.insert("candidates".into(), json!(candidates));
-        }
+        // Null, an empty list and a list are three things to a reader.
+        let sent = rows > 0 || self.numbers.below(2) == 0;
+        request.insert("candidates".into(), if sent { json!(candidates) } else { Value::Null });
         if tag_count > 0 || self.numbers.below(2) == 0 {
             set(&mut request, "user.tags", json!(tags));
         }

@@ -499,7 +499,7 @@ fn mutation_lists_what_no_case_notices() {
     let at = |continuous_s: u32, fires: bool| {
         let obligations = if fires { r#"["remind.rest"]"# } else { "[]" };
         format!(
-            r#"{{"case":"{continuous_s} s","modules":["art08"],"request":{{"ctx":{{"now_ms":1,"local_min":1}},"user":{{"age_band":"a18_60","age_assurance":"id_verified"}},"session":{{"continuous_s":{continuous_s}}}}},"expect":{{"obligations":{obligations}}}}}"#
+            r#"{{"case":"{continuous_s} s","modules":["art08"],"request":{{"ctx":{{"now_ms":1,"local_min":1}},"user":{{"age_band":"a18_60","age_assurance":"id_verified"}},"session":{{"continuous_s":{continuous_s}}},"candidates":[]}},"expect":{{"obligations":{obligations}}}}}"#
         )
     };
     let mutated = |text: String| {

@@ -125,6 +125,7 @@ impl Requests {
             at: first.start,
             begin: first.start,
             ends_empty: self.answering,
+            ended: false,
             failed: None,
         };
         let whole = Nested::deserialize(&mut serde_json::Deserializer::from_reader(&mut source));
@@ -232,20 +233,25 @@ struct Continued<'l> {
     at: usize,
     /// Whether an empty line ends it.
     ends_empty: bool,
+    ended: bool,
     failed: Option<io::Error>,
 }
 
 impl Read for Continued<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.lines.from && self.lines.from - self.begin <= MAX_BYTES {
+        if self.at == self.lines.from && self.lines.from - self.begin <= MAX_BYTES && !self.ended {
             match self.lines.next() {
-                Ok(Some(line)) if self.ends_empty && self.lines.trimmed(line.clone()).is_empty() => return Ok(0),
-                Ok(_) => {}
+                Ok(Some(line)) => self.ended = self.ends_empty && self.lines.trimmed(line).is_empty(),
+                Ok(None) => self.ended = true,
                 Err(error) => {
                     self.failed = Some(error);
-                    return Ok(0);
+                    self.ended = true;
                 }
             }
+        }
+        // Whoever is told of the end may ask again.
+        if self.ended {
+            return Ok(0);
         }
         let read = into.len().min(self.lines.from - self.at);
         into[..read].copy_from_slice(&self.lines.text[self.at..self.at + read]);
