@@ -487,3 +487,180 @@ fn nobody_speaks_under_the_names_of_the_host() {
     }
     assert!(!refused("film.club", "film.club.rule") && !refused("hostel", "hostel.rule"));
 }
+
+#[test]
+fn every_name_of_a_configuration_matches_something_or_is_refused_with_the_nearest() {
+    let refused = |config: &str| {
+        let built = builder(config).policies(embedded::arp()).build();
+        built.map(drop).map_err(|error| error.to_string())
+    };
+    let grant = |line: &str| format!("[authorities.club]\n{line}");
+    let kinds = [
+        (
+            "[overlays.p]\n\"art6.harm_w\" = 1".to_owned(),
+            "overlays.p.\"art6.harm_w\": there is no such parameter; did you mean `art06.harm_w`?",
+        ),
+        (
+            "[parameters]\n\"art06.harmw\" = 1".to_owned(),
+            "parameters.\"art06.harmw\": there is no such parameter; did you mean `art06.harm_w`?",
+        ),
+        ("[parameters]\n\"common.t_suspekt\" = 1".to_owned(), "did you mean `common.t_suspect`?"),
+        (
+            "[parameters]\nnothing_like_it = 1".to_owned(),
+            "there is no such parameter; `normgate inspect` lists those of a module",
+        ),
+        (
+            "[modes]\nart99 = \"shadow\"".to_owned(),
+            "modes.\"art99\": there is no such module or rule; did you mean `art09`?",
+        ),
+        ("[modes]\n\"art18-minors\" = \"shadow\"".to_owned(), "there is no such module or rule; did you mean `art18`?"),
+        (
+            "[modes]\n\"reference/art18-minor\" = \"off\"".to_owned(),
+            "there is no such policy; did you mean `reference/art18-minors`?",
+        ),
+        ("[modes]\n\"art18.curfw\" = \"shadow\"".to_owned(), "did you mean `art18.curfew`?"),
+        (
+            "[modes]\n\"reference/art18-minors@9.9.9\" = {canary=10}".to_owned(),
+            "there is no such release; did you mean `reference/art18-minors@1.0.0`?",
+        ),
+        (
+            "[modes]\n\"reference/art18-minor@1.0.0\" = \"off\"".to_owned(),
+            "did you mean `reference/art18-minors@1.0.0`?",
+        ),
+        (
+            "[on_failure]\nart31 = \"allow\"".to_owned(),
+            "on_failure.\"art31\": there is no such module; did you mean `art",
+        ),
+        ("[on_failure]\nart13-news = \"allow\"".to_owned(), "there is no such module; did you mean `art13`?"),
+        (grant("tightens = [\"art6.*\"]"), "authorities.club.tightens `art6.*`: there is no such parameter"),
+        (grant("tightens = [\"art06.harm\"]"), "did you mean `art06.harm_w`?"),
+        (grant("columns = [\"candidate.*\"]"), "authorities.club.columns `candidate.*`: there is no such column"),
+        (grant("columns = [\"candidates.knd\"]"), "did you mean `candidates.kind`?"),
+        (grant("labels = [\"aigc-visble\"]"), "authorities.club.labels `aigc-visble`: there is no such label"),
+        (grant("obligations = [\"review.humn\"]"), "did you mean `review.human`?"),
+        (grant("vetoes = [\"price_partiy\"]"), "did you mean `price_parity`?"),
+        (
+            grant("replaces = [\"reference/art18-minor\"]"),
+            "there is no such policy; did you mean `reference/art18-minors`?",
+        ),
+    ];
+    for (config, why) in kinds {
+        let error = refused(&config).expect_err(&config);
+        assert!(error.contains(why), "{config}\n{error}");
+    }
+    for config in [
+        "[overlays.p]\n\"art06.harm_w\" = 1\n\"common.t_suspect\" = 400000",
+        "[modes]\nart18 = \"enforce\"\n\"reference/art18-minors\" = \"enforce\"\n\"art18.curfew\" = \"enforce\"\n\"reference/art18-minors@1.0.0\" = \"enforce\"",
+        "[authorities.club]\ntightens = [\"art06.*\", \"common.*\"]\ncolumns = [\"*\", \"candidates.x.club.*\"]\nvetoes = [\"tag\"]\nprefixes = [\"later.*\"]",
+    ] {
+        assert_eq!(refused(config), Ok(()), "{config}");
+    }
+    // What this program carries is known, also where it is not loaded; and what a store holds is left for a notice.
+    let few =
+        || builder("[modes]\nart18 = \"enforce\"\nart99 = \"shadow\"").policies(embedded::arp().into_iter().take(1));
+    assert!(few().generation().unwrap_err().to_string().contains("art99"));
+    let gate = few().tolerant().generation().unwrap();
+    let ignored: Vec<_> = gate.notices().iter().filter(|notice| notice.code == "config-ignored").collect();
+    assert_eq!(ignored.len(), 2, "{ignored:?}");
+    assert!(few().of_a_larger_set().generation().unwrap().notices().is_empty());
+}
+
+#[test]
+fn what_everybody_writes_once_is_told_with_the_way_out() {
+    for (config, why) in [
+        (
+            "[parameters]\nart06.harm_w = 150000",
+            "parameters.art06.harm_w: a name with a dot stands in quotes: \"art06.harm_w\" = 150000",
+        ),
+        (
+            "[overlays.p]\nart06.harm_w = 150000",
+            "overlays.p.art06.harm_w: a name with a dot stands in quotes: \"art06.harm_w\" = 150000",
+        ),
+        ("[parameters.art06]\nharm_w = 1", "stands in quotes: \"art06.harm_w\" = 1"),
+        (
+            "[modes]\nart14.over-recommend = \"shadow\"",
+            "modes.art14.over-recommend: a name with a dot stands in quotes: \"art14.over-recommend\" = \"shadow\"",
+        ),
+        (
+            "[on_failure]\nart05.delivery = \"allow\"",
+            "a name with a dot stands in quotes: \"art05.delivery\" = \"allow\"",
+        ),
+        ("[modes]\nart14.over-recommend = { canary = 5 }", "\"art14.over-recommend\" = { canary = 5 }"),
+        (
+            "[parameters]\n\"art06.harm_w\" = 0.15",
+            "parameters.\"art06.harm_w\": invalid value `0.15`: expected a whole number; of a share, millionths: 150000",
+        ),
+        (
+            "[parameters]\n\"art06.harm_w\" = true",
+            "invalid value `true`: expected a whole number, or a choice in quotes",
+        ),
+        ("[parameters]\n\"art06.harm_w\" = [1]", "expected a whole number, or a choice in quotes"),
+        (
+            "mode = \"observe\"\nobserve_until = \"2027-01-01T08:00\"",
+            "`2027-01-01T08:00` is not a day; write YYYY-MM-DD",
+        ),
+        ("mode = \"observe\"\nobserve_until = 2027-01-01T08:00:00", "is not a day; write YYYY-MM-DD"),
+        ("mode = \"observe\"\nobserve_until = \"2027-01-01Z\"", "`2027-01-01Z` is not a day"),
+        ("mode = \"obsreve\"", "line 1: "),
+    ] {
+        let error = Config::parse(config).unwrap_err().to_string();
+        assert!(error.contains(why), "{config}\n{error}");
+    }
+    // A day may stand without quotes, as TOML has days.
+    let quoted = Config::parse("mode = \"observe\"\nobserve_until = \"2027-01-01\"").unwrap();
+    let plain = Config::parse("mode = \"observe\"\nobserve_until = 2027-01-01").unwrap();
+    assert_eq!((quoted.observe_until, quoted.mode), (plain.observe_until, plain.mode));
+    assert_eq!(plain.observe_until, Some("2027-01-01".parse().unwrap()));
+}
+
+#[test]
+fn a_norm_that_is_adopted_and_not_there_or_weakened_is_a_notice() {
+    let noticed = |config: &str| {
+        let gate = builder(config).policies(embedded::arp()).build().unwrap();
+        let outcome = gate.evaluate(&read(&news(&json!({}))));
+        let of_norms = outcome.notices.iter().filter(|notice| notice.code.starts_with("norm-"));
+        of_norms.map(|notice| format!("{}: {}", notice.code, notice.message)).collect::<Vec<_>>()
+    };
+    let adopting = |norm: &str, more: &str| noticed(&format!("[provider]\nnorms_adopted = [\"{norm}\"]\n{more}"));
+    assert_eq!(adopting("delivery", ""), [""; 0]);
+    assert_eq!(
+        adopting("delivry", ""),
+        [
+            "norm-missing: `delivry` is adopted, and no module carries this norm, so that nothing of it is judged; did you mean `delivery`?"
+        ]
+    );
+    assert_eq!(
+        adopting("club/words", ""),
+        ["norm-missing: `club/words` is adopted, and no module carries this norm, so that nothing of it is judged"]
+    );
+    let delivery =
+        embedded::arp().into_iter().find(|module| module.manifest.pack.as_deref() == Some("delivery")).unwrap();
+    let weakened = adopting("delivery", &format!("[modes]\n\"{}\" = \"shadow\"", delivery.manifest.module));
+    let rule = &delivery.manifest.rules[0].id;
+    assert!(
+        weakened.len() == 1
+            && weakened[0].starts_with("norm-weakened: `delivery` is adopted, and the configuration weakens it: ")
+            && weakened[0].contains(&format!("{rule} (shadow)")),
+        "{weakened:?}"
+    );
+    assert_eq!(
+        noticed(&format!("[modes]\n\"{}\" = \"shadow\"", delivery.manifest.module)),
+        [""; 0],
+        "nobody adopted it"
+    );
+}
+
+#[test]
+fn a_parameter_of_an_adopted_norm_that_is_loosened_is_named() {
+    let parameter = json!({"name": "hostile.limit", "type": "integer", "min": 0, "max": 10, "unit": "count", "stricter": "smaller",
+        "default": 5, "owner": "op", "source": "engineering", "dated": []});
+    let more = json!({"pack": "hostile/conduct", "issuer": {"zh": "x", "en": "x"}, "parameters": [parameter]});
+    let module = made(&json!([]), &json!([{"label": "ad"}]), &more);
+    for (value, loosened) in [(4, false), (5, false), (6, true)] {
+        let config =
+            format!("[provider]\nnorms_adopted = [\"hostile/conduct\"]\n[parameters]\n\"hostile.limit\" = {value}");
+        let gate = builder(&config).policies([module.clone()]).trusting().generation().unwrap();
+        let said = gate.notices().iter().any(|n| n.message.contains("hostile.limit = 6, looser than 5"));
+        assert_eq!(said, loosened, "{value}: {:?}", gate.notices());
+    }
+}

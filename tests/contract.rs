@@ -6,8 +6,9 @@ mod support;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use normgate::contract::{Vocabulary, reference};
-use normgate::{Batch, Detail, Gate, Module, Reader, embedded};
+use normgate::contract::{Code, Text, Vocabulary, reference};
+use normgate::{Batch, Config, Detail, Gate, Module, Reader, embedded};
+use serde_json::Value;
 use support::component::{MANIFEST, module, with_manifest};
 use support::docs::{generated, root};
 use wit_bindgen_core::wit_parser::Resolve;
@@ -109,6 +110,111 @@ fn released_names_stay_and_new_terms_say_what_they_read_as() {
     }
 }
 
+/// Every name that a platform fills in is explained, in sentences that a person reads once.
+#[test]
+fn every_code_column_and_surface_says_what_it_means() {
+    let vocabulary = Vocabulary::shipped();
+    let mut english: Vec<&str> = vocabulary.columns.iter().map(|column| column.note.as_str()).collect();
+    let mut chinese = Vec::new();
+    let meanings: Vec<Text> = vocabulary.signals.meanings.iter().map(Code::meaning).collect();
+    for text in meanings.iter().chain(vocabulary.signals.meanings.iter().flat_map(|code| [&code.example, &code.not])) {
+        english.push(&text.en);
+        chinese.push(text.zh.as_str());
+    }
+    for text in &english {
+        assert!(text.ends_with('.'), "no sentence: {text}");
+        for sentence in text.split(['.', ';', ':']) {
+            assert!(sentence.split_whitespace().count() <= 20, "more than twenty words: {sentence}");
+        }
+    }
+    for text in &chinese {
+        assert!(text.ends_with('。') && !text.contains([',', ';', ':', '(', ')', '"']), "not full-width: {text}");
+    }
+    let codes: BTreeSet<&str> = vocabulary.signals.codes.iter().map(String::as_str).collect();
+    assert_eq!(codes.len(), vocabulary.signals.codes.len(), "a code is explained twice");
+    let surfaces: Vec<&str> = vocabulary.surfaces.iter().map(|surface| surface.term.as_str()).collect();
+    assert_eq!(surfaces, vocabulary.terms["surface"].terms);
+}
+
+/// The schema says of each code what the reference says.
+#[test]
+fn the_schema_names_every_code_and_refuses_others() {
+    let schema = reference::json_schema(Vocabulary::shipped());
+    let codes = &schema["properties"]["candidates"]["items"]["properties"]["signals"]["items"]["properties"]["code"];
+    let choices = codes["anyOf"].as_array().unwrap();
+    assert_eq!(choices.len(), Vocabulary::shipped().signals.codes.len() + 1);
+    let gambling = choices.iter().find(|choice| choice["const"] == "L9").unwrap()["description"].as_str().unwrap();
+    for part in ["gambling", "赌博", "article 6, item 9", "Example:", "Not:", "not checked"] {
+        assert!(gambling.contains(part), "{part}: {gambling}");
+    }
+}
+
+/// The page of columns to begin with: each request has these and no others, and its modules miss nothing.
+#[test]
+fn the_smallest_requests_are_right() {
+    const HEAD: [&str; 7] = [
+        "id",
+        "ctx.now_ms",
+        "ctx.local_min",
+        "ctx.surface",
+        "ctx.can_render_labels",
+        "ctx.nonpersonal_option",
+        "candidates.id",
+    ];
+    let page = std::fs::read_to_string(root().join("docs/reference/columns.md")).unwrap();
+    let fenced = |section: &str, kind: &str| section.split(&format!("```{kind}\n")).nth(1).map(until_fence);
+    let mut sections = page.split("\n## ");
+    let config = fenced(sections.next().unwrap(), "toml").unwrap();
+    let mut judged = 0;
+    for section in sections {
+        let name = section.lines().next().unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let listed: BTreeSet<&str> = rows.collect();
+        assert_eq!(listed.len(), 12, "{name}");
+        let request: Value = serde_json::from_str(&fenced(section, "json").unwrap()).unwrap();
+        let mut sent = BTreeSet::new();
+        paths(&request, "", &mut sent);
+        let wanted: BTreeSet<String> = listed.iter().chain(&HEAD).map(|name| (*name).to_owned()).collect();
+        assert_eq!(sent, wanted, "{name}");
+
+        let (_, named) = section.split_once("\nModules: ").unwrap();
+        let named: Vec<&str> = named.split_once(".\n").unwrap().0.split(", ").collect();
+        let modules: Vec<Module> =
+            embedded::arp().into_iter().filter(|module| named.contains(&module.manifest.module.as_str())).collect();
+        assert_eq!(modules.len(), named.len(), "{name}");
+        let config = Config::parse(&config).unwrap();
+        let gate = Gate::builder().policies(modules).config(config).trusting().build().unwrap();
+        let reader = gate.reader().strict(true);
+        let outcome = gate.evaluate(&reader.read(request.to_string().as_bytes()).unwrap());
+        let missing: Vec<_> = outcome.for_want_of_input().map(|(rule, _)| outcome.policy_set().rule_id(rule)).collect();
+        assert_eq!(missing, [""; 0], "{name}");
+        let owed: Vec<&str> = outcome.obligations.iter().map(|owed| outcome.owed(owed)).collect();
+        for missing in ["fix.telemetry", "fix.reference", "verify.metadata", "update.database"] {
+            assert!(!owed.contains(&missing), "{name}: {owed:?}");
+        }
+        assert!(
+            outcome.verdicts.iter().all(|verdict| verdict.judgement.block.is_none()),
+            "{name}: nothing is withheld"
+        );
+        judged += 1;
+    }
+    assert_eq!(judged, 5);
+}
+
+fn until_fence(text: &str) -> String {
+    text.split("```").next().unwrap_or_default().to_owned()
+}
+
+/// The paths of all values of a request, without numbers of rows. A list of signals is one value.
+fn paths(value: &Value, at: &str, found: &mut BTreeSet<String>) {
+    let below = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, value)| paths(value, &below(name), found)),
+        Value::Array(rows) if at == "candidates" => rows.iter().for_each(|row| paths(row, at, found)),
+        _ => drop(found.insert(at.to_owned())),
+    }
+}
+
 /// A vocabulary of the future: a fourth frame, a new column, a new surface, a new obligation, a new argument.
 fn future() -> Arc<Vocabulary> {
     let text = Vocabulary::SHIPPED
@@ -117,7 +223,7 @@ fn future() -> Arc<Vocabulary> {
         .replace("\n[reads_as]\n", "\n[reads_as]\n\"surface.wrist\" = \"push\"\n")
         .replace("obligations = [", "obligations = [\n    \"notify.seller\",")
         .replace("arguments = [", "arguments = [\"urgency\", ")
-        + "\n[[columns]]\nname = \"sellers.seller_id\"\ntype = \"id\"\npersonal = false\nunknown = \"required\"\n";
+        + "\n[[columns]]\nname = \"sellers.seller_id\"\ntype = \"id\"\npersonal = false\nunknown = \"required\"\nnote = \"Its seller.\"\n";
     Arc::new(Vocabulary::parse(&text).unwrap())
 }
 

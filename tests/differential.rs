@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use adversary::Aim;
-use normgate::{Artifacts, Batch, Config, Detail, Gate, GateBuilder, Module, embedded};
+use normgate::{Artifacts, Batch, Config, Detail, Gate, GateBuilder, Module, Order, OrderBy, embedded, exposure};
 use normgate_cases::{DEFAULT_DAY, read};
 use oracle::settings::Settings;
 use serde_json::{Value, json};
@@ -37,6 +37,7 @@ fn the_oracle_answers_every_shipped_case() {
                 modules: case.modules.clone(),
                 parameters: case.parameters.clone(),
                 modes: case.config.modes.clone(),
+                by_score: case.config.order == OrderBy::Score,
             };
             let differences = case.differences(&oracle::judge(&case.request, &settings));
             if !differences.is_empty() {
@@ -54,6 +55,13 @@ fn case_files() -> Vec<PathBuf> {
         std::fs::read_dir(root.join("policies")).unwrap().map(|entry| entry.unwrap().path().join("cases.jsonl"));
     let crossing = std::fs::read_dir(root.join("tests/cases")).unwrap().map(|entry| entry.unwrap().path());
     beside.chain(crossing).filter(|path| path.is_file()).collect()
+}
+
+#[test]
+fn the_gate_and_the_oracle_agree_on_what_every_place_shows() {
+    for place in 0..65_536 {
+        assert_eq!(u128::from(exposure(place)), oracle::order::exposure(place), "place {place}");
+    }
 }
 
 #[test]
@@ -181,7 +189,13 @@ fn judge_many(modules: &[Module], aims: &[Aim], seed: u64, index: u64, seen: &mu
 
 fn builder(modules: &[Module], settings: &Settings) -> GateBuilder {
     let store = Path::new(env!("CARGO_TARGET_TMPDIR")).join("artifacts-differential");
-    let config = Config { parameters: settings.parameters.clone(), modes: settings.modes.clone(), ..Config::default() };
+    let by = if settings.by_score { OrderBy::Score } else { OrderBy::Place };
+    let config = Config {
+        parameters: settings.parameters.clone(),
+        modes: settings.modes.clone(),
+        order: Order { by },
+        ..Config::default()
+    };
     Gate::builder()
         .policies(modules.iter().cloned())
         .config(config)
@@ -199,6 +213,7 @@ fn differs(gate: &Gate, request: &Value, answer: &Value) -> Option<String> {
     if judged["failures"] != json!([]) {
         return Some(format!("failures: {}", judged["failures"]));
     }
+    judged["yielding"] = yielding(&judged);
     without(&mut judged, &["id", "decision_id", "policy_set", "failures", "notices"]);
     for list in ["verdicts", "tags"] {
         for row in judged[list].as_array_mut().unwrap() {
@@ -209,6 +224,15 @@ fn differs(gate: &Gate, request: &Value, answer: &Value) -> Option<String> {
         judged[list].as_array_mut().unwrap().iter_mut().for_each(|item| without(item, &["policy", "cause"]));
     }
     first_difference("answer", answer, &judged)
+}
+
+/// The candidates that notices name whose place is not what was asked for, as sent.
+fn yielding(answer: &Value) -> Value {
+    let notices = answer["notices"].as_array().unwrap().iter().filter(|notice| notice["code"] == "order-not-applied");
+    let named = notices.filter_map(|notice| notice["message"].as_str()?.strip_prefix("candidate ")?.split(' ').next());
+    let mut named: Vec<&str> = named.collect();
+    named.sort_by_key(|id| id[1..].parse::<u64>().unwrap());
+    json!(named)
 }
 
 /// Removes what the oracle does not say.

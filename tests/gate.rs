@@ -110,6 +110,113 @@ fn a_promoted_row_goes_first_unless_it_was_demoted() {
     assert_eq!(slate_ids(&outcome), ["c1", "c0", "c2"]);
 }
 
+/// Ids in final order.
+fn order(outcome: &Outcome) -> Vec<&str> {
+    outcome.verdicts.iter().map(|verdict| outcome.candidate_id(verdict.row)).collect()
+}
+
+/// What is said of candidates whose place is not what was asked for.
+fn not_applied(outcome: &Outcome) -> Vec<&str> {
+    let notices = outcome.notices.iter().filter(|notice| notice.code == "order-not-applied");
+    notices.map(|notice| notice.message.as_str()).collect()
+}
+
+#[test]
+fn a_pinned_row_keeps_its_place_and_what_yields_says_so() {
+    let gate = set();
+    let harmful = |pinned: bool| json!({"signals": [{"code": "H1", "source": "human"}], "pinned": pinned});
+    let seen = |pinned: bool| json!({"seen_24h": 3, "pinned": pinned});
+    let plain = |pinned: bool| json!({"pinned": pinned});
+    let judged = |rows: &[Value]| gate.evaluate(&read(&request(rows)));
+
+    // `art12.seen` is no `must` rule, so its demotion yields to the pin.
+    let outcome = judged(&[seen(true), plain(false), plain(false)]);
+    assert_eq!(order(&outcome), ["c0", "c1", "c2"]);
+    assert_eq!(not_applied(&outcome), ["candidate c0 is demoted and pinned, so it keeps its place"]);
+
+    // A `must` rule goes before a pin.
+    let outcome = judged(&[harmful(true), plain(false), plain(false)]);
+    assert_eq!(order(&outcome), ["c1", "c2", "c0"]);
+    assert_eq!(
+        not_applied(&outcome),
+        ["candidate c0 is pinned and demoted by a `must` rule, so it does not keep its place"]
+    );
+
+    // So does a block, and places are counted without what is withheld.
+    let illegal = json!({"signals": [{"code": "L8", "source": "authority"}], "pinned": true});
+    let outcome = judged(&[illegal, plain(true), plain(true)]);
+    assert_eq!(order(&outcome), ["c1", "c2", "c0"]);
+    assert_eq!(not_applied(&outcome), ["candidate c0 is pinned and withheld, so it has no place"]);
+
+    // Others flow around pinned rows; who stands higher for it than its weight asks says so.
+    let outcome = judged(&[seen(false), plain(false), plain(true), plain(true)]);
+    assert_eq!(order(&outcome), ["c1", "c0", "c2", "c3"]);
+    assert_eq!(
+        not_applied(&outcome),
+        ["candidate c0 is demoted and stands higher than its weight asks, because other rows are pinned"]
+    );
+
+    // Nothing yields, nothing is said.
+    let outcome = judged(&[plain(true), seen(false), plain(true)]);
+    assert_eq!(order(&outcome), ["c0", "c1", "c2"]);
+    assert_eq!(not_applied(&outcome).len(), 1);
+    let outcome = judged(&[plain(true), plain(false), plain(true)]);
+    assert_eq!((order(&outcome), not_applied(&outcome).len()), (vec!["c0", "c1", "c2"], 0));
+}
+
+#[test]
+fn a_constraint_and_a_hint_yield_to_a_pin() {
+    let encouraged = json!({"signals": [{"code": "E4", "source": "human"}]});
+    let mut rows = vec![json!({"pinned": true}); 9];
+    rows.push(encouraged);
+    let mut whole = request(&rows);
+    whole["ctx"]["surface"] = json!("home_first_screen");
+    let outcome = set().evaluate(&read(&whole));
+    let slate = outcome.arrange();
+    assert_eq!(slate_ids(&outcome), ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9"]);
+    assert_eq!((slate.unmet.len(), slate.unmet[0].found), (1, 0));
+    assert_eq!(
+        not_applied(&outcome),
+        ["art11.positive-share asks for 1 rows among the first 8, and pinned rows leave 0 of them there"]
+    );
+    // One row that moves makes room.
+    whole["candidates"][3]["pinned"] = json!(false);
+    let outcome = set().evaluate(&read(&whole));
+    assert_eq!(slate_ids(&outcome), ["c0", "c1", "c2", "c9", "c4", "c5", "c6", "c7", "c8", "c3"]);
+    assert_eq!((outcome.arrange().unmet.len(), not_applied(&outcome).len()), (0, 0));
+
+    let mut elder = request(&[json!({"pinned": true}), json!({}), json!({"service_class": "medical"})]);
+    elder["user"] =
+        json!({"age_band": "a60p", "age_assurance": "id_verified", "personalization": "on", "elder_mode": true});
+    assert_eq!(slate_ids(&set().evaluate(&read(&elder))), ["c0", "c2", "c1"]);
+}
+
+#[test]
+fn an_order_by_score_is_configured_digested_and_says_when_a_score_is_missing() {
+    let by_score = configured("[order]\nby = \"score\"\n", "2026-11-01");
+    assert_ne!(by_score.policy_set().digest(), set().policy_set().digest());
+    assert_eq!(
+        configured("[order]\nby = \"place\"\n", "2026-11-01").policy_set().digest(),
+        set().policy_set().digest()
+    );
+    assert!(Config::parse("[order]\nby = \"scores\"\n").unwrap_err().to_string().contains("scores"));
+
+    let mut request = request(&[json!({"score": 0.1}), json!({"score": 0.9}), json!({"score": 0.5})]);
+    assert_eq!(order(&set().evaluate(&read(&request))), ["c0", "c1", "c2"]);
+    let outcome = by_score.evaluate(&read(&request));
+    assert_eq!((order(&outcome), not_applied(&outcome).len()), (vec!["c1", "c2", "c0"], 0));
+    request["candidates"][1]["score"] = Value::Null;
+    let outcome = by_score.evaluate(&read(&request));
+    assert_eq!(order(&outcome), ["c0", "c1", "c2"]);
+    assert_eq!(
+        not_applied(&outcome),
+        ["candidate c1 has no score, so the order is that of places; [order] by = \"score\" needs every row's"]
+    );
+    // An empty list lacks no score.
+    request["candidates"] = json!([]);
+    assert_eq!(not_applied(&by_score.evaluate(&read(&request))).len(), 0);
+}
+
 #[test]
 fn preflight_says_before_retrieval_what_judging_the_list_says_of_the_request() {
     let gate = set();

@@ -144,7 +144,12 @@ fn a_thousand_swaps_under_load_lose_no_request_and_mix_no_generation() {
     let (stats, judged) = (gate.stats(), judged.into_inner());
     assert!(judged >= 100);
     assert_eq!((stats.requests, stats.swaps, stats.generation.as_deref()), (judged, 1_001, Some("calm")));
-    assert!(stats.to_prometheus().contains("generation=\"calm\"} 1"));
+    let text = stats.to_prometheus();
+    let info = format!("normgate_generation_info{{generation=\"calm\",policy_set=\"{}\"}} 1", stats.policy_set);
+    assert!(text.lines().any(|line| line == info), "{text}");
+    // No total is the total of one set, so that none moves when another takes over.
+    assert!(text.lines().any(|line| line == format!("normgate_requests_total {judged}")), "{text}");
+    assert_eq!(text.matches("policy_set=").count(), 1, "{text}");
     // The module that every generation has was asked in each, and its counters came along.
     let calls = |policy: &str| stats.modules.iter().find(|module| module.policy == policy).unwrap().calls;
     assert_eq!(calls("hostile/constant@1.0.0"), judged);
@@ -173,7 +178,7 @@ fn an_outcome_names_its_generation_only_where_that_has_a_name() {
 }
 
 /// A gate with two made modules, whose rules act for so many percent of users.
-fn canary(percent: u64) -> Gate {
+fn canary(percent: impl std::fmt::Display) -> Gate {
     let modules = ["one", "two"].map(|name| {
         let id = if name == "one" { "hostile/one" } else { "hostile/two" };
         release(id, name, "1.0.0").saying(DEMOTE, if name == "one" { 300_000 } else { 900_000 })
@@ -198,15 +203,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_canary_is_stable_by_user_and_raising_it_only_adds_users(user in "[a-z0-9]{1,12}", low in 0u64..=100, more in 0u64..=100) {
-        let high = (low + more).min(100);
+    fn a_canary_is_stable_by_user_and_raising_it_only_adds_users(user in "[a-z0-9]{1,12}", low in 0u32..=1_000_000, more in 0u32..=1_000_000, whole: bool) {
+        // In millionths, and as a percentage with its decimals.
+        let unit = if whole { 10_000 } else { 1 };
+        let [low, high] = [low, (low + more).min(1_000_000)].map(|ppm| f64::from(ppm / unit * unit) / 10_000.0);
         let user = Some(user.as_str());
         let (few, many) = (acting(&canary(low), user), acting(&canary(high), user));
         prop_assert!(few.is_subset(&many));
         prop_assert_eq!(&acting(&canary(low), user), &few);
         let gate = canary(high);
         for Draw { policy, hundredth } in gate.evaluate(&request(user)).draws {
-            prop_assert_eq!(many.contains(&policy), u64::from(hundredth) < high);
+            let acts = many.contains(&policy);
+            let fits = if acts { f64::from(hundredth) < high } else { f64::from(hundredth) + 1.0 > high };
+            prop_assert!(fits);
         }
     }
 }
@@ -226,6 +235,13 @@ fn a_canary_acts_for_about_its_share_of_users_and_each_module_for_others() {
     assert!(users.iter().take(20).all(|user| self::acting(&canary(100), Some(user)).len() == 2));
     assert_eq!((self::acting(&canary(99), None).len(), self::acting(&canary(100), None).len()), (0, 2));
     assert_ne!(gate.policy_set().digest(), canary(31).policy_set().digest());
+    assert_eq!(gate.policy_set().digest(), canary("30.0").policy_set().digest());
+    assert_ne!(gate.policy_set().digest(), canary("30.5").policy_set().digest());
+    // A first hour for one user of a thousand.
+    let few = canary(0.1);
+    let users = (0..4_000).map(|user| self::acting(&few, Some(&format!("u{user}"))).len());
+    let acting = users.filter(|acting| *acting > 0).count();
+    assert!((1..30).contains(&acting), "twice 0.1 % of 4,000 users are {acting}");
 }
 
 #[test]
@@ -235,6 +251,8 @@ fn a_canary_is_a_percentage() {
         let said = format!("line 2: a canary is a percentage of users from 0 to 100, not {wrong}");
         assert_eq!(error, said);
     }
+    let error = Config::parse("[modes]\nart18 = { canary = 0.00001 }").unwrap_err().to_string();
+    assert_eq!(error, "line 2: a canary is a percentage of users with four decimals at most, not 0.00001");
 }
 
 #[test]
@@ -348,7 +366,7 @@ fn a_module_replaces_another_where_the_platform_lets_its_authority_and_nowhere_e
     assert_eq!((weight(&outcome), codes(&outcome)), (300_000, vec!["replaces-ignored"]));
     assert_eq!(
         outcome.notices[0].message,
-        "it would replace hostile/module, which [authorities.cac] does not let it, so both judge; \
+        "it would replace hostile/module, which [authorities.cac] does not let it, so all judge; \
          replaces = [\"hostile/module\"] there would"
     );
     // Trusting a manifest does not go so far.
@@ -366,6 +384,69 @@ fn a_module_replaces_another_where_the_platform_lets_its_authority_and_nowhere_e
     let awaited = real.with("effective_from", json!("2026-12-01")).saying(DEMOTE, 700_000);
     let outcome = judge(&allowed, [reading, awaited]).unwrap();
     assert_eq!(speakers(&outcome), (vec!["hostile/module@1.0.0".into()], vec!["cac/rule@1.0.0".into()]));
+}
+
+#[test]
+fn what_is_missing_ignored_and_said_in_shadow_is_counted() {
+    let modules = || embedded::arp().into_iter().filter(|m| ["art06", "art17"].contains(&m.manifest.module.as_str()));
+    let gate = builder("[modes]\nart06 = \"shadow\"").policies(modules()).build().unwrap();
+    let batch = Batch::from_json(
+        br#"{"ctx":{"now_ms":1793532600000,"local_min":600,"surface":"push","colour":"blue"},"user":{"age":14},
+            "candidates":[{"id":"a"},{"id":"b","scan_state":"done","retrieval_basis":"generic"}]}"#,
+    )
+    .unwrap();
+    for _ in 0..3 {
+        gate.evaluate(&batch);
+    }
+    let text = gate.stats().to_prometheus();
+    for line in [
+        "normgate_input_ignored_total 6",
+        "normgate_missing_input_total{column=\"request.user.personalization\"} 3",
+        "normgate_missing_input_total{column=\"request.ctx.off_option\"} 3",
+        "normgate_rule_shadow_requests_total{policy=\"reference/art06-content@1.0.0\",rule=\"art06.unscanned\"} 3",
+        "normgate_rule_shadow_withheld_total{policy=\"reference/art06-content@1.0.0\",rule=\"art06.unscanned\"} 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    // What is said in shadow rests on what is missing too, and decides nothing.
+    assert!(!text.contains("column=\"candidates.signals\""), "{text}");
+}
+
+#[test]
+fn the_last_requests_are_written_when_a_breaker_opens() {
+    let path = std::env::temp_dir().join(format!("normgate-last-{}.jsonl", std::process::id()));
+    let broken = release("hostile/module", "hostile", "1.0.0").around("unreachable", BLOCK, 0);
+    let config = "[breaker]\nfailures = 2\nbackoff_ms = 600000";
+    let gate = builder(config).policies([broken]).recording(8).last_requests(&path).build().unwrap();
+    let batch = request(None);
+    gate.evaluate(&batch);
+    assert!(!path.exists(), "no breaker is open yet");
+    gate.evaluate(&batch);
+    // Another thread writes, and whoever reads sees a whole file or none.
+    let text = std::iter::repeat_with(|| std::fs::read_to_string(&path)).find_map(Result::ok).unwrap();
+    let read: Vec<Batch> = text.lines().map(|line| Batch::from_json(line.as_bytes()).unwrap()).collect();
+    assert_eq!(read.len(), 2);
+    assert!(read.iter().all(|read| read.canonical() == batch.canonical()));
+    // On any other alarm whoever is called asks for them.
+    gate.evaluate(&batch);
+    assert_eq!(gate.write_last_requests(&path).unwrap(), 3);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    assert!(gate.write_last_requests(&path.join("no folder")).is_err());
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_request_is_written_as_it_was_sent() {
+    for seed in 0..60 {
+        let line = support::generated_request(seed, 9);
+        let batch = Batch::from_json(line.as_bytes()).unwrap();
+        let again = Batch::from_json(batch.to_json().as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(again.canonical()), String::from_utf8(batch.canonical()), "{line}");
+    }
 }
 
 #[test]

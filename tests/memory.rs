@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use normgate::contract::bounds::{MAX_EFFECTS, MAX_MANIFEST_BYTES, MAX_RULES};
+use normgate::contract::bounds::{MAX_EFFECTS, MAX_INPUTS, MAX_LISTED, MAX_MANIFEST_BYTES, MAX_RULES};
 use normgate::contract::{Day, Vocabulary};
-use normgate::{Batch, Config, Detail, FailureKind, Gate, Module};
+use normgate::{ArgumentValue, Batch, Config, Detail, FailureKind, Gate, Module};
 use serde_json::{Value, json};
 use support::component::{MANIFEST, made, with_manifest};
 
@@ -19,12 +19,15 @@ const MIB: usize = 1 << 20;
 const OF_THE_HOST: usize = 32 * MIB;
 
 const ROWS: usize = 500;
+/// As much memory as a module may have on a short list.
+const ALL: &str = r#"(memory (export "memory") 16)"#;
 /// Items that an answer may have for a list of 500 and as many tags.
 const ITEMS: usize = 16 * (ROWS + ROWS + 1) + 1_024;
 
-/// Counts what is held, and the most that was.
+/// Counts what is held, the most that was, and how often something was asked for.
 struct Counting;
 
+static ASKED: AtomicUsize = AtomicUsize::new(0);
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
 
@@ -34,6 +37,7 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         MOST.fetch_max(held, Ordering::Relaxed);
+        ASKED.fetch_add(1, Ordering::Relaxed);
         // SAFETY: as above.
         unsafe { System.alloc(layout) }
     }
@@ -91,16 +95,16 @@ fn filled(items: usize, of_request: bool, values: usize) -> String {
     let effect = format!("(i32.rem_u (i32.div_u (local.get 0) (i32.const {ROWS})) (i32.const {MAX_EFFECTS}))");
     let effect = if of_request { format!("(i32.rem_u (local.get 0) (i32.const {MAX_EFFECTS}))") } else { effect };
     let mut body = String::new();
-    for (list, cells) in [(1024, 0x20_0000), (1032, 0x24_0000), (1040, 0x28_0000), (1048, 0x30_0000)] {
+    for (list, cells) in [(1024, 0x4_0000), (1032, 0x6_0000), (1040, 0x8_0000), (1048, 0xc_0000)] {
         body += &format!("(i32.store (i32.const {list}) (i32.const {cells}))");
         body += &format!("(i32.store (i32.const {}) (i32.const {items}))", list + 4);
     }
     body + &format!(
         "(local.set 0 (i32.const 0))
          (loop
-            (i32.store (i32.add (i32.const 0x200000) (i32.shl (local.get 0) (i32.const 2))) {row})
-            (i32.store16 (i32.add (i32.const 0x240000) (i32.shl (local.get 0) (i32.const 1))) {effect})
-            (i64.store (i32.add (i32.const 0x280000) (i32.shl (local.get 0) (i32.const 3)))
+            (i32.store (i32.add (i32.const 0x40000) (i32.shl (local.get 0) (i32.const 2))) {row})
+            (i32.store16 (i32.add (i32.const 0x60000) (i32.shl (local.get 0) (i32.const 1))) {effect})
+            (i64.store (i32.add (i32.const 0x80000) (i32.shl (local.get 0) (i32.const 3)))
                 (i64.extend_i32_u (i32.rem_u (local.get 0) (i32.const {values}))))
             (local.set 0 (i32.add (local.get 0) (i32.const 1)))
             (br_if 0 (i32.lt_u (local.get 0) (i32.const {items}))))"
@@ -108,7 +112,7 @@ fn filled(items: usize, of_request: bool, values: usize) -> String {
 }
 
 fn module(level: &str, effects: &Value, items: usize) -> Module {
-    let bytes = made(r#"(memory (export "memory") 64)"#, &filled(items, level == "request", ROWS));
+    let bytes = made(ALL, &filled(items, level == "request", ROWS));
     let bytes = with_manifest(bytes, &manifest(level, effects));
     let (held, module) = most(|| Module::read("full.wasm", &bytes, Vocabulary::shipped()).unwrap());
     assert!(held < 64 * MIB, "reading the module held {} MiB", held / MIB);
@@ -184,7 +188,7 @@ fn what_an_answer_repeats_is_kept_once() {
     let owed = json!({"obligation": {"code": "pause.dispatch", "args": {"pause_s": 20}}});
     let manifest = MANIFEST.replace(r#"{"demote":"computed"}"#, &owed.to_string());
     let zeroes = |items: usize| {
-        let lists = [(1024, 0x10_0000), (1032, 0x14_0000), (1040, 0x18_0000), (1048, 0x20_0000)];
+        let lists = [(1024, 0x4_0000), (1032, 0x6_0000), (1040, 0x8_0000), (1048, 0xc_0000)];
         let list = |(list, cells)| {
             format!(
                 "(i32.store (i32.const {list}) (i32.const {cells})) (i32.store (i32.const {}) (i32.const {items}))",
@@ -193,11 +197,11 @@ fn what_an_answer_repeats_is_kept_once() {
         };
         let ones = format!(
             "(local.set 0 (i32.const 0))
-             (loop (i32.store16 (i32.add (i32.const 0x140000) (i32.shl (local.get 0) (i32.const 1))) (i32.const 1))
+             (loop (i32.store16 (i32.add (i32.const 0x60000) (i32.shl (local.get 0) (i32.const 1))) (i32.const 1))
                 (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br_if 0 (i32.lt_u (local.get 0) (i32.const {items}))))"
         );
         let body = lists.map(list).concat() + &ones;
-        let bytes = with_manifest(made(r#"(memory (export "memory") 64)"#, &body), &manifest);
+        let bytes = with_manifest(made(ALL, &body), &manifest);
         gate("", Module::read("zeroes.wasm", &bytes, Vocabulary::shipped()).unwrap())
     };
     let batch = request();
@@ -212,4 +216,94 @@ fn what_an_answer_repeats_is_kept_once() {
     let (one, many) = (judged(1), judged(ITEMS));
     // The answer itself is lifted: fifteen bytes an item.
     assert!(many < one + ITEMS * 15 + 64 * 1_024, "{many} bytes for {ITEMS} items, {one} for one");
+}
+
+#[test]
+fn of_numbers_for_one_row_and_effect_one_is_kept() {
+    let _alone = alone();
+    let owed = json!({"obligation": {"code": "pause.dispatch", "args": {"pause_s": "computed"}}});
+    let manifest = MANIFEST.replace(r#"{"demote":"computed"}"#, &format!(r#"{{"demote":"computed"}},{owed}"#));
+    for (effect, mode) in [(1, ""), (1, "[modes]\nhostile = \"shadow\""), (2, ""), (2, "[modes]\nhostile = \"shadow\"")]
+    {
+        let judged = |items: usize| {
+            // Every item is about the first row, and carries a number of its own, the least one last.
+            let lists = [(1024, 0x4_0000), (1032, 0x6_0000), (1040, 0x8_0000), (1048, 0xc_0000)];
+            let list = |(list, cells)| {
+                format!(
+                    "(i32.store (i32.const {list}) (i32.const {cells})) (i32.store (i32.const {}) (i32.const {items}))",
+                    list + 4
+                )
+            };
+            let cells = format!(
+                "(local.set 0 (i32.const 0))
+                 (loop (i32.store16 (i32.add (i32.const 0x60000) (i32.shl (local.get 0) (i32.const 1))) (i32.const {effect}))
+                    (i64.store (i32.add (i32.const 0x80000) (i32.shl (local.get 0) (i32.const 3)))
+                        (i64.sub (i64.const 400000) (i64.extend_i32_u (local.get 0))))
+                    (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br_if 0 (i32.lt_u (local.get 0) (i32.const {items}))))"
+            );
+            let bytes = with_manifest(made(ALL, &(lists.map(list).concat() + &cells)), &manifest);
+            let gate = gate(mode, Module::read("numbers.wasm", &bytes, Vocabulary::shipped()).unwrap());
+            let batch = plain();
+            drop(gate.evaluate(&batch));
+            let (held, outcome) = most(|| gate.evaluate(&batch));
+            assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
+            let said = (outcome.obligations.len(), outcome.shadow.len(), outcome.reasons(&outcome.verdicts[0]).len());
+            let demotion = outcome.verdicts.iter().filter_map(|verdict| verdict.judgement.demotion).next();
+            (held, said, demotion, outcome.obligations.first().and_then(|owed| owed.args.clone()))
+        };
+        let (one, many) = (judged(1), judged(ITEMS));
+        assert_eq!(many.1, one.1, "{effect} {mode}");
+        assert_eq!(many.2, one.2.map(|_| 400_001 - ITEMS as u32));
+        let owed = many.3.as_ref().and_then(|args| args.iter().next().map(|(_, value)| value));
+        assert_eq!(owed, one.3.map(|_| ArgumentValue::Number(400_001 - ITEMS as i64)));
+        // The answer itself is lifted: fifteen bytes an item.
+        assert!(many.0 < one.0 + ITEMS * 15 + 64 * 1_024, "{} bytes for {ITEMS} items, {} for one", many.0, one.0);
+    }
+}
+
+/// A list of 500 rows that nobody exempts, and as many tags.
+fn plain() -> Batch {
+    let rows = |kind: &str, name: &str| (0..ROWS).map(|row| json!({name: format!("{kind}{row}")})).collect::<Vec<_>>();
+    let request = json!({"ctx": {"now_ms": 1_793_532_600_000i64, "local_min": 600}, "user": {"tags": rows("t", "tag_id")},
+        "candidates": rows("c", "id")});
+    Batch::from_json(request.to_string().as_bytes()).unwrap()
+}
+
+/// What is asked of the allocator to build a gate of so many modules, each with as many columns of terms of its own as may be, of which
+/// a quarter is every module's.
+fn built(modules: usize) -> usize {
+    let module = |number: usize| {
+        let column = |column: usize| {
+            let name = if column < MAX_INPUTS / 4 { format!("all{column}") } else { format!("m{number}c{column}") };
+            json!({"field": format!("x.hostile.{name}"), "type": "terms", "entries": [format!("t{}", number % 100), "u"]})
+        };
+        let mut manifest: Value = serde_json::from_str(MANIFEST).unwrap();
+        manifest["id"] = json!(format!("hostile/m{number}"));
+        manifest["module"] = json!(format!("m{number}"));
+        manifest["rules"][0]["id"] = json!(format!("m{number}.rule"));
+        manifest["frames"][0]["columns"] = (0..MAX_INPUTS).map(column).collect();
+        manifest["replaces"] = (0..MAX_LISTED).map(|other| json!(format!("hostile/m{other}"))).collect();
+        let bytes = with_manifest(made(ALL, ""), &manifest.to_string());
+        Module::read("columns.wasm", &bytes, Vocabulary::shipped()).unwrap()
+    };
+    let modules: Vec<Module> = (0..modules).map(module).collect();
+    let day: Day = "2026-11-01".parse().unwrap();
+    let builder = || Gate::builder().policies(modules.clone()).as_of(day).trusting();
+    // Compiled once; then only the rest is counted.
+    let _compiled = builder().build().unwrap();
+    let before = ASKED.load(Ordering::Relaxed);
+    let gate = builder().build().unwrap();
+    let asked = ASKED.load(Ordering::Relaxed) - before;
+    // One notice a module, and of one authority a few.
+    let outcome = gate.evaluate(&plain());
+    let ignored: Vec<_> = outcome.notices.iter().filter(|notice| notice.code == "replaces-ignored").collect();
+    assert!((2..=9).contains(&ignored.len()) && ignored.iter().all(|notice| notice.message.len() < 400), "{ignored:?}");
+    asked
+}
+
+#[test]
+fn building_takes_as_much_for_each_module_however_many_there_are() {
+    let _alone = alone();
+    let (few, many) = (built(8), built(64));
+    assert!(many < few * 8 * 3 / 2, "{few} for 8 modules, {many} for 64");
 }

@@ -3,7 +3,10 @@
 use normgate_contract::{UNLISTED, most_specific_entry};
 
 use crate::batch::{Batch, Column, Signal};
-use crate::outcome::{ConstraintItem, Outcome, Target};
+use crate::notice::Notice;
+use crate::notices;
+use crate::order::Pins;
+use crate::outcome::{ConstraintItem, Outcome, Target, Verdict};
 
 /// A slate after constraints and hints.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +27,8 @@ pub struct Unmet {
 }
 
 impl Outcome {
-    /// Applies promote hints and slate constraints to the rows that may be shown. Withheld rows stay withheld.
+    /// Applies promote hints and slate constraints to the rows that may be shown. Withheld rows stay withheld, and pinned rows keep
+    /// their places.
     ///
     /// A promoted row moves ahead of the rows that nobody promoted, unless it was demoted: a hint undoes no restriction. Then
     /// each constraint lifts the best-placed rows that satisfy it to the end of its first slots, in place of the last rows
@@ -40,28 +44,59 @@ impl Outcome {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn arrange(&self) -> Slate {
+        let pins = Pins::of(&self.batch);
+        self.arranged(|verdict| pins.hold(verdict.row, verdict.judgement))
+    }
+
+    /// A notice of each constraint that is unmet and would not be if no row were pinned.
+    pub(crate) fn unmet_by_pins(&self) -> Vec<Notice> {
+        let pins = Pins::of(&self.batch);
+        let held = |verdict: &Verdict| pins.hold(verdict.row, verdict.judgement);
+        if self.constraints.is_empty() || !self.verdicts[..self.shown].iter().any(held) {
+            return Vec::new();
+        }
+        let without = self.arranged(|_| false).unmet;
+        let yields = |unmet: &Unmet| {
+            let other = without.iter().find(|other| other.constraint == unmet.constraint);
+            other.is_none_or(|other| other.found > unmet.found)
+        };
+        let unmet = self.arrange().unmet.into_iter().filter(yields);
+        let told = |Unmet { constraint, found }: Unmet| {
+            notices::constraint_not_applied(self.set.rule_id(constraint.rule), &constraint, found)
+        };
+        unmet.map(told).collect()
+    }
+
+    /// The slate in which these rows keep their places.
+    fn arranged(&self, held: impl Fn(&Verdict) -> bool) -> Slate {
         let mut hinted = vec![false; self.batch.candidates()];
         for (target, _) in &self.promote {
             if let Target::Candidate(row) = target {
                 hinted[*row as usize] = true;
             }
         }
-        let ranking = self.verdicts[..self.shown].iter();
-        let (promoted, others): (Vec<_>, Vec<_>) =
-            ranking.partition(|verdict| verdict.judgement.demotion.is_none() && hinted[verdict.row as usize]);
+        let ranking = &self.verdicts[..self.shown];
+        let (promoted, others): (Vec<_>, Vec<_>) = (ranking.iter())
+            .filter(|verdict| !held(verdict))
+            .partition(|verdict| verdict.judgement.demotion.is_none() && hinted[verdict.row as usize]);
+        // Rows that move; those that are held stand between them.
         let mut rows: Vec<u32> = promoted.into_iter().chain(others).map(|verdict| verdict.row).collect();
         let mut needed = vec![false; self.batch.candidates()];
         let mut unmet = Vec::new();
         for constraint in &self.constraints {
             let satisfies = self.satisfying(constraint);
-            let slots = usize::try_from(constraint.slots).unwrap_or(0).min(rows.len());
+            let slots = usize::try_from(constraint.slots).unwrap_or(0).min(ranking.len());
             let count = usize::try_from(constraint.count).unwrap_or(0);
+            let standing = || ranking[..slots].iter().filter(|verdict| held(verdict));
+            let already = standing().filter(|verdict| satisfies[verdict.row as usize]).count();
+            let slots = slots - standing().count();
+            let wanted = count.saturating_sub(already).min(slots);
             let satisfying = |rows: &[u32], most: usize| -> Vec<u32> {
                 rows.iter().copied().filter(|row| satisfies[*row as usize]).take(most).collect()
             };
             let (first, rest) = rows.split_at(slots);
-            let here = satisfying(first, count.min(slots));
-            let below = satisfying(rest, count.min(slots) - here.len());
+            let here = satisfying(first, wanted);
+            let below = satisfying(rest, wanted - here.len());
             // Of the first slots, keep what is needed already and drop the last of the others.
             for row in here.iter().chain(&below) {
                 needed[*row as usize] = true;
@@ -80,7 +115,7 @@ impl Outcome {
             kept.reverse();
             // Where the other constraints leave no room, the lowest-placed rows stay where they were.
             let lifted = &below[..below.len() - room];
-            let found = here.len() + lifted.len();
+            let found = already + here.len() + lifted.len();
             // They are among the rest in the same order.
             let mut left = lifted.iter().peekable();
             let rest = rest.iter().copied().filter(|row| left.next_if_eq(&row).is_none());
@@ -90,7 +125,9 @@ impl Outcome {
                 unmet.push(Unmet { constraint: constraint.clone(), found: found as i64 });
             }
         }
-        Slate { rows, unmet }
+        let mut moving = rows.into_iter();
+        let rows = ranking.iter().filter_map(|verdict| if held(verdict) { Some(verdict.row) } else { moving.next() });
+        Slate { rows: rows.collect(), unmet }
     }
 
     /// Which candidates satisfy a constraint: those with a confirmed signal of one of its codes.

@@ -1,6 +1,6 @@
 //! The circuit breaker of one module: after failures in a row it is left out, and let in again for a probe, ever later.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,8 @@ struct Open {
     until: Instant,
     backoff: Duration,
     probing: bool,
+    /// Calls that it has kept from the module.
+    missed: u64,
 }
 
 /// The breaker. Times are passed in, so that it can be held against any clock.
@@ -43,12 +45,14 @@ pub(crate) struct Breaker {
     config: BreakerConfig,
     /// Whether anything has failed since the last success. Nearly always false, and then nobody waits for the lock.
     troubled: AtomicBool,
+    /// How often it opened.
+    opened: AtomicU64,
     inner: Mutex<Inner>,
 }
 
 impl Breaker {
     pub(crate) fn new(config: BreakerConfig) -> Self {
-        Self { config, troubled: AtomicBool::new(false), inner: Mutex::default() }
+        Self { config, troubled: AtomicBool::new(false), opened: AtomicU64::new(0), inner: Mutex::default() }
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -67,18 +71,21 @@ impl Breaker {
                 open.probing = true;
                 admission(true)
             }
-            Some(open) => Err(open.kind),
+            Some(open) => {
+                open.missed += 1;
+                Err(open.kind)
+            }
         }
     }
 
-    fn succeeded(&self) -> bool {
+    fn succeeded(&self) -> Option<u64> {
         if !self.troubled.load(Ordering::Acquire) {
-            return false;
+            return None;
         }
         let mut inner = self.inner();
         self.troubled.store(false, Ordering::Release);
         inner.failures = 0;
-        inner.open.take().is_some()
+        inner.open.take().map(|open| open.missed)
     }
 
     fn failed(&self, kind: FailureKind, now: Instant) -> Option<Duration> {
@@ -91,11 +98,20 @@ impl Breaker {
             }
             // A request that began before it opened.
             Some(_) => return None,
-            None if inner.failures >= self.config.failures => Duration::from_millis(self.config.backoff_ms),
+            None if inner.failures >= self.config.failures => {
+                self.opened.fetch_add(1, Ordering::Relaxed);
+                Duration::from_millis(self.config.backoff_ms)
+            }
             None => return None,
         };
-        inner.open = Some(Open { kind, until: now + backoff, backoff, probing: false });
-        Some(backoff)
+        let missed = inner.open.map(|open| open.missed);
+        inner.open = Some(Open { kind, until: now + backoff, backoff, probing: false, missed: missed.unwrap_or(0) });
+        missed.is_none().then_some(backoff)
+    }
+
+    /// How often it opened; that a probe failed is no opening.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
     }
 
     pub(crate) fn state(&self) -> BreakerState {
@@ -115,13 +131,13 @@ pub(crate) struct Admission<'b> {
 }
 
 impl Admission<'_> {
-    /// The module answered. True when that closes an open breaker.
-    pub(crate) fn succeeded(mut self) -> bool {
+    /// The module answered. When that closes an open breaker, the calls that were kept from it.
+    pub(crate) fn succeeded(mut self) -> Option<u64> {
         self.probes = false;
         self.breaker.succeeded()
     }
 
-    /// The module failed. The time that it is left out for, when this opens the breaker or keeps it open.
+    /// The module failed. The time that it is left out for, when this opens the breaker; a failed probe keeps it open.
     pub(crate) fn failed(mut self, kind: FailureKind, now: Instant) -> Option<Duration> {
         self.probes = false;
         self.breaker.failed(kind, now)
@@ -160,13 +176,13 @@ mod tests {
         let probe = admit(1).expect("a probe");
         assert_eq!(breaker.state(), BreakerState::HalfOpen);
         assert_eq!(refused(1), Some(FailureKind::Trap));
-        let backoff = |probe: Admission<'_>, seconds| probe.failed(FailureKind::Trap, at(seconds)).map(|b| b.as_secs());
-        assert_eq!(backoff(probe, 1), Some(2));
+        assert_eq!(probe.failed(FailureKind::Trap, at(1)), None, "it is open already");
         assert_eq!(refused(2), Some(FailureKind::Trap));
-        let probe = admit(3).expect("a probe");
-        assert_eq!(backoff(probe, 3), Some(3), "the back-off has a bound");
-        let probe = admit(6).expect("a probe");
-        assert!(probe.succeeded());
+        let probe = admit(3).expect("a probe after two seconds");
+        assert_eq!(probe.failed(FailureKind::Trap, at(3)), None);
+        assert_eq!(refused(5), Some(FailureKind::Trap));
+        let probe = admit(6).expect("a probe after three: the back-off has a bound");
+        assert_eq!(probe.succeeded(), Some(4), "so many were kept from it");
         assert_eq!(breaker.state(), BreakerState::Closed);
         assert_eq!((fail(6), fail(6), fail(6)), (None, None, Some(1)), "and starts over after a success");
     }

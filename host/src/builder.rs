@@ -1,11 +1,13 @@
 //! Building a gate: modules are held against their grants and compiled, parameters are resolved; all of it once.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use normgate_contract::{Day, Vocabulary, hex, now_ms};
 
 use crate::artifacts::{Artifact, Artifacts};
-use crate::config::{Config, Mode, Parameters};
+use crate::config::{BreakerConfig, Config, Mode, Parameters, carried};
 use crate::confirm::Recorder;
 use crate::description::Origin;
 use crate::diff::Diff;
@@ -16,13 +18,15 @@ use crate::generation::Generation;
 use crate::grant::Grant;
 use crate::lineup::{Lineup, Placed};
 use crate::module::Module;
+use crate::names::Known;
 use crate::notice::Notice;
 use crate::notices;
 use crate::overlay::{Norms, Tightened};
 use crate::plan::{Plan, longest_retention};
-use crate::policy_set::{Loaded, PolicySet, Resolved};
+use crate::policy_set::{Chosen, Loaded, PolicySet, Resolved};
 use crate::provider::Facts;
-use crate::sandbox::{Allocation, Backend, Compiler, Limits, Sandbox};
+use crate::recent::Recent;
+use crate::sandbox::{Allocation, Backend, Compiler, Limits, Sandbox, WEAKENED};
 use crate::stats::Health;
 
 /// Builds a gate, or another generation for one that runs.
@@ -37,11 +41,17 @@ pub struct GateBuilder {
     compiler: Option<Box<Compiler>>,
     trusting: bool,
     tolerant: bool,
+    of_a_larger_set: bool,
+    /// The prefix that a policy has already, by id.
+    holders: BTreeMap<String, String>,
     as_of: Option<Day>,
     vocabulary: Arc<Vocabulary>,
     applicability: bool,
+    breakers: bool,
+    clock: fn() -> i64,
     label: Option<Arc<str>>,
     recording: usize,
+    last_requests: Option<PathBuf>,
     recorder: Option<Arc<dyn Recorder>>,
     /// Ids of policies whose release is urgent.
     urgent: Vec<String>,
@@ -57,17 +67,22 @@ impl Gate {
             last_good: Vec::new(),
             config: Config::default(),
             limits: Limits::default(),
-            allocation: Allocation::default(),
+            allocation: Allocation::begin(),
             backend: Backend::default(),
             artifacts: None,
             compiler: None,
             trusting: false,
             tolerant: false,
+            of_a_larger_set: false,
+            holders: BTreeMap::new(),
             as_of: None,
             vocabulary: Arc::clone(Vocabulary::shipped()),
             applicability: true,
+            breakers: true,
+            clock: now_ms,
             label: None,
             recording: 0,
+            last_requests: None,
             recorder: None,
             urgent: Vec::new(),
             held: Vec::new(),
@@ -143,7 +158,21 @@ impl GateBuilder {
     /// module. Who may do more stays, and where a module is left out the one before it judges. For what comes out of a store:
     /// whatever one authority ships, the modules of the others judge.
     pub fn tolerant(mut self) -> Self {
-        self.tolerant = !cfg!(normgate_weakened);
+        self.tolerant = !WEAKENED;
+        self
+    }
+
+    /// Says that the configuration is that of a larger set: a name in it that no module has is left alone, instead of being an error or
+    /// a notice.
+    pub fn of_a_larger_set(mut self) -> Self {
+        self.of_a_larger_set = true;
+        self
+    }
+
+    /// Says which prefix a policy has already, by its id: of two that clash, and of which nobody may do more or lists the prefix, that
+    /// one stays.
+    pub fn holders(mut self, holders: BTreeMap<String, String>) -> Self {
+        self.holders = holders;
         self
     }
 
@@ -169,6 +198,13 @@ impl GateBuilder {
     /// services. Off by default, since they hold what was sent about users.
     pub fn recording(mut self, requests: usize) -> Self {
         self.recording = requests;
+        self
+    }
+
+    /// Writes the requests that are kept ([`GateBuilder::recording`]) to this file whenever a module's breaker opens, for whoever is
+    /// called in the night. For other alarms there is [`Gate::write_last_requests`].
+    pub fn last_requests(mut self, path: &Path) -> Self {
+        self.last_requests = Some(path.to_owned());
         self
     }
 
@@ -212,12 +248,27 @@ impl GateBuilder {
         self
     }
 
+    /// Takes the time from another clock, in milliseconds since 1970 (UTC); for tests of clocks.
+    #[doc(hidden)]
+    pub fn clock(mut self, clock: fn() -> i64) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Asks a module again however often it failed. A breaker goes by the clock, so it makes judging a file another thing each time.
+    pub fn without_breakers(mut self) -> Self {
+        self.breakers = false;
+        self
+    }
+
     /// Builds a generation and opens a gate with it.
     ///
     /// # Errors
     /// As [`GateBuilder::generation`].
     pub fn build(self) -> Result<Gate, BuildError> {
-        Ok(Gate::new(self.generation()?, self.recording, self.recorder))
+        let generation = self.generation()?;
+        let recent = (self.recording > 0).then(|| Recent::new(self.recording, self.last_requests));
+        Ok(Gate::new(generation, recent, self.recorder))
     }
 
     /// Holds the modules against their grants, compiles them and resolves their parameters: a generation, for
@@ -226,12 +277,19 @@ impl GateBuilder {
     /// # Errors
     /// See [`BuildError`]: each names the module or the configuration key.
     pub fn generation(&self) -> Result<Generation, BuildError> {
-        let sandbox = Sandbox::new(self.limits, self.allocation, self.backend).map_err(BuildError::Sandbox)?;
-        let now = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let allocation = self.config.sandbox.allocation.unwrap_or(self.allocation);
+        let sandbox = Sandbox::new(self.limits, allocation, self.backend).map_err(BuildError::Sandbox)?;
+        let now = match self.as_of {
+            Some(day) => day.start_ms(),
+            None => alive((self.clock)())?,
+        };
+        let unmatched = if self.of_a_larger_set { Vec::new() } else { self.unmatched()? };
+        let config = self.config.by_policy(self.modules.iter().chain(&self.last_good));
         let fitting = Fitting {
-            config: &self.config,
+            config: &config,
             vocabulary: &self.vocabulary,
             held: &self.held,
+            holders: &self.holders,
             trusting: self.trusting,
             tolerant: self.tolerant,
             now,
@@ -240,26 +298,24 @@ impl GateBuilder {
             },
         };
         let Fitted { lineup, vocabulary, mut ready, left_out, absent } = fitting.fit(&self.modules, &self.last_good)?;
-        let unknown =
-            self.config.unknown_names(&lineup.modules().map(|m| &*m.manifest).collect::<Vec<_>>(), &vocabulary);
-        let Lineup { judging, stand_ins, mut notices, .. } = lineup;
-        for error in unknown {
-            if !self.tolerant {
-                return Err(error);
-            }
-            notices.push(notices::ignored_config(None, error.to_string()));
+        for ready in ready.values() {
+            sandbox.prepare(&ready.compiled)?;
         }
+        let Lineup { judging, stand_ins, mut notices, .. } = lineup;
+        notices.extend(unmatched);
         let facts = Facts::read(&self.config.provider, &vocabulary)?;
         let mut norms = Norms::of(&judging, &self.config, self.trusting, &vocabulary);
         for Placed { module: Module { manifest, .. }, release, awaited, .. } in &judging {
             // While another one acts where a release does not, nothing is weakened.
             let release = if *awaited { Mode::Enforce } else { *release };
-            let weakened = self.config.weakened(manifest, release);
+            let weakened = config.weakened(manifest, release);
             notices.extend((!weakened.is_empty()).then(|| notices::weakened(manifest, &weakened)));
+            let loosened = config.weakened_norm(manifest, release);
+            notices.extend((!loosened.is_empty()).then(|| notices::norm_weakened(manifest, &loosened)));
         }
         let mut load = |placed: Placed| {
             let ready = ready.remove(&placed.module.digest)?;
-            Some(self.load(placed, ready, &vocabulary, &mut norms, &mut notices))
+            Some(self.load(placed, ready, &config, &vocabulary, &mut norms, &mut notices))
         };
         let policies: Vec<Loaded> = judging.into_iter().filter_map(&mut load).collect();
         let stand_ins: Vec<Loaded> = stand_ins.into_iter().map(Placed::stand_in).filter_map(&mut load).collect();
@@ -274,10 +330,22 @@ impl GateBuilder {
         }
         let observed_until = self.config.observed_until()?;
         let held = self.held.iter().map(|digest| format!("sha256:{}", hex(digest))).collect();
-        let origin = Origin { semantics, config: self.config.to_toml()?, resolved_ms: now, held };
-        let set = PolicySet::new(policies, stand_ins, norms.taken(), observed_until, &vocabulary, origin);
+        let origin = Origin {
+            semantics,
+            config: config.to_toml()?,
+            resolved_ms: now,
+            held,
+            associations: config.associations(),
+        };
+        let on_failure = self.config.on_failure.clone();
+        notices.extend(on_failure.weakened(policies.iter().map(|policy| &*policy.module.manifest)));
+        let switched = on_failure.switched(policies.iter().map(|policy| &*policy.module.manifest));
+        let chosen = Chosen { observed_until, order: config.order.by, on_failure };
+        let set = PolicySet::new(policies, stand_ins, norms.taken(), chosen, &vocabulary, origin);
         let diff = Arc::new(Diff::new(&set, &vocabulary));
-        let health = Health::of(&set, self.config.breaker);
+        let never = BreakerConfig { failures: u32::MAX, ..self.config.breaker };
+        let breaker = if self.breakers { self.config.breaker } else { never };
+        let health = Health::of(&set, breaker);
         Ok(Generation {
             label: self.label.clone(),
             sandbox,
@@ -285,16 +353,39 @@ impl GateBuilder {
             facts,
             filing,
             notices,
+            switched,
             vocabulary,
             tolerance: self.config.input,
             as_of: self.as_of,
+            clock: self.clock,
             applicability: self.applicability,
             left_out,
             absent,
-            breaker: self.config.breaker,
+            breaker,
             diff,
             health,
         })
+    }
+
+    /// What the configuration names and no module has: a notice each, or the error of the first. Where nothing is left out, a name
+    /// may also be one of a module that this program carries and that is not loaded.
+    fn unmatched(&self) -> Result<Vec<Notice>, BuildError> {
+        let vocabulary = &self.vocabulary;
+        let given = || self.modules.iter().chain(&self.last_good).map(|module| &*module.manifest);
+        let known = Known::new(given(), vocabulary);
+        let mut unmatched = known.missing(&self.config);
+        let mut unknown = known.refuse(&self.config);
+        if !self.tolerant && !unknown.is_empty() {
+            let carried = carried();
+            unknown = Known::new(given().chain(carried.iter().map(|module| &*module.manifest)), vocabulary)
+                .refuse(&self.config);
+            if let Some(error) = unknown.into_iter().next() {
+                return Err(error);
+            }
+            return Ok(unmatched);
+        }
+        unmatched.extend(unknown.into_iter().map(|error| notices::ignored_config(None, error.to_string())));
+        Ok(unmatched)
     }
 
     /// A module with all that follows from its parameters and rights.
@@ -302,6 +393,7 @@ impl GateBuilder {
         &self,
         Placed { module, release, awaited, stands_in, successors }: Placed,
         Ready { granted, parameters, compiled }: Ready,
+        config: &Config,
         vocabulary: &Vocabulary,
         norms: &mut Norms,
         notices: &mut Vec<Notice>,
@@ -325,8 +417,7 @@ impl GateBuilder {
             resolved: resolved.collect(),
             tightened_by: by,
             looser,
-            on_failure: self.config.on_failure_of(&manifest),
-            modes: self.config.modes_of(&manifest),
+            modes: config.modes_of(&manifest),
             owns_pack,
             release,
             awaited,
@@ -337,4 +428,18 @@ impl GateBuilder {
             module,
         }
     }
+}
+
+/// The beginning of 2026: this program is younger, so a clock that stands before has lost the time.
+const YOUNGER_THAN_MS: i64 = 1_767_225_600_000;
+
+/// A clock's time, unless it is dead: which rules are in force would then be anybody's guess.
+fn alive(now_ms: i64) -> Result<i64, BuildError> {
+    if now_ms >= YOUNGER_THAN_MS {
+        return Ok(now_ms);
+    }
+    let day = Day::containing(now_ms);
+    let message =
+        format!("it stands in {day}, before this program was made; set it, or name the day to judge by (--as-of)");
+    Err(BuildError::Config { place: "the clock".into(), message })
 }

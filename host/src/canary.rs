@@ -18,15 +18,17 @@ impl<'b> Draws<'b> {
         Self { batch, known: RefCell::new(known) }
     }
 
-    /// The hundredth that a policy's canary goes by.
-    pub(crate) fn of(&self, policy: &str) -> u8 {
+    /// The millionth that a policy's canary goes by.
+    pub(crate) fn of(&self, policy: &str) -> u32 {
         let mut known = self.known.borrow_mut();
         if let Some(draw) = known.iter().find(|draw| draw.policy == policy) {
-            return draw.hundredth;
+            return draw.millionth();
         }
-        let hundredth = draw(policy, self.batch);
-        known.push(CanaryDraw { policy: policy.to_owned(), hundredth });
-        hundredth
+        let (hundredth, within) = draw(policy, self.batch);
+        let drawn = CanaryDraw { policy: policy.to_owned(), hundredth, within };
+        let millionth = drawn.millionth();
+        known.push(drawn);
+        millionth
     }
 
     /// All of them, in the order in which they were drawn.
@@ -35,13 +37,13 @@ impl<'b> Draws<'b> {
     }
 }
 
-/// In which hundredth of all users the user of a request is, for one module: 0 to 99. A rule in canary acts for the
-/// hundredths below its percentage, so a user stays on one side of it, and raising the percentage only adds users.
+/// In which hundredth of all users the user of a request is, for one module: 0 to 99, and where within it: 0 to 9999. A rule in canary
+/// acts below its percentage, so a user stays on one side of it, and raising the percentage only adds users.
 ///
 /// The draw is by `user.ref` and the policy's id, so that two modules do not try themselves on the same users, and a new
 /// version keeps those of the one before. Who has no reference comes last: for them a rule acts at 100 percent alone.
-fn draw(policy: &str, batch: &Batch) -> u8 {
-    let Some(user) = batch.request_text("request.user.ref") else { return 99 };
+fn draw(policy: &str, batch: &Batch) -> (u8, u16) {
+    let Some(user) = batch.request_text("request.user.ref") else { return (99, 9_999) };
     let mut hash = Sha256::new();
     for part in ["canary", policy, user] {
         hash.update((part.len() as u64).to_le_bytes());
@@ -49,5 +51,5 @@ fn draw(policy: &str, batch: &Batch) -> u8 {
     }
     let digest: [u8; 32] = hash.finalize().into();
     let number = digest[..8].iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
-    (number % 100) as u8
+    ((number % 100) as u8, (number / 100 % 10_000) as u16)
 }

@@ -1,14 +1,18 @@
 //! `normgate.toml`: parameters and modes, resolved against the loaded modules.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
-use normgate_contract::{Day, Manifest, Modality, OnFailure, Owner, Parameter, Rule, Value, Vocabulary};
+use normgate_contract::{Day, Manifest, Modality, Owner, Parameter, REFERENCE, Rule, Value, Vocabulary};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Tolerance;
 use crate::error::BuildError;
 use crate::grant::{Grant, Granted};
 use crate::module::{LoadError, Module};
+use crate::names::Known;
+use crate::on_failure::{OF_ALL, OnFailures};
+use crate::sandbox::Allocation;
 
 /// Whether a rule acts or only reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -20,19 +24,19 @@ pub enum Mode {
     Shadow,
     /// Before it is in force it is in shadow instead of silent; from its effective date on it is enforced.
     Preview,
-    /// Its effects are applied for this percentage of users, always the same ones, and reported for the others.
-    Canary(#[serde(deserialize_with = "percentage")] u8),
+    /// Its effects are applied for this share of users, always the same ones, and reported for the others.
+    Canary(Percentage),
     /// It is not asked at all.
     Off,
 }
 
 impl Mode {
-    /// Whether a rule in this mode that is in force acts, for a user of the hundredth that `draw` gives.
-    pub(crate) fn acts(self, draw: impl FnOnce() -> u8) -> bool {
+    /// Whether a rule in this mode that is in force acts, for a user of the millionth that `draw` gives.
+    pub(crate) fn acts(self, draw: impl FnOnce() -> u32) -> bool {
         match self {
             Self::Enforce | Self::Preview => true,
             Self::Shadow | Self::Off => false,
-            Self::Canary(percent) => draw() < percent,
+            Self::Canary(Percentage { ppm }) => draw() < ppm,
         }
     }
 
@@ -41,7 +45,7 @@ impl Mode {
         match self {
             Self::Enforce | Self::Preview => false,
             Self::Shadow | Self::Off => true,
-            Self::Canary(percent) => percent < 100,
+            Self::Canary(share) => share < Percentage::ALL,
         }
     }
 }
@@ -58,11 +62,63 @@ impl std::fmt::Display for Mode {
     }
 }
 
-fn percentage<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
-    let percent = i64::deserialize(deserializer)?;
-    (u8::try_from(percent).ok().filter(|percent| *percent <= 100)).ok_or_else(|| {
-        serde::de::Error::custom(format!("a canary is a percentage of users from 0 to 100, not {percent}"))
-    })
+/// A share of users, written as a percentage: 10, or 0.01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Percentage {
+    /// In millionths.
+    ppm: u32,
+}
+
+impl Percentage {
+    /// Everybody.
+    const ALL: Self = Self { ppm: 1_000_000 };
+    /// Millionths in a percent.
+    const PERCENT: u32 = 10_000;
+}
+
+impl std::fmt::Display for Percentage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (whole, rest) = (self.ppm / Self::PERCENT, self.ppm % Self::PERCENT);
+        match rest {
+            0 => write!(f, "{whole}"),
+            _ => f.write_str(format!("{whole}.{rest:04}").trim_end_matches('0')),
+        }
+    }
+}
+
+impl Serialize for Percentage {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.ppm % Self::PERCENT {
+            0 => serializer.serialize_u32(self.ppm / Self::PERCENT),
+            _ => serializer.serialize_f64(f64::from(self.ppm) / f64::from(Self::PERCENT)),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Percentage {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Percent {
+            Whole(i64),
+            Part(f64),
+        }
+        let percent = match Percent::deserialize(deserializer)? {
+            Percent::Whole(percent) => percent as f64,
+            Percent::Part(percent) => percent,
+        };
+        let ppm = percent * f64::from(Self::PERCENT);
+        let is_whole = (ppm - ppm.round()).abs() < 1e-6;
+        if !(0.0..=100.0).contains(&percent) {
+            let why = format!("a canary is a percentage of users from 0 to 100, not {percent}");
+            return Err(serde::de::Error::custom(why));
+        }
+        if !is_whole {
+            let why = format!("a canary is a percentage of users with four decimals at most, not {percent}");
+            return Err(serde::de::Error::custom(why));
+        }
+        Ok(Self { ppm: ppm.round() as u32 })
+    }
 }
 
 /// How the set as a whole acts.
@@ -93,6 +149,34 @@ impl Default for BreakerConfig {
     }
 }
 
+/// `[sandbox]`: what changes no outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// Where instances take their memory from; absent = as [`crate::GateBuilder::allocation`] says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocation: Option<Allocation>,
+}
+
+/// `[order]`: how rows are put in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    /// By what.
+    pub by: OrderBy,
+}
+
+/// By what rows are put in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OrderBy {
+    /// As sent; a demoted row goes down to the place that shows the share of its exposure that is left to it.
+    #[default]
+    Place,
+    /// By score × weight, where every row has a score.
+    Score,
+}
+
 /// The filing of the service's algorithm (Art 24).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -114,16 +198,19 @@ pub struct Config {
     /// Values of parameters, by full name.
     #[serde(default)]
     pub parameters: BTreeMap<String, Value>,
-    /// Modes of rules (`art14.over-recommend`) or whole modules (`art14`), where a rule's own goes before its module's; and of
-    /// releases (`reference/art14-manipulation@1.1.0`), beside which the one before goes on for whom they do not act.
+    /// Modes of rules (`art14.over-recommend`) or whole modules (`art14`, or by policy `reference/art14-manipulation`), where a rule's own
+    /// goes before its module's; and of releases (`reference/art14-manipulation@1.1.0`), beside which the one before goes on for whom they do not act.
     #[serde(default)]
     pub modes: BTreeMap<String, Mode>,
+    /// How rows are put in order.
+    #[serde(default)]
+    pub order: Order,
     /// Values that a regulator prescribes, by regulator: `[overlays.<name>]`. They only tighten.
     #[serde(default)]
     pub overlays: BTreeMap<String, BTreeMap<String, Value>>,
     /// What is done with the candidates when a module fails, where that differs from the module's own wish.
     #[serde(default)]
-    pub on_failure: BTreeMap<String, OnFailure>,
+    pub on_failure: OnFailures,
     /// What each authority's modules may see and cause. Absent = nobody said; then only what this program carries loads, or
     /// what [`crate::GateBuilder::trusting`] lets in.
     pub authorities: Option<BTreeMap<String, Grant>>,
@@ -140,6 +227,9 @@ pub struct Config {
     /// When a failing module is left out.
     #[serde(default)]
     pub breaker: BreakerConfig,
+    /// `[sandbox]`: what modules run in.
+    #[serde(default)]
+    pub sandbox: SandboxConfig,
     /// Whose signed modules are taken: read by `normgate-repo`, and no business of judging.
     #[serde(default)]
     pub repositories: Vec<toml::Table>,
@@ -174,9 +264,19 @@ impl Config {
     /// # Errors
     /// A sentence with the line where the text is not TOML of this form.
     pub fn parse(text: &str) -> Result<Config, BuildError> {
+        let table: Option<toml::Table> = toml::from_str(text).ok();
+        if let Some(error) = table.as_ref().and_then(misread) {
+            return Err(error);
+        }
         toml::from_str(text).or_else(|error| {
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            wrong(format!("line {line}"), error.message().replace('\n', "; "))
+            // A day may stand without quotes, too.
+            let message = match table.map(|table| toml::Value::Table(days_quoted(table)).try_into()) {
+                Some(Ok(config)) => return Ok(config),
+                Some(Err(error)) => error.message().to_owned(),
+                None => error.message().to_owned(),
+            };
+            wrong(format!("line {line}"), message.replace('\n', "; "))
         })
     }
 
@@ -320,14 +420,25 @@ impl Config {
         (tier, !lists, &module.manifest.id)
     }
 
-    /// What is done with the candidates when a module fails.
-    pub(crate) fn on_failure_of(&self, manifest: &Manifest) -> OnFailure {
-        self.on_failure.get(&manifest.module).copied().unwrap_or(manifest.on_failure)
+    /// This configuration with every mode of a prefix said of the policy too: whatever other prefix a version of it has, its rules
+    /// come back under none.
+    pub(crate) fn by_policy<'m>(&self, modules: impl Iterator<Item = &'m Module> + Clone) -> Cow<'_, Self> {
+        let mut config = Cow::Borrowed(self);
+        for Module { manifest, .. } in modules.clone() {
+            let Some(mode) = self.modes.get(&manifest.module) else { continue };
+            let mut versions = modules.clone().map(|module| &module.manifest);
+            if versions.any(|other| other.id == manifest.id && other.module != manifest.module) {
+                let known = config.to_mut().modes.entry(manifest.id.clone()).or_insert(*mode);
+                // Of several, the one that keeps it from running at all.
+                *known = if *mode == Mode::Off { Mode::Off } else { *known };
+            }
+        }
+        config
     }
 
     /// The configured mode of each rule of a module.
     pub(crate) fn modes_of(&self, manifest: &Manifest) -> Vec<Mode> {
-        let module = self.modes.get(&manifest.module);
+        let module = self.modes.get(&manifest.module).or_else(|| self.modes.get(&manifest.id));
         let mode = |rule: &Rule| self.modes.get(&rule.id).or(module).copied().unwrap_or(Mode::Enforce);
         manifest.rules.iter().map(mode).collect()
     }
@@ -335,6 +446,20 @@ impl Config {
     /// The configured mode of one release, `<id>@<version>`: whether it acts at all, beside the one before it.
     pub(crate) fn release_of(&self, manifest: &Manifest) -> Mode {
         self.modes.get(&manifest.reference()).copied().unwrap_or(Mode::Enforce)
+    }
+
+    /// Authorities that may not do everything, and of which the program carries nothing.
+    pub fn associations(&self) -> BTreeSet<String> {
+        let named = self.authorities.iter().flatten().filter(|(name, grant)| !grant.is_full() && *name != REFERENCE);
+        named.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether a module's `must` rules are law to the platform: the program carries it, or its authority may do everything.
+    pub fn is_accountable(&self, module: &Module) -> bool {
+        let granted =
+            |known: &BTreeMap<String, Grant>| known.get(module.manifest.authority()).is_some_and(Grant::is_full);
+        // Where nobody is named, what loads is trusted.
+        module.embedded || self.authorities.as_ref().is_none_or(granted)
     }
 
     /// Whether a module is not to be loaded at all: its release is off, or every rule.
@@ -358,46 +483,121 @@ impl Config {
         granted.is_some_and(|grant| grant.replaces.iter().any(|name| name == policy))
     }
 
-    /// Names that no loaded module has, an error each. A name of a module that is not loaded is left for the day it is.
-    pub(crate) fn unknown_names(&self, manifests: &[&Manifest], vocabulary: &Vocabulary) -> Vec<BuildError> {
-        // Two versions of one policy may have one prefix.
-        let owners = |name: &str| -> Vec<&&Manifest> {
-            let owns =
-                |m: &&&Manifest| name.strip_prefix(&m.module).is_some_and(|r| r.is_empty() || r.starts_with('.'));
-            manifests.iter().filter(owns).collect()
-        };
-        let mut unknown = Vec::new();
-        let overlaid = self.overlays.values().flat_map(BTreeMap::keys);
-        for name in self.parameters.keys().chain(overlaid) {
-            let known = match &owners(name)[..] {
-                [] => !name.starts_with("common.") || vocabulary.common.contains_key(name),
-                owners => owners.iter().any(|m| m.parameters.iter().any(|p| p.name == *name)),
-            };
-            if !known {
-                let message = "there is no such parameter; `normgate inspect` lists them".into();
-                unknown.push(BuildError::Config { place: format!("parameters.\"{name}\""), message });
-            }
-        }
-        for name in self.modes.keys() {
-            if name.contains('/') && !name.contains('@') {
-                let message = "expected a module's prefix, a rule, or a release as ID@VERSION".into();
-                unknown.push(BuildError::Config { place: format!("modes.\"{name}\""), message });
-                continue;
-            }
-            let owners = owners(name);
-            let named = |m: &&&Manifest| *name == m.module || m.rules.iter().any(|rule| rule.id == *name);
-            if !owners.is_empty() && !owners.iter().any(named) {
-                let message = "there is no such rule; `normgate inspect` lists them".into();
-                unknown.push(BuildError::Config { place: format!("modes.\"{name}\""), message });
-            }
-        }
-        unknown
+    /// Refuses a name that matches nothing in these modules or those that this program carries: overlays, parameters, modes,
+    /// failure policies, and what grants list.
+    ///
+    /// # Errors
+    /// For the first such name, with the nearest one.
+    pub fn check_names(&self, modules: &[Module]) -> Result<(), BuildError> {
+        self.unmatched(modules).into_iter().next().map_or(Ok(()), Err)
     }
+
+    /// Every name that [`Config::check_names`] would refuse.
+    pub fn unmatched(&self, modules: &[Module]) -> Vec<BuildError> {
+        let carried = carried();
+        let manifests = modules.iter().chain(&carried).map(|module| &*module.manifest);
+        Known::new(manifests, Vocabulary::shipped()).refuse(self)
+    }
+
+    /// The sector norms that the provider adopted.
+    pub(crate) fn adopted(&self) -> impl Iterator<Item = &str> {
+        let names = self.provider.get("norms_adopted").and_then(toml::Value::as_array);
+        names.into_iter().flatten().filter_map(toml::Value::as_str)
+    }
+
+    /// The rules of an adopted sector norm that the configuration keeps from acting, and its parameters that are looser than the
+    /// norm has them: in words.
+    pub(crate) fn weakened_norm(&self, manifest: &Manifest, release: Mode) -> Vec<String> {
+        if !manifest.pack.as_deref().is_some_and(|pack| self.adopted().any(|name| name == pack)) {
+            return Vec::new();
+        }
+        let modes = self.modes_of(manifest).into_iter().map(|mode| if release.weakens() { release } else { mode });
+        let rules = manifest.rules.iter().zip(modes).filter(|(_, mode)| mode.weakens());
+        let rules = rules.map(|(rule, mode)| format!("{} ({mode})", rule.id));
+        let looser = manifest.parameters.iter().filter_map(|parameter| {
+            let value = self.parameters.get(&parameter.name)?;
+            let strictness = |value| parameter.encode(value).ok().map(|value| parameter.strictness(value));
+            (strictness(value)? < strictness(&parameter.default)?)
+                .then(|| format!("{} = {value}, looser than {}", parameter.name, parameter.default))
+        });
+        rules.chain(looser).collect()
+    }
+}
+
+/// The modules that this program carries.
+pub(crate) fn carried() -> Vec<Module> {
+    #[cfg(feature = "embedded")]
+    let carried = crate::embedded::arp();
+    #[cfg(not(feature = "embedded"))]
+    let carried = Vec::new();
+    carried
 }
 
 /// Whether a rule of a module is one that the law requires of every platform.
 pub(crate) fn is_required(manifest: &Manifest, rule: &Rule) -> bool {
     rule.modality == Modality::Must && manifest.pack.is_none()
+}
+
+/// What is wrong with a table of names and values in the way in which everybody writes it once: a name with a dot that is not
+/// quoted, or a share as a fraction.
+fn misread(table: &toml::Table) -> Option<BuildError> {
+    let section = |name: &str| table.get(name).and_then(toml::Value::as_table);
+    let overlays = section("overlays").into_iter().flatten();
+    let overlays = overlays.filter_map(|(name, values)| Some((format!("overlays.{name}"), values.as_table()?)));
+    let parameters = section("parameters").map(|values| ("parameters".to_owned(), values));
+    for (place, values) in parameters.into_iter().chain(overlays) {
+        for (name, value) in values {
+            let message = match value {
+                toml::Value::Integer(_) | toml::Value::String(_) => continue,
+                toml::Value::Table(_) => return Some(unquoted(&place, name, value)),
+                toml::Value::Float(share) if (0.0..=1.0).contains(share) => {
+                    format!(
+                        "invalid value `{value}`: expected a whole number; of a share, millionths: {}",
+                        (share * 1e6).round()
+                    )
+                }
+                _ => format!("invalid value `{value}`: expected a whole number, or a choice in quotes"),
+            };
+            return Some(BuildError::Config { place: format!("{place}.\"{name}\""), message });
+        }
+    }
+    let mut modes = section("modes").into_iter().flatten().filter(|(_, value)| !is_canary(value));
+    let mut failures = section("on_failure").into_iter().flatten().filter(|(name, _)| !OF_ALL.contains(&name.as_str()));
+    let mode = modes.find(|(_, value)| value.is_table()).map(|(name, value)| unquoted("modes", name, value));
+    mode.or_else(|| {
+        let (name, value) = failures.find(|(_, value)| value.is_table())?;
+        Some(unquoted("on_failure", name, value))
+    })
+}
+
+/// A name with a dot that stands without quotes, which TOML takes for a table.
+fn unquoted(place: &str, name: &str, mut value: &toml::Value) -> BuildError {
+    let mut name = name.to_owned();
+    while let Some((next, inner)) = value.as_table().filter(|_| !is_canary(value)).and_then(|table| table.iter().next())
+    {
+        name.push('.');
+        name.push_str(next);
+        value = inner;
+    }
+    let message = format!("a name with a dot stands in quotes: \"{name}\" = {value}");
+    BuildError::Config { place: format!("{place}.{name}"), message }
+}
+
+fn is_canary(value: &toml::Value) -> bool {
+    value.as_table().is_some_and(|table| table.keys().all(|key| key == "canary"))
+}
+
+/// A table in which days that stand without quotes have them.
+fn days_quoted(table: toml::Table) -> toml::Table {
+    fn quoted(value: toml::Value) -> toml::Value {
+        match value {
+            toml::Value::Datetime(day) => toml::Value::String(day.to_string()),
+            toml::Value::Table(table) => toml::Value::Table(days_quoted(table)),
+            toml::Value::Array(values) => toml::Value::Array(values.into_iter().map(quoted).collect()),
+            other => other,
+        }
+    }
+    table.into_iter().map(|(name, value)| (name, quoted(value))).collect()
 }
 
 fn default_of(parameter: &Parameter, at_ms: i64) -> &Value {

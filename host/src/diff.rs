@@ -13,16 +13,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use normgate_contract::{Block, Vocabulary};
 use serde::Serialize;
 
+use crate::exposure::exposure_ppm;
 use crate::order;
 use crate::outcome::{Outcome, ShadowItem, Target};
 use crate::policy_set::{PolicySet, RuleRef};
 use crate::verdict::{Action, Judgement};
-
-/// What a list shows at a place, the first being 0, in millionths of what it shows at the top: 1 / log2(place + 2), as in
-/// discounted cumulative gain.
-pub fn exposure(place: usize) -> u64 {
-    (1e6 / (place as f64 + 2.0).log2()).round() as u64
-}
 
 /// What would change, summed over requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,7 +105,7 @@ struct List {
     judgements: Vec<Judgement>,
     /// The place of each row that may be shown.
     places: Vec<Option<usize>>,
-    /// What each place shows.
+    /// What each place shows, in millionths.
     exposures: Vec<u64>,
 }
 
@@ -122,7 +117,7 @@ impl List {
             judgements[verdict.row as usize] = verdict.judgement;
             places[verdict.row as usize] = (place < outcome.shown).then_some(place);
         }
-        Self { judgements, places, exposures: (0..outcome.verdicts.len()).map(exposure).collect() }
+        Self { judgements, places, exposures: (0..outcome.verdicts.len()).map(exposure_ppm).collect() }
     }
 
     /// What would change if these effects were applied.
@@ -148,7 +143,7 @@ impl List {
         }
         let mut judgements = self.judgements.clone();
         touched.into_iter().for_each(|(row, then)| judgements[row as usize] = then);
-        let (order, shown) = order::sorted(&outcome.batch, &judgements);
+        let (order, shown) = order::sorted(&outcome.batch, &judgements, outcome.set.chosen.order);
         change.exposure = self.exposures[..outcome.shown].iter().sum();
         for (place, row) in order.into_iter().enumerate() {
             let now = self.places[row as usize];
@@ -196,8 +191,8 @@ pub struct ShadowChange {
     pub withheld: u64,
     /// Rows that would stay in the list and stand elsewhere.
     pub moved: u64,
-    /// Of all that the lists show whose verdicts would change, how much the rows that lose would lose, in ppm. A place shows
-    /// 1 / log2(place + 1) of what the first one does.
+    /// Of all that the lists show whose verdicts would change, how much the rows that lose would lose, in ppm
+    /// ([`crate::exposure`]).
     pub exposure_ppm: u64,
 }
 

@@ -4,10 +4,10 @@
 //! Leaving out goes by rank (who may do more stays), so that nobody's modules are lost for the sake of somebody who may do less.
 //! Where the module of a policy is left out, the version before it judges, if there is one.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use normgate_contract::{ColumnType, Vocabulary};
+use normgate_contract::Vocabulary;
 
 use crate::config::{Config, Parameters, is_required};
 use crate::error::BuildError;
@@ -38,6 +38,8 @@ pub(crate) struct Fitting<'f> {
     pub(crate) vocabulary: &'f Arc<Vocabulary>,
     /// Digests of modules that a trial left in shadow.
     pub(crate) held: &'f [[u8; 32]],
+    /// The prefix that a policy has already, by id.
+    pub(crate) holders: &'f BTreeMap<String, String>,
     pub(crate) trusting: bool,
     /// Whether what does not fit is left out.
     pub(crate) tolerant: bool,
@@ -91,7 +93,7 @@ impl Fitting<'_> {
                 break lineup;
             }
             for (module, error) in unfit {
-                if !self.tolerant {
+                if !self.tolerant || error.is_hosts() {
                     return Err(error);
                 }
                 told.push(notices::left_out(&module.manifest, &error));
@@ -203,7 +205,12 @@ impl Fitting<'_> {
     /// Modules whose rules begin as those of a module that goes first.
     fn clashing_prefixes(&self, judging: &[Placed]) -> Unfit {
         let mut by_rank: Vec<usize> = (0..judging.len()).collect();
-        by_rank.sort_by_key(|index| (self.config.rank(&judging[*index].module), *index));
+        by_rank.sort_by_key(|index| {
+            let module = &judging[*index].module;
+            let (tier, lists, id) = self.config.rank(module);
+            let holds = self.holders.get(id) == Some(&module.manifest.module);
+            (tier, lists, !holds, id, *index)
+        });
         let follows = |before: usize, next: usize| judging[before].successors.contains(&(next as u16));
         let mut taken: HashMap<&str, Vec<usize>> = HashMap::new();
         let mut unfit = Vec::new();
@@ -225,20 +232,15 @@ impl Fitting<'_> {
         unfit
     }
 
-    /// Modules that give a column of their authority another type than one before them: those that act come first.
+    /// Modules that define a column of their authority otherwise than those before them, or beyond its terms: those that act come
+    /// first.
     fn clashing_columns(&self, lineup: &Lineup) -> Unfit {
-        let mut types: HashMap<String, ColumnType> = HashMap::new();
+        let mut vocabulary = Vocabulary::clone(self.vocabulary);
         let mut unfit = Vec::new();
         for module in lineup.modules() {
-            let own = || module.manifest.columns().filter(|(_, input)| input.field.starts_with("x."));
-            let other = |(name, kind): (&String, ColumnType)| types.get(name).is_some_and(|known| *known != kind);
-            match own().find(|(name, input)| other((name, input.kind))) {
-                None => types.extend(own().map(|(name, input)| (name, input.kind))),
-                Some((name, _)) => {
-                    let message =
-                        format!("vocabulary: `{name}` is given two types; {} gives the second", module.manifest.id);
-                    unfit.push((module.clone(), BuildError::Config { place: "modules".into(), message }));
-                }
+            if let Err(error) = vocabulary.define(&module.manifest) {
+                let message = error.to_string();
+                unfit.push((module.clone(), BuildError::Config { place: "modules".into(), message }));
             }
         }
         unfit

@@ -1,7 +1,9 @@
 //! The gate: what a process asks once per ranked list. It holds the generation that judges now, and what outlives it.
 
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use normgate_contract::Stage;
@@ -16,7 +18,7 @@ use crate::generation::Generation;
 use crate::outcome::Outcome;
 use crate::overrides::Override;
 use crate::policy_set::PolicySet;
-use crate::recent::Recent;
+use crate::recent::{self, Recent};
 use crate::sandbox::FailureKind;
 use crate::stats::{Stats, Totals};
 
@@ -35,7 +37,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(generation: Generation, recording: usize, recorder: Option<Arc<dyn Recorder>>) -> Self {
+    pub(crate) fn new(generation: Generation, recent: Option<Recent>, recorder: Option<Arc<dyn Recorder>>) -> Self {
         generation.announce();
         Self {
             current: ArcSwap::from_pointee(generation),
@@ -43,7 +45,7 @@ impl Gate {
             expiries: ArcSwap::default(),
             totals: Totals::default(),
             changing: Mutex::default(),
-            recent: (recording > 0).then(|| Recent::new(recording)),
+            recent,
             recorder,
         }
     }
@@ -80,6 +82,19 @@ impl Gate {
         self.recent.as_ref().map_or(Vec::new(), Recent::all)
     }
 
+    /// Writes the last requests to a file for its owner alone, one a line, as `normgate eval -i FILE` reads them; says how many
+    /// there are. Without [`crate::GateBuilder::recording`] there are none.
+    ///
+    /// They hold what was sent about users: delete the file when the cause is found.
+    ///
+    /// # Errors
+    /// When the file cannot be written; one that was there before is as it was.
+    pub fn write_last_requests(&self, path: &Path) -> io::Result<usize> {
+        let requests = self.recorded();
+        recent::write(path, &requests)?;
+        Ok(requests.len())
+    }
+
     pub(crate) fn overrides(&self) -> Arc<Vec<Override>> {
         self.overrides.load_full()
     }
@@ -111,9 +126,11 @@ impl Gate {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the overrides in force ([`Override::read`]); no restart, and the next request obeys.
+    /// Replaces the overrides in force ([`Override::read`]); no restart, and the next request obeys. An override that was not there
+    /// before is a warning in the log, so that the file may be read as often as one likes.
     pub fn set_overrides(&self, overrides: Vec<Override>) {
-        for entry in overrides.iter().filter(|entry| entry.left_ms() > 0) {
+        let known = self.overrides();
+        for entry in overrides.iter().filter(|entry| entry.left_ms() > 0 && !known.contains(entry)) {
             warn!(
                 module = entry.module,
                 until_ms = entry.until_ms,
@@ -134,12 +151,16 @@ impl Gate {
     /// Judges one request, in the generation that is there when it comes. It cannot fail as a whole: what went wrong is data
     /// in the outcome.
     pub fn evaluate(&self, request: &Batch) -> Outcome {
+        let begin = Instant::now();
         let generation = self.current.load();
         let outcome = generation.judge(request, &self.overrides.load(), &self.expiries.load(), &generation.health);
-        self.totals.count(&outcome, &generation.health);
+        self.totals.count(&outcome, begin.elapsed(), &generation.health);
         generation.diff.observe(&outcome);
         if let Some(recent) = &self.recent {
             recent.keep(request);
+            if !outcome.failures.is_empty() {
+                recent.write_if_opened(&generation.health);
+            }
         }
         outcome
     }
@@ -211,8 +232,64 @@ impl Gate {
         self.current.load().time_call(module, call)
     }
 
+    /// Whether a module's failure may reach a row.
+    pub fn failure_reaches(&self, module: &str, batch: &Batch, row: u32) -> Option<bool> {
+        self.current.load().failure_reaches(module, batch, row)
+    }
+
     /// The candidate-stage answer of one module, on a fresh instance.
     pub fn ask_module(&self, module: &str, batch: &Batch) -> Option<Result<judging::Answer, (FailureKind, String)>> {
         self.current.load().ask_module(module, batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    use super::{Gate, Override};
+
+    /// Counts events of the log.
+    struct Counted(Arc<AtomicUsize>);
+
+    impl Subscriber for Counted {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn overrides_that_are_read_again_are_no_news() {
+        let gate = Gate::builder().build().expect("a gate");
+        let override_of = |module: &str| Override::starting_now(module, 60, "a reason".into(), "tests".into());
+        let (one, other) = (override_of("art18"), override_of("art09"));
+        let events = Arc::new(AtomicUsize::new(0));
+        tracing::subscriber::with_default(Counted(Arc::clone(&events)), || {
+            for (overrides, news) in [
+                (vec![one.clone()], 1),
+                (vec![one.clone()], 1),
+                (vec![one.clone(), other.clone()], 2),
+                (vec![other.clone()], 2),
+                (vec![], 2),
+                (vec![one], 3),
+            ] {
+                gate.set_overrides(overrides);
+                assert_eq!(events.load(Ordering::Relaxed), news);
+            }
+        });
     }
 }

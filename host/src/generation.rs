@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use normgate_contract::{Day, Vocabulary, now_ms};
+use normgate_contract::{Day, Vocabulary};
 use tracing::{info, warn};
 
 use crate::batch::{Reader, Tolerance};
@@ -28,10 +28,13 @@ pub struct Generation {
     pub(crate) filing: Option<u16>,
     /// What was noticed when it was built; in every outcome.
     pub(crate) notices: Vec<Notice>,
+    /// What is noticed besides, while `[on_failure] all` lasts.
+    pub(crate) switched: Vec<Notice>,
     pub(crate) vocabulary: Arc<Vocabulary>,
     /// What of a request need not be as the vocabulary says.
     pub(crate) tolerance: Tolerance,
     pub(crate) as_of: Option<Day>,
+    pub(crate) clock: fn() -> i64,
     pub(crate) applicability: bool,
     /// Modules that were left out because they did not fit.
     pub(crate) left_out: Vec<LeftOut>,
@@ -78,24 +81,38 @@ impl Generation {
 
     /// The instant by which it decides what is in force: the clock's, or the day that it was built for.
     pub(crate) fn now_ms(&self) -> i64 {
-        self.as_of.map_or_else(now_ms, Day::start_ms)
+        self.as_of.map_or_else(|| self.clock_ms(), Day::start_ms)
+    }
+
+    /// The clock's time. It stands still for as long as the clock is behind the time at which this was built: what was in force then
+    /// does not go out of force because a clock died.
+    pub(crate) fn clock_ms(&self) -> i64 {
+        let clock_ms = (self.clock)();
+        if self.as_of.is_some() { clock_ms } else { clock_ms.max(self.set.origin.resolved_ms) }
+    }
+
+    /// What is noticed of `[on_failure] all` at an instant.
+    pub(crate) fn switched_at(&self, at_ms: i64) -> &[Notice] {
+        if self.set.chosen.on_failure.in_force(at_ms).is_some() { &self.switched } else { &[] }
     }
 
     /// Says in the log that it judges, and what was noticed.
     pub(crate) fn announce(&self) {
         info!(generation = self.label(), policy_set = self.set.digest(), "a generation judges");
-        for Notice { code, policy, message } in &self.notices {
+        for Notice { code, policy, message } in self.notices.iter().chain(self.switched_at(self.clock_ms())) {
             warn!(generation = self.label(), policy, "{code}: {message}");
         }
     }
 
     /// What it has been doing.
     pub(crate) fn stats(&self, totals: &Totals) -> Stats {
-        Stats {
+        let mut stats = Stats {
             generation: self.label().map(str::to_owned),
             notices: self.notices.clone(),
             ..Stats::of(&self.set, &self.health, totals)
-        }
+        };
+        stats.add_shadow(&self.shadow_diff());
+        stats
     }
 
     /// What would change if its rules in shadow acted.

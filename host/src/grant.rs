@@ -37,7 +37,7 @@ fn is_reserved(prefix: &str) -> bool {
 }
 
 /// Whether a list names something, itself or by what stands before a `*`.
-fn lists(patterns: &[String], name: &str) -> bool {
+pub(crate) fn lists(patterns: &[String], name: &str) -> bool {
     patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
         Some(beginning) => name.starts_with(beginning),
         None => pattern == name,

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use normgate_contract::{Block, Law, Owner, Rule, Stage, now_ms};
+use normgate_contract::{Block, Law, Owner, Rule, Stage};
 use tracing::warn;
 
 use crate::batch::Batch;
@@ -18,14 +18,14 @@ use crate::generation::Generation;
 use crate::merge::{Merge, Part, stage_name};
 use crate::notice::Notice;
 use crate::notices;
-use crate::order;
+use crate::order::{self, Order};
 use crate::outcome::{Cause, Draw, Outcome, Reason, Scope, Verdict};
 use crate::overrides::Override;
 use crate::plan::Scratch;
-use crate::policy_set::{HOST_INPUT, LOOSENING, Loaded, Resolved, RuleRef, begun, in_force};
+use crate::policy_set::{HOST_INPUT, LOOSENING, Loaded, PolicySet, Resolved, RuleRef, begun, in_force};
 use crate::purse::{self, Purse, Purses, scaled};
 use crate::record::{Circumstances, Disturbance};
-use crate::sandbox::{Allowance, FailureKind, Used};
+use crate::sandbox::{Allowance, FailureKind, Used, WEAKENED};
 use crate::stats::Health;
 use crate::verdict::{Action, Judgement};
 
@@ -48,10 +48,12 @@ impl Generation {
         expiries: &[Expiry],
         health: &[Arc<Health>],
     ) -> Outcome {
-        let clock_ms = now_ms();
+        let clock_ms = self.clock_ms();
         let overrides = overrides.iter().filter(|entry| entry.in_force(clock_ms)).cloned().collect();
         let stale = expiries.iter().filter_map(|expiry| expiry.notice(clock_ms));
-        let notices = self.notices.iter().cloned().chain(stale).collect();
+        let switched = self.switched_at(clock_ms).iter().cloned();
+        let behind = notices::clock_behind((self.clock)(), clock_ms);
+        let notices = self.notices.iter().cloned().chain(switched).chain(stale).chain(behind).collect();
         let circumstances =
             Circumstances { clock_ms, as_of: self.as_of, notices, overrides, ..Circumstances::default() };
         self.judge_under(request, circumstances, health, self.sandbox.patience())
@@ -93,7 +95,7 @@ impl Generation {
         let scope = scope(batch);
         let (at_ms, by_clock) = (circumstances.at_ms(), circumstances.as_of.is_none());
         let turn = Turn::new(self, batch, scope, circumstances, health, patience, &mut notices);
-        let observed = self.set.observed_until.is_some_and(|day| at_ms < day.start_ms());
+        let observed = self.set.chosen.observed_until.is_some_and(|day| at_ms < day.start_ms());
         let emergency = emergency(batch);
         let mut merge = Merge::new(&self.set, batch, &emergency, observed);
         self.loosening(&turn, &mut merge, &mut notices);
@@ -108,9 +110,11 @@ impl Generation {
             && (self.set.policies[..self.set.judging].iter().zip(&turn.parts))
                 .any(|(policy, parts)| parts.is_some() && policy.has_stage(Stage::Slate));
         if slate_asked {
-            let (order, slate) = slate(batch, &merge, &self.set.slate_columns);
+            let (order, slate) = slate(batch, &merge, &self.set);
             self.stage(Stage::Slate, &slate, Some(&order), &turn, &mut merge);
         }
+
+        turn.conclude(&self.set);
 
         // 4. The final order, and the outcome.
         if scope == Scope::In
@@ -119,14 +123,16 @@ impl Generation {
             merge.owe_filing_number(code);
         }
         let mut merged = merge.finish();
-        let (order, shown) = order::sorted(batch, &merged.judgements);
+        let order = Order::of(batch, &merged.judgements, self.set.chosen.order);
+        let (rows, shown) = order.rows();
+        notices.extend(order.not_applied(&rows));
         notices.extend((scope == Scope::Out).then(|| notices::scope_contradiction(batch)).flatten());
         notices.extend(by_clock.then(|| notices::clock(batch, at_ms)).flatten());
-        notices.extend(self.set.observed_until.filter(|_| observed).map(notices::observed));
+        notices.extend(self.set.chosen.observed_until.filter(|_| observed).map(notices::observed));
         notices.extend(notices::emergencies(&self.set, batch, &emergency, &merged.spared));
         let circumstances = turn.circumstances.into_inner();
         notices.extend(circumstances.notices.iter().cloned());
-        let mut verdicts: Vec<Verdict> = order
+        let mut verdicts: Vec<Verdict> = rows
             .into_iter()
             .map(|row| Verdict {
                 row,
@@ -136,7 +142,7 @@ impl Generation {
             .collect();
         let withheld = batch.candidates() as u32..whole.candidates() as u32;
         verdicts.extend(withheld.map(|row| unread(row, &mut merged.reasons)));
-        Outcome {
+        let mut outcome = Outcome {
             set: Arc::clone(&self.set),
             generation: self.label.clone(),
             batch: whole.clone(),
@@ -156,7 +162,9 @@ impl Generation {
             failures: merged.failures,
             draws: turn.draws,
             notices,
-        }
+        };
+        outcome.notices.extend(outcome.unmet_by_pins());
+        outcome
     }
 
     /// A sector norm that would loosen a parameter: a finding where the parameter is the law's, else a notice.
@@ -178,12 +186,7 @@ impl Generation {
             let Some(parts) = &turn.parts[index] else { continue };
             let parts = parts_in(policy, stage, parts);
             let Err(failure) = self.consult(index, stage, batch, rows, &parts, turn, merge) else { continue };
-            warn!(
-                policy = policy.module.manifest.reference(),
-                kind = failure.0.name(),
-                message = failure.1,
-                "module failed"
-            );
+            turn.health[index].told(&policy.module.manifest.reference(), &failure);
             // The last good version, if there is one; else what the failure policy says.
             let enforced = parts.contains(&Part::Enforced);
             let stand_in = (self.set.policies[self.set.judging..].iter())
@@ -197,8 +200,11 @@ impl Generation {
             if stood_in {
                 merge.record(index as u16, stage, "last_good", failure);
             } else {
-                let fallback = policy.fallback(policy.under(&turn.adopted), |rule| parts[rule] == Part::Enforced);
-                merge.fail(index as u16, stage, fallback, rows, failure);
+                let clock_ms = turn.circumstances.borrow().clock_ms;
+                let on_failure = self.set.chosen.on_failure.of(&policy.module.manifest, failure.0, clock_ms);
+                let resolved = policy.under(&turn.adopted);
+                let fallback = policy.fallback(on_failure, resolved, |rule| parts[rule] == Part::Enforced);
+                merge.fail(index as u16, stage, fallback, resolved, rows, failure);
             }
         }
     }
@@ -230,6 +236,8 @@ impl Generation {
     ) -> Result<(), (FailureKind, String)> {
         let (policy, health) = (&self.set.policies[index], &turn.health[index]);
         let purse = turn.purses.of(policy.authority, parts.contains(&Part::Enforced));
+        let before = std::mem::replace(&mut turn.standings.borrow_mut()[index], Standing::Failed);
+        let unharmed = !matches!(before, Standing::Failed);
         if let Some(known) = turn.disturbed(policy, stage) {
             purse.spend(known.fuel);
             return Err((known.kind, known.message));
@@ -239,7 +247,11 @@ impl Generation {
             let message = "not asked: the time for this request is over".to_owned();
             return Err(turn.disturb(policy, stage, 0, (FailureKind::Deadline, message)));
         };
-        let admission = health.breaker.admit(Instant::now).map_err(|kind| {
+        let admission = match before {
+            Standing::Heard(admission) => Ok(admission),
+            Standing::Unasked | Standing::Failed => health.breaker.admit(Instant::now),
+        };
+        let admission = admission.map_err(|kind| {
             let message = "not asked: it failed too often in a row, and is tried again after a while".to_owned();
             turn.disturb(policy, stage, 0, (kind, message))
         })?;
@@ -253,34 +265,29 @@ impl Generation {
                 let read = merge.read(index as u16, resolved, stage, parts, rows, &answer);
                 read.map_err(|message| (FailureKind::Garbage, message))
             });
-            (read, used)
+            (read, used, begin.elapsed())
         };
         // Nothing of an answer counts before it is accepted, so a panic leaves nothing behind. What it used is not known; the time
         // that reporting it took is nobody's.
-        let mut panicked = false;
-        let (read, used) = catch_unwind(AssertUnwindSafe(turn_of_it)).unwrap_or_else(|_| {
-            panicked = true;
+        let (read, used, took) = catch_unwind(AssertUnwindSafe(turn_of_it)).unwrap_or_else(|_| {
             let message = "the host stopped in the middle of its turn; this is a fault of the host".to_owned();
             let units = scaled(self.fuel_of(policy), values);
-            (Err((FailureKind::Trap, message)), Used { units, ..Used::default() })
+            (Err((FailureKind::Trap, message)), Used { units, ..Used::default() }, Duration::ZERO)
         });
         if read.is_ok() {
             merge.accept();
         }
-        let took = begin.elapsed();
         health.called(took, used.units);
         purse.spend(used.units);
-        if !panicked {
-            turn.purses.pass(purse, took);
-        }
+        turn.purses.pass(purse, took);
         // What a long list does to a module is no fault of the module; an ordinary one that is slow costs everybody who waits.
         let ordinary = values <= purse::ORDINARY;
         match read {
             Ok(beyond) => {
                 if used.slow && ordinary {
                     leave_out_for_now(policy, admission, FailureKind::Deadline);
-                } else if admission.succeeded() {
-                    warn!(policy = policy.module.manifest.reference(), "module works again; its breaker is closed");
+                } else if unharmed {
+                    turn.standings.borrow_mut()[index] = Standing::Heard(admission);
                 }
                 if let Some(message) = beyond {
                     health.failed(FailureKind::Grant);
@@ -294,7 +301,9 @@ impl Generation {
                     leave_out_for_now(policy, admission, failure.0);
                 }
                 Err(match failure.0 {
-                    FailureKind::Deadline | FailureKind::Overload => turn.disturb(policy, stage, used.units, failure),
+                    FailureKind::Deadline | FailureKind::Overload | FailureKind::Host => {
+                        turn.disturb(policy, stage, used.units, failure)
+                    }
                     _ => failure,
                 })
             }
@@ -332,9 +341,11 @@ impl Generation {
             enforced[rule / 8] |= 1 << (rule % 8);
         }
         let items = ITEMS_A_ROW * (batch.candidates() + batch.tags() + 1) + ITEMS_BESIDES;
+        let limit = policy.granted.memory.unwrap_or(usize::MAX).min(limits.memory);
+        let (memory, counts) = purse::reserved(policy.compiled.initial.min(limit), purse::memory(limit, leave.values));
         let allowance = Allowance {
-            fuel,
-            memory: purse::memory(policy.granted.memory.unwrap_or(usize::MAX).min(limits.memory), leave.values),
+            fuel: (fuel / counts).max(1),
+            memory,
             // An item takes 4 + 2 + 8 + 1 bytes.
             output: items * 15 + 4_096,
             processor: purse::time(scaled(limits.deadline_ticks, leave.values)).saturating_mul(leave.patience),
@@ -342,13 +353,21 @@ impl Generation {
         };
         let (answer, used) = SCRATCH.with_borrow_mut(|scratch| {
             let lowered = resolved.plan.lower(batch, scratch);
-            lowered.with_call(stage, &enforced, &resolved.parameters, |call| {
-                self.sandbox.ask(&policy.compiled, call, allowance)
-            })
+            let ask = || {
+                lowered.with_call(stage, &enforced, &resolved.parameters, |call| {
+                    self.sandbox.ask(&policy.compiled, call, allowance)
+                })
+            };
+            match ask() {
+                // What the host lacked it may have by now; the module had no turn.
+                (Err((kind, _)), _) if kind.is_hosts() => ask(),
+                asked => asked,
+            }
         });
+        let used = Used { units: used.units.saturating_mul(counts), ..used };
         let answer = match answer {
-            Err((FailureKind::Fuel, _)) if allowance.fuel < own => used_up(),
-            Ok(answer) if answer.rows.len() > items && !cfg!(normgate_weakened) => {
+            Err((FailureKind::Fuel, _)) if fuel < own => used_up(),
+            Ok(answer) if answer.rows.len() > items && !WEAKENED => {
                 Err((FailureKind::Output, format!("{} items; at most {items} make sense here", answer.rows.len())))
             }
             answer => answer,
@@ -379,6 +398,14 @@ struct Leave<'t> {
     wall: Duration,
 }
 
+/// How a module stands in one request. It has worked when every stage of it was heard, and no sooner.
+enum Standing<'t> {
+    Unasked,
+    Heard(Admission<'t>),
+    /// Or it was not heard in some stage.
+    Failed,
+}
+
 /// What one request settles before any module is asked.
 struct Turn<'t> {
     /// Where what each module does is counted.
@@ -395,6 +422,8 @@ struct Turn<'t> {
     purses: Purses,
     /// How many times as long as usual calls may take.
     patience: u32,
+    /// How each module stands with its breaker.
+    standings: RefCell<Vec<Standing<'t>>>,
     /// What the outcome rests on besides: known beforehand, and calls that are disturbed as they are.
     circumstances: RefCell<Circumstances>,
 }
@@ -417,7 +446,7 @@ impl<'t> Turn<'t> {
             let plan = &policy.resolved[0].plan;
             let asked = (scope == Scope::In || manifest.law == Law::Other)
                 && (!generation.applicability || plan.applies(batch));
-            let overridden = circumstances.overrides.iter().find(|entry| entry.covers(manifest));
+            let overridden = circumstances.overrides.iter().find(|entry| set.is_covered(entry, manifest));
             if index < set.judging {
                 notices.extend(overridden.into_iter().flat_map(|entry| entry.notices(manifest)));
             }
@@ -426,8 +455,10 @@ impl<'t> Turn<'t> {
                 return None;
             }
             let (mut parts, draw) = parts_of(policy, batch, &drawing, at_ms);
-            draws
-                .extend(draw.filter(|_| index < set.judging).map(|hundredth| Draw { policy: index as u16, hundredth }));
+            draws.extend(
+                draw.filter(|_| index < set.judging)
+                    .map(|millionth| Draw { policy: index as u16, hundredth: (millionth / 10_000) as u8 }),
+            );
             if overridden.is_some() {
                 parts.iter_mut().filter(|part| **part == Part::Enforced).for_each(|part| *part = Part::Shadow);
             }
@@ -438,7 +469,7 @@ impl<'t> Turn<'t> {
             let manifest = &policy.module.manifest;
             // Whoever is overridden has no say over others either.
             !manifest.overlays.is_empty()
-                && !circumstances.overrides.iter().any(|entry| entry.covers(manifest))
+                && !circumstances.overrides.iter().any(|entry| set.is_covered(entry, manifest))
                 && policy.is_released(&drawing)
                 && !set.is_succeeded(policy, &drawing, at_ms)
                 && in_force(manifest.effective_from, manifest.effective_until, at_ms)
@@ -454,7 +485,20 @@ impl<'t> Turn<'t> {
         let purses = Purses::new(set, generation.sandbox.limits(), &values, patience);
         circumstances.draws = drawing.into_known();
         let circumstances = RefCell::new(circumstances);
-        Self { health, parts, draws, adopted, values, purses, patience, circumstances }
+        let standings = RefCell::new(set.policies.iter().map(|_| Standing::Unasked).collect());
+        Self { health, parts, draws, adopted, values, purses, patience, standings, circumstances }
+    }
+
+    /// Counts the modules that worked.
+    fn conclude(&self, set: &PolicySet) {
+        for (policy, standing) in set.policies.iter().zip(self.standings.take()) {
+            if let Standing::Heard(admission) = standing
+                && let Some(missed) = admission.succeeded()
+            {
+                let policy = policy.module.manifest.reference();
+                warn!(policy, missed, "module works again: its breaker is closed, which kept so many calls from it");
+            }
+        }
     }
 
     /// How a call was disturbed, if the circumstances say that it was.
@@ -498,13 +542,13 @@ impl Generation {
     /// The calls that `evaluate` makes for a request, in order: module, stage, and the rows that it sees.
     pub(crate) fn calls(&self, request: &Batch) -> Vec<(String, Stage, Batch)> {
         let request = &*request.judged();
-        let circumstances = Circumstances { clock_ms: now_ms(), as_of: self.as_of, ..Circumstances::default() };
+        let circumstances = Circumstances { clock_ms: self.clock_ms(), as_of: self.as_of, ..Circumstances::default() };
         let patience = self.sandbox.patience();
         let turn = Turn::new(self, request, scope(request), circumstances, &self.health, patience, &mut Vec::new());
         let emergency = emergency(request);
         let mut merge = Merge::new(&self.set, request, &emergency, false);
         self.stage(Stage::Candidate, request, None, &turn, &mut merge);
-        let slate = slate(request, &merge, &self.set.slate_columns).1;
+        let slate = slate(request, &merge, &self.set).1;
         let asked = |stage: Stage, batch: &Batch| -> Vec<_> {
             let asked = self.turns(stage, &turn).map(|index| self.set.policies[index].module.manifest.module.clone());
             asked.map(|module| (module, stage, batch.clone())).collect()
@@ -553,6 +597,11 @@ impl Generation {
         self.set.policies.iter().find(|policy| policy.module.manifest.module == module)
     }
 
+    /// Whether a module's failure may reach a row.
+    pub(crate) fn failure_reaches(&self, module: &str, batch: &Batch, row: u32) -> Option<bool> {
+        self.loaded(module).map(|policy| policy.resolved[0].plan.concerns.reach(batch, row))
+    }
+
     /// The candidate-stage answer of one module, on a fresh instance.
     pub(crate) fn ask_module(
         &self,
@@ -570,11 +619,11 @@ impl Generation {
 
 /// The rows that may be shown after the candidate stage, in the order that it made: their numbers, and a batch of them with the
 /// columns that modules read there.
-fn slate(batch: &Batch, merge: &Merge<'_>, columns: &[bool]) -> (Vec<u32>, Batch) {
-    let (mut order, shown) = order::sorted(batch, &merge.judgements);
+fn slate(batch: &Batch, merge: &Merge<'_>, set: &PolicySet) -> (Vec<u32>, Batch) {
+    let (mut order, shown) = order::sorted(batch, &merge.judgements, set.chosen.order);
     order.truncate(shown);
     let positions = batch.known_integers("candidates.rank_pos") as i64;
-    let slate = batch.gather(&order, columns).with_request_integer("request.slate.positions", positions);
+    let slate = batch.gather(&order, &set.slate_columns).with_request_integer("request.slate.positions", positions);
     (order, slate)
 }
 
@@ -599,9 +648,9 @@ pub(crate) fn adopted(policy: &Loaded, batch: &Batch) -> bool {
     policy.module.manifest.pack.as_ref().is_none_or(named)
 }
 
-/// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode. And the hundredth of users
+/// How each rule of a policy takes part: dates, adoption of a sector norm (Art 5), configured mode. And the millionth of users
 /// that was drawn, if that mattered.
-fn parts_of(policy: &Loaded, batch: &Batch, draws: &Draws<'_>, at_ms: i64) -> (Vec<Part>, Option<u8>) {
+fn parts_of(policy: &Loaded, batch: &Batch, draws: &Draws<'_>, at_ms: i64) -> (Vec<Part>, Option<u32>) {
     let manifest = &policy.module.manifest;
     let module_in_force = in_force(manifest.effective_from, manifest.effective_until, at_ms);
     let adopted = adopted(policy, batch);

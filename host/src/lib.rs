@@ -31,16 +31,20 @@ mod artifacts;
 mod batch;
 mod bindings;
 mod breaker;
+mod brief;
 mod builder;
 mod canary;
+mod concern;
 mod config;
 mod confirm;
+mod counters;
 mod description;
 mod diff;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 mod error;
 mod expiry;
+mod exposure;
 #[rustfmt::skip]
 pub mod fields;
 mod fitting;
@@ -49,11 +53,15 @@ mod generation;
 mod grant;
 mod guest;
 mod judge;
+mod latency;
 mod lineup;
 mod merge;
+mod missing;
 mod module;
+mod names;
 mod notice;
 mod notices;
+mod on_failure;
 mod order;
 mod outcome;
 mod overlay;
@@ -63,6 +71,7 @@ mod policy_set;
 mod price;
 #[doc(hidden)]
 pub mod private;
+mod prometheus;
 mod provider;
 mod purse;
 mod recent;
@@ -80,21 +89,25 @@ pub use batch::{
     OnBadRow, Reader, SignalOf, Tolerance, id_of_text, nearest_field, repeated_key,
 };
 pub use breaker::BreakerState;
+pub use brief::{About, Duty};
 pub use builder::GateBuilder;
-pub use config::{BreakerConfig, Config, Filing, Mode, SetMode};
+pub use config::{BreakerConfig, Config, Filing, Mode, Order, OrderBy, Percentage, SetMode};
 pub use confirm::{Confirmation, Discharge, NotRecorded, Recorder, RenderedLabel};
 pub use description::{PolicyDescription, SetDescription};
-pub use diff::{ShadowChange, ShadowDiff, exposure};
+pub use diff::{ShadowChange, ShadowDiff};
 pub use error::BuildError;
 pub use expiry::Expiry;
+pub use exposure::{exposure, exposure_ppm};
 pub use fitting::LeftOut;
 pub use gate::Gate;
 pub use generation::Generation;
 pub use grant::{Base, Grant};
+pub use latency::Histogram;
 pub use module::{LoadError, MAX_FUNCTION_BYTES, MAX_MODULE_BYTES, MAX_PARTS, Module};
 pub use normgate_contract as contract;
 pub use normgate_contract::bounds::MAX_MANIFEST_BYTES;
 pub use notice::Notice;
+pub use on_failure::{HostFailure, OnFailures, Switch};
 pub use outcome::{
     Cause, ConstraintItem, Draw, Failure, ObligationItem, Outcome, Reason, Scope, ShadowItem, Shown, TagVerdict,
     Target, Verdict, VetoItem,
@@ -104,7 +117,7 @@ pub use plan::{ArgumentValue, Arguments};
 pub use policy_set::{FILING, HOST_FAILURE, HOST_INPUT, LOOSENING, PolicySet, RuleRef};
 pub use record::{CanaryDraw, Circumstances, Disturbance};
 pub use sandbox::{Allocation, Backend, Compiler, FailureKind, Limits, precompile};
-pub use stats::{InputStats, ModuleStats, Stats};
+pub use stats::{InputStats, ModuleStats, ShadowStats, Stats};
 pub use trial::{Bounds, Ruling, Tally, Trial};
 pub use verdict::{Action, FULL_WEIGHT, Judgement};
 pub use wire::{Detail, Explanation, Language};

@@ -144,19 +144,24 @@ fn replacements(
     tolerant: bool,
     notices: &mut Vec<Notice>,
 ) -> Result<Vec<(usize, usize)>, BuildError> {
-    let mut replaces = Vec::new();
+    let (mut replaces, mut told) = (Vec::new(), Vec::new());
     for (next, module) in modules.iter().enumerate() {
         let manifest = &module.manifest;
+        let mut ignored = Vec::new();
         for name in manifest.replaces.iter().filter(|name| **name != manifest.id) {
             let named = (0..modules.len()).filter(|before| modules[*before].manifest.id == *name);
             let named: Vec<(usize, usize)> = named.map(|before| (before, next)).collect();
             if config.may_replace(manifest.authority(), name) {
                 replaces.extend(named);
             } else if !named.is_empty() {
-                notices.push(notices::replaces_ignored(manifest, name));
+                ignored.push(name.as_str());
             }
         }
+        ignored.sort_unstable();
+        ignored.dedup();
+        told.extend((!ignored.is_empty()).then(|| notices::replaces_ignored(manifest, &ignored)));
     }
+    notices.extend(notices::a_few_of_each(told));
     while let Some(index) = circle(&replaces) {
         let manifest = &modules[index].manifest;
         if !tolerant {

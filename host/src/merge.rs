@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use normgate_contract::{Block, Level, REQUEST_ROW, Stage, TagAction};
 
 use crate::batch::Batch;
@@ -13,7 +14,7 @@ use crate::outcome::{
 };
 use crate::plan::{Carries, EffectPlan, PlannedEffect};
 use crate::policy_set::{FILING, Fallback, HOST_FAILURE, Loaded, PolicySet, Resolved, RuleRef};
-use crate::sandbox::FailureKind;
+use crate::sandbox::{FailureKind, WEAKENED};
 use crate::verdict::{Action, FULL_WEIGHT, Judgement};
 
 /// How one rule takes part in one request.
@@ -170,17 +171,27 @@ impl<'m> Merge<'m> {
         if [answer.effects.len(), answer.values.len(), answer.missing.len()] != [answer.rows.len(); 3] {
             return Err("the lists of the answer differ in length".into());
         }
-        let mut seen = Seen::new(effects.len(), candidates.max(tags));
-        let mut beyond = None;
-        let items = answer.rows.iter().zip(&answer.effects).zip(&answer.values).zip(&answer.missing);
-        for (index, (((&row, &number), &value), &missing)) in items.enumerate() {
+        let items = || answer.rows.iter().zip(&answer.effects).zip(&answer.values).zip(&answer.missing);
+        let mut least = Least::default();
+        for (index, (((&row, &number), &value), &missing)) in items().enumerate() {
             let Some(planned) = effects.get(usize::from(number)) else {
                 return Err(format!("item {index} names effect {number} of {}", effects.len()));
             };
             let item = Item { row, effect: number, value, cause: cause_of(missing, index)? };
             check(&item, planned, index, candidates, tags)?;
-            if !seen.is_new(&item, planned) && !cfg!(normgate_weakened) {
-                continue;
+            least.note(&item, planned);
+        }
+        let mut seen = Seen::new(effects.len(), candidates.max(tags));
+        let mut beyond = None;
+        for (((&row, &number), &value), &missing) in items() {
+            let planned = &effects[usize::from(number)];
+            let cause = if missing == 0 { Cause::Fact } else { Cause::MissingInput };
+            let mut item = Item { row, effect: number, value, cause };
+            if !WEAKENED {
+                if !seen.is_new(&item, planned) {
+                    continue;
+                }
+                item.value = least.of(&item);
             }
             let rule = planned.rule;
             match parts.get(usize::from(rule)).unwrap_or(&Part::Silent) {
@@ -225,7 +236,7 @@ impl<'m> Merge<'m> {
 
     fn read_enforced(&mut self, loaded: &Loaded, rule: RuleRef, planned: &PlannedEffect, item: &Item) {
         let &Item { row, value, cause, .. } = item;
-        if let Some(judgement) = judgement_of(&planned.effect, value) {
+        if let Some(judgement) = judgement_of(planned, value) {
             let effect = judgement.action();
             if effect >= Action::Demote && self.is_exempt(loaded, rule.rule, row) {
                 self.read.items.exempt(rule);
@@ -264,7 +275,7 @@ impl<'m> Merge<'m> {
 
     fn read_shadow(&mut self, loaded: &Loaded, rule: RuleRef, planned: &PlannedEffect, item: &Item) {
         let &Item { row, effect: index, value, .. } = item;
-        let judgement = judgement_of(&planned.effect, value).unwrap_or(Judgement::ALLOW);
+        let judgement = judgement_of(planned, value).unwrap_or(Judgement::ALLOW);
         if judgement.action() >= Action::Demote && self.is_exempt(loaded, rule.rule, row) {
             self.read.items.exempt(rule);
             return;
@@ -284,12 +295,13 @@ impl<'m> Merge<'m> {
         self.read.items.shadow.push(ShadowItem { rule, target, effect, index, number, judgement });
     }
 
-    /// Applies a failed module's fallback to the rows that it was asked about, and records the failure.
+    /// Applies a failed module's fallback to the rows that it was asked about and might have acted on, and records the failure.
     pub(crate) fn fail(
         &mut self,
         policy: u16,
         stage: Stage,
         fallback: Fallback,
+        resolved: &Resolved,
         rows: Option<&[u32]>,
         (kind, message): (FailureKind, String),
     ) {
@@ -300,7 +312,8 @@ impl<'m> Merge<'m> {
         };
         let all: Vec<u32> = (0..self.judgements.len() as u32).collect();
         if let Some(judgement) = judgement {
-            for &row in rows.unwrap_or(&all) {
+            let concerns = &resolved.plan.concerns;
+            for &row in rows.unwrap_or(&all).iter().filter(|row| concerns.reach(self.batch, **row)) {
                 let rule = RuleRef { policy, rule: HOST_FAILURE };
                 if self.emergency[row as usize] {
                     self.items.spared.push((row, rule));
@@ -459,6 +472,25 @@ fn check(item: &Item, planned: &PlannedEffect, index: usize, candidates: usize, 
     Ok(())
 }
 
+/// The least number that one answer carries for each row of an effect that carries one. Of two weights the lesser holds, and of two
+/// arguments too, so that nothing else is kept.
+#[derive(Default)]
+struct Least(HashMap<(u16, u32), i64>);
+
+impl Least {
+    fn note(&mut self, item: &Item, planned: &PlannedEffect) {
+        if matches!(planned.carries, Carries::Weight | Carries::Argument) {
+            let least = self.0.entry((item.effect, item.row)).or_insert(item.value);
+            *least = item.value.min(*least);
+        }
+    }
+
+    /// The number that holds for an item.
+    fn of(&self, item: &Item) -> i64 {
+        if self.0.is_empty() { item.value } else { self.0.get(&(item.effect, item.row)).copied().unwrap_or(item.value) }
+    }
+}
+
 /// What one answer has said already: a bit for each effect, row and cause. An answer may repeat itself, which is not kept twice.
 struct Seen {
     bits: Vec<u64>,
@@ -474,11 +506,9 @@ impl Seen {
     /// Whether an item, which is in bounds, says something that was not said before.
     fn is_new(&mut self, item: &Item, planned: &PlannedEffect) -> bool {
         let place = match (planned.carries, planned.about) {
-            // Two of these differ by what they carry.
-            (Carries::Weight | Carries::Argument, _) => return true,
             (Carries::Tag, _) => item.value as usize,
-            (Carries::Nothing, Level::Request) => 0,
-            (Carries::Nothing, Level::Row | Level::Tag) => item.row as usize,
+            (_, Level::Request) => 0,
+            (_, Level::Row | Level::Tag) => item.row as usize,
         };
         let bit = (usize::from(item.effect) * self.rows + place) * 2 + item.cause as usize;
         let Some(bits) = self.bits.get_mut(bit / 64) else { return true };
@@ -555,11 +585,12 @@ fn by_row(raw: &[(u32, u32, Reason)], rows: usize) -> (Vec<Reason>, Vec<Range<us
 }
 
 /// What an effect says of a row; none for one that is not about a row's verdict.
-fn judgement_of(effect: &EffectPlan, value: i64) -> Option<Judgement> {
-    match effect {
+fn judgement_of(planned: &PlannedEffect, value: i64) -> Option<Judgement> {
+    let demoted = |weight| Judgement { demotion: Some(weight), must_demote: planned.must, ..Judgement::ALLOW };
+    match &planned.effect {
         EffectPlan::Label(label) => Some(Judgement { labels: 1 << label, ..Judgement::ALLOW }),
-        EffectPlan::Demote(weight) => Some(Judgement { demotion: Some(*weight), ..Judgement::ALLOW }),
-        EffectPlan::DemoteComputed => Some(Judgement { demotion: Some(value as u32), ..Judgement::ALLOW }),
+        EffectPlan::Demote(weight) => Some(demoted(*weight)),
+        EffectPlan::DemoteComputed => Some(demoted(value as u32)),
         EffectPlan::Block(hold) => Some(Judgement { block: Some(*hold), ..Judgement::ALLOW }),
         _ => None,
     }

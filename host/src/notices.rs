@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use normgate_contract::{Day, Manifest, Value};
+use normgate_contract::{Day, Manifest, OnFailure, Value};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::batch::{BadRow, Batch, Column};
 use crate::config::{Looser, Mode};
 use crate::error::BuildError;
 use crate::notice::Notice;
+use crate::on_failure::{Switch, withholding};
+use crate::outcome::ConstraintItem;
 use crate::policy_set::{PolicySet, RuleRef};
 
 /// How far a request's `now_ms` may lie from the host's clock before that is worth a notice: a day. An engineering default,
@@ -19,14 +21,18 @@ const CLOCK_TOLERANCE_MS: i64 = 24 * 60 * 60 * 1_000;
 const DECIDING_KINDS: [&str; 6] = ["work_order", "penalty", "incentive", "product_offer", "service_offer", "coupon"];
 
 /// What notices of a generation are called: those that a record says again.
-const OF_GENERATIONS: [&str; 14] = [
+const OF_GENERATIONS: [&str; 18] = [
     "awaited",
     "beside",
+    "clock-behind",
     "config-ignored",
     "held",
     "left-out",
     "must-missing",
     "must-weakened",
+    "norm-missing",
+    "norm-weakened",
+    "on-failure-all",
     "overlay-ignored",
     "pack-ignored",
     "replaced",
@@ -34,6 +40,24 @@ const OF_GENERATIONS: [&str; 14] = [
     "retention-cut",
     "stale",
     "superseded",
+];
+
+/// What notices of a request are called that an operator is to see rise.
+pub(crate) const OF_REQUESTS: [&str; 14] = [
+    "age-contradiction",
+    "art05.loosening",
+    "bad-cell",
+    "bad-row",
+    "clock-behind",
+    "clock-skew",
+    "emergency-row",
+    "observed",
+    "on-failure-all",
+    "order-not-applied",
+    "override",
+    "provider-fact",
+    "scope-contradiction",
+    "stale",
 ];
 
 /// Longest reason in a notice, in characters. Every outcome carries it.
@@ -149,6 +173,17 @@ pub(crate) fn age_contradiction(batch: &Batch) -> Option<Notice> {
     })
 }
 
+/// The host's clock is more than a day behind the time at which the generation was built, which is judged by instead.
+pub(crate) fn clock_behind(clock_ms: i64, judged_ms: i64) -> Option<Notice> {
+    (judged_ms.saturating_sub(clock_ms) > CLOCK_TOLERANCE_MS).then(|| Notice {
+        code: "clock-behind",
+        policy: None,
+        message: format!(
+            "the host's clock stands at {clock_ms}; what is in force is that of {judged_ms}, when the generation was built"
+        ),
+    })
+}
+
 /// The set is being observed.
 pub(crate) fn observed(until: Day) -> Notice {
     Notice {
@@ -189,12 +224,12 @@ pub(crate) fn replaced(manifest: &Manifest, by: &str) -> Notice {
     about("replaced", manifest, format!("{by} judges in its place, as [authorities] lets it"))
 }
 
-/// A module that would replace a policy, and may not.
-pub(crate) fn replaces_ignored(manifest: &Manifest, name: &str) -> Notice {
-    let authority = manifest.authority();
+/// A module that would replace policies, and may not.
+pub(crate) fn replaces_ignored(manifest: &Manifest, names: &[&str]) -> Notice {
+    let (authority, first, names) = (manifest.authority(), names[0], a_few(names));
     let message = format!(
-        "it would replace {name}, which [authorities.{authority}] does not let it, so both judge; \
-         replaces = [\"{name}\"] there would"
+        "it would replace {names}, which [authorities.{authority}] does not let it, so all judge; \
+         replaces = [\"{first}\"] there would"
     );
     about("replaces-ignored", manifest, message)
 }
@@ -251,6 +286,31 @@ pub(crate) fn ignored_config(manifest: Option<&Manifest>, why: String) -> Notice
     Notice { code: "config-ignored", policy: manifest.map(Manifest::reference), message: why }
 }
 
+/// A sector norm that was adopted, and that no module carries.
+pub(crate) fn norm_missing(name: &str, meant: Option<&str>) -> Notice {
+    let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+    let message =
+        format!("`{name}` is adopted, and no module carries this norm, so that nothing of it is judged{meant}");
+    Notice { code: "norm-missing", policy: None, message }
+}
+
+/// A policy that an authority may replace, and that is not there.
+pub(crate) fn replaced_missing(authority: &str, name: &str) -> Notice {
+    let message =
+        format!("authorities.{authority}.replaces `{name}`: no module is this policy, so that nothing is replaced");
+    ignored_config(None, message)
+}
+
+/// What the configuration takes away from a sector norm that was adopted.
+pub(crate) fn norm_weakened(manifest: &Manifest, loosened: &[String]) -> Notice {
+    let pack = manifest.pack.as_deref().unwrap_or_default();
+    about(
+        "norm-weakened",
+        manifest,
+        format!("`{pack}` is adopted, and the configuration weakens it: {}", loosened.join(", ")),
+    )
+}
+
 /// A module that takes another one's place on its effective date.
 pub(crate) fn awaited(manifest: &Manifest) -> Notice {
     let day = manifest.effective_from.map_or("its day".to_owned(), |day| day.to_string());
@@ -279,6 +339,39 @@ pub(crate) fn held(manifest: &Manifest) -> Notice {
 pub(crate) fn weakened(manifest: &Manifest, rules: &[(&str, Mode)]) -> Notice {
     let rules: Vec<String> = rules.iter().map(|(rule, mode)| format!("{rule} ({mode})")).collect();
     about("must-weakened", manifest, format!("[modes] keeps what the law requires from acting: {}", rules.join(", ")))
+}
+
+/// A module that the configuration lets pass when it fails, though the law requires what it would withhold.
+pub(crate) fn passes_when_it_fails(manifest: &Manifest) -> Notice {
+    let rules: Vec<&str> = withholding(manifest).collect();
+    let message = format!(
+        "[on_failure] {} = allow: while it fails, nothing is withheld by what the law requires: {}",
+        manifest.module,
+        a_few(&rules)
+    );
+    about("must-weakened", manifest, message)
+}
+
+/// The same of several modules at once.
+pub(crate) fn all_pass(how: &str, modules: &[&str]) -> Option<Notice> {
+    (!modules.is_empty()).then(|| Notice {
+        code: "must-weakened",
+        policy: None,
+        message: format!(
+            "{how}: while one of these fails, nothing is withheld by what the law requires: {}",
+            a_few(modules)
+        ),
+    })
+}
+
+/// What is done for a while, whichever module fails.
+pub(crate) fn switched(Switch { until, what }: &Switch) -> Notice {
+    let passes = match what {
+        OnFailure::Allow => "pass",
+        OnFailure::Hold => "are withheld, as far as the module itself could have",
+    };
+    let message = format!("[on_failure] all: until {until} the candidates of every module that fails {passes}");
+    Notice { code: "on-failure-all", policy: None, message }
 }
 
 /// Rules that the law requires of a module that an override switches off.
@@ -354,6 +447,43 @@ pub(crate) fn loosening(norm: String, looser: &Looser) -> Notice {
         ),
         policy: Some(norm),
     }
+}
+
+/// What yields to something stronger, so that the order is not what it asks for.
+#[derive(Clone, Copy)]
+pub(crate) enum Yield {
+    PinToBlock,
+    PinToDemotion,
+    DemotionToPin,
+    /// Of a row that is not pinned, where others are.
+    DemotionToPins,
+    /// All scores, where one is missing.
+    Scores,
+}
+
+/// An order that is not what somebody asked for, because of something stronger.
+fn not_applied(message: String) -> Notice {
+    Notice { code: "order-not-applied", policy: None, message }
+}
+
+/// The same about a candidate.
+pub(crate) fn order_not_applied(candidate: &str, why: Yield) -> Notice {
+    let why = match why {
+        Yield::PinToBlock => "is pinned and withheld, so it has no place",
+        Yield::PinToDemotion => "is pinned and demoted by a `must` rule, so it does not keep its place",
+        Yield::DemotionToPin => "is demoted and pinned, so it keeps its place",
+        Yield::DemotionToPins => "is demoted and stands higher than its weight asks, because other rows are pinned",
+        Yield::Scores => "has no score, so the order is that of places; [order] by = \"score\" needs every row's",
+    };
+    not_applied(format!("candidate {candidate} {why}"))
+}
+
+/// A demand on the slate that pinned rows leave unmet.
+pub(crate) fn constraint_not_applied(rule: &str, constraint: &ConstraintItem, found: i64) -> Notice {
+    let ConstraintItem { count, slots, .. } = constraint;
+    not_applied(format!(
+        "{rule} asks for {count} rows among the first {slots}, and pinned rows leave {found} of them there"
+    ))
 }
 
 /// Every use of an emergency row, with what it was spared (by row): the exemption is the one hole in the merge, so it never goes

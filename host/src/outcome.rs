@@ -218,7 +218,7 @@ impl<'o> Shown<'o> {
         self.outcome.labels(self.verdict)
     }
 
-    /// The factor of its score, ppm.
+    /// The share of its exposure that is left to it, in ppm.
     pub fn weight_ppm(&self) -> u32 {
         self.verdict.judgement.weight_ppm()
     }

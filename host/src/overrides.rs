@@ -24,7 +24,7 @@ const LONGEST_REASON: usize = 400;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Override {
-    /// Prefix of the module: `art18`.
+    /// Prefix of the module, or id of its policy: `art18`, `reference/art18-minors`. Either way every version of the policy is meant.
     pub module: String,
     /// Whether it is not asked at all, instead of being in shadow.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -101,7 +101,7 @@ impl Override {
     }
 
     pub(crate) fn covers(&self, manifest: &Manifest) -> bool {
-        self.module == manifest.module
+        self.module == manifest.module || self.module == manifest.id
     }
 
     /// What an outcome says of it: that it is there, and what the law requires and nobody is asked about.

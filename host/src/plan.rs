@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use normgate_contract::{
     Applies, Argument, Block, ColumnSpec, ColumnType, Constraint, Effect, FIRST_ENTRY, Input, Level, Manifest,
-    Obligation, Quantity, Stage, TagAction, TermSet, UNKNOWN, UNLISTED, Vocabulary, Weight, most_specific_entry,
+    Modality, Obligation, Quantity, Stage, TagAction, TermSet, UNKNOWN, UNLISTED, Vocabulary, Weight,
+    most_specific_entry,
 };
 
 use serde::{Serialize, Serializer};
 
 use crate::batch::{Batch, Column, Lists, OPEN_TERM};
 use crate::bindings::exports::normgate::policy::judging as wit;
+use crate::concern::Concerns;
 use crate::grant::Granted;
 use crate::merge::hold_name;
 
@@ -135,6 +137,8 @@ pub(crate) enum EffectPlan {
 /// An effect of the manifest, by its index.
 pub(crate) struct PlannedEffect {
     pub(crate) rule: u16,
+    /// Whether its rule is of modality `must`.
+    pub(crate) must: bool,
     /// Of what an item of it names a row: of the candidates, of the tags, or of neither.
     pub(crate) about: Level,
     /// What it may carry beside the row.
@@ -246,6 +250,8 @@ pub(crate) struct Plan {
     /// Effects by index.
     pub(crate) effects: Vec<PlannedEffect>,
     applies: AppliesPlan,
+    /// The rows that a failure may reach.
+    pub(crate) concerns: Concerns,
 }
 
 struct AppliesPlan {
@@ -306,6 +312,7 @@ impl Plan {
             .enumerate()
             .map(|(index, (rule, effect))| PlannedEffect {
                 rule: rule as u16,
+                must: manifest.rules[rule].modality == Modality::Must,
                 about: about(effect, manifest.rules[rule].level),
                 carries: carries(effect),
                 effect: match granted.dropped.contains(&index) {
@@ -314,7 +321,13 @@ impl Plan {
                 },
             })
             .collect();
-        Self { request, frames, effects, applies: AppliesPlan::new(&manifest.applies, vocabulary) }
+        Self {
+            request,
+            frames,
+            effects,
+            applies: AppliesPlan::new(&manifest.applies, vocabulary),
+            concerns: Concerns::new(manifest, &granted.withheld, vocabulary),
+        }
     }
 
     /// Whether the module may have something to say on this batch.
@@ -340,11 +353,6 @@ impl Plan {
             u64::from(batch.rows[frame.frame]) + lists.sum::<usize>() as u64
         };
         self.frames.iter().map(of_frame).sum()
-    }
-
-    /// Whether the module reads a column, given by its index in the gate's vocabulary.
-    pub(crate) fn reads(&self, column: usize) -> bool {
-        self.frames.iter().flat_map(|frame| &frame.columns).any(|plan| plan.index == Some(column))
     }
 
     /// The columns that the module is handed, of the request too, by index in the gate's vocabulary.

@@ -3,21 +3,23 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use normgate_contract::{Block, Day, Manifest, OnFailure, Rule, Stage, Vocabulary, hex};
+use normgate_contract::{Block, Day, Manifest, Modality, OnFailure, Rule, Stage, Vocabulary, hex};
 use sha2::{Digest, Sha256};
 
 use crate::batch::Batch;
 use crate::canary::Draws;
-use crate::config::{Looser, Mode, is_required};
+use crate::config::{Looser, Mode, OrderBy, is_required};
 use crate::description::{Origin, PolicyDescription, SetDescription};
 use crate::grant::Granted;
 use crate::module::Module;
 use crate::notice::Notice;
+use crate::on_failure::OnFailures;
 use crate::outcome::ShadowItem;
+use crate::overrides::Override;
 use crate::plan::{EffectPlan, Plan};
 use crate::provider;
 use crate::purse::Share;
-use crate::sandbox::Compiled;
+use crate::sandbox::{Compiled, WEAKENED};
 
 /// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`], [`FILING`] or [`HOST_INPUT`] for what the host itself says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,12 +40,13 @@ pub const FILING: u16 = u16::MAX - 2;
 pub const HOST_INPUT: u16 = u16::MAX - 3;
 
 /// What the host itself goes by: scope, order, emergencies, applicability, adoption, and what notices are about.
-const HOST_COLUMNS: [&str; 16] = [
+const HOST_COLUMNS: [&str; 17] = [
     "candidates.exempt",
     "candidates.exempt_ticket",
     "candidates.id",
     "candidates.kind",
     "candidates.matched_tags",
+    "candidates.pinned",
     "candidates.rank_pos",
     "candidates.retrieval_basis",
     "candidates.score",
@@ -62,7 +65,6 @@ pub(crate) struct Loaded {
     pub(crate) module: Module,
     pub(crate) compiled: Arc<Compiled>,
     pub(crate) granted: Granted,
-    pub(crate) on_failure: OnFailure,
     /// The parameters and what follows from them, for every combination of `tightened_by` that a request may have adopted: bit
     /// `i` of the index is the `i`-th of them.
     pub(crate) resolved: Vec<Resolved>,
@@ -92,6 +94,16 @@ pub(crate) struct Resolved {
     pub(crate) plan: Plan,
 }
 
+/// What the platform chose for a set as a whole.
+pub(crate) struct Chosen {
+    /// The first day on which what is decided is applied; until then it is only reported.
+    pub(crate) observed_until: Option<Day>,
+    /// By what rows are put in order.
+    pub(crate) order: OrderBy,
+    /// What is done when a module fails.
+    pub(crate) on_failure: OnFailures,
+}
+
 /// Which modules judge, with which parameters and modes.
 pub struct PolicySet {
     /// The modules that judge, by policy id, and after them those that stand in for a failing one.
@@ -109,12 +121,14 @@ pub struct PolicySet {
     pub(crate) obligation_rank: Vec<u16>,
     /// Whether some module that judges the slate reads a column, by its index in the vocabulary.
     pub(crate) slate_columns: Vec<bool>,
-    /// The first day on which what is decided is applied; until then it is only reported.
-    pub(crate) observed_until: Option<Day>,
+    /// What the platform chose for the set as a whole.
+    pub(crate) chosen: Chosen,
     /// Frame-qualified names of the columns that judging looks at, sorted.
     columns_read: Vec<String>,
     /// How it came to be.
     pub(crate) origin: Origin,
+    /// What its digest is over.
+    identity: String,
     digest: String,
 }
 
@@ -130,7 +144,7 @@ impl PolicySet {
         mut policies: Vec<Loaded>,
         stand_ins: Vec<Loaded>,
         tightening: Vec<(u16, Notice)>,
-        observed_until: Option<Day>,
+        chosen: Chosen,
         vocabulary: &Vocabulary,
         origin: Origin,
     ) -> Self {
@@ -160,22 +174,22 @@ impl PolicySet {
             let must = module.manifest.rules.iter().any(|rule| is_required(&module.manifest, rule));
             (!module.embedded, !granted.share.full, !must)
         };
-        if !cfg!(normgate_weakened) {
+        if !WEAKENED {
             turns.sort_by_key(turn);
         }
-        let digest = digest(&policies, observed_until, &origin.semantics);
+        let identity = identity(&policies, &chosen, &origin.semantics);
+        let digest = digest(&identity);
         let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
         by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
         let mut obligation_rank = vec![0; by_name.len()];
         for (rank, code) in by_name.into_iter().enumerate() {
             obligation_rank[usize::from(code)] = rank as u16;
         }
-        let slate_plans = || {
-            let judging_slates = policies.iter().filter(|policy| policy.has_stage(Stage::Slate));
-            judging_slates.flat_map(|policy| &policy.resolved).map(|resolved| &resolved.plan)
-        };
-        let slate_columns =
-            (0..vocabulary.columns.len()).map(|column| slate_plans().any(|plan| plan.reads(column))).collect();
+        let mut slate_columns = vec![false; vocabulary.columns.len()];
+        let judging_slates = policies.iter().filter(|policy| policy.has_stage(Stage::Slate));
+        for column in judging_slates.flat_map(|policy| &policy.resolved).flat_map(|resolved| resolved.plan.columns()) {
+            slate_columns[column] = true;
+        }
         let lent = policies.iter().flat_map(|policy| &policy.resolved).flat_map(|resolved| resolved.plan.columns());
         let mut columns_read: Vec<String> = lent.map(|column| vocabulary.columns[column].name.clone()).collect();
         columns_read.extend(HOST_COLUMNS.iter().chain(&provider::columns()).map(|name| (*name).to_owned()));
@@ -189,9 +203,10 @@ impl PolicySet {
             tightening,
             obligation_rank,
             slate_columns,
-            observed_until,
+            chosen,
             columns_read,
             origin,
+            identity,
             digest,
         }
     }
@@ -203,7 +218,7 @@ impl PolicySet {
         &self.columns_read
     }
 
-    /// `sha256:<hex>` over policies, component digests, modes, failure policies, resolved parameters and semantics.
+    /// `sha256:<hex>` over policies, component digests, modes, failure policies, resolved parameters, the order and semantics.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -211,7 +226,7 @@ impl PolicySet {
     /// The digest that this set would have under other semantics ([`crate::SetDescription::semantics`]): equal digests say that
     /// two sets differ in nothing else.
     pub fn digest_under(&self, semantics: &str) -> String {
-        digest(&self.policies, self.observed_until, semantics)
+        digest(&identity(&self.policies, &self.chosen, semantics))
     }
 
     /// The manifests of the modules that judge, in the order of policy ids.
@@ -236,6 +251,7 @@ impl PolicySet {
         });
         SetDescription {
             policy_set: self.digest().to_owned(),
+            identity: self.identity.clone(),
             semantics: self.origin.semantics.clone(),
             config: self.origin.config.clone(),
             resolved_ms: self.origin.resolved_ms,
@@ -248,6 +264,25 @@ impl PolicySet {
     pub(crate) fn is_succeeded(&self, policy: &Loaded, draws: &Draws<'_>, at_ms: i64) -> bool {
         let mut successors = policy.successors.iter().map(|next| &self.policies[usize::from(*next)]);
         successors.any(|next| begun(next.module.manifest.effective_from, at_ms) && next.is_released(draws))
+    }
+
+    /// Whether an override is about a policy: it names it, or the prefix of any version of it that is here.
+    pub(crate) fn is_covered(&self, entry: &Override, manifest: &Manifest) -> bool {
+        let mut versions = self.policies.iter().map(|policy| &policy.module.manifest);
+        versions.any(|version| version.id == manifest.id && entry.covers(version))
+    }
+
+    /// Whether a rule is one that the platform has to account for: a `must` of an authority that may do everything. The `must` of
+    /// anybody else binds whoever takes the module, and nobody's records.
+    pub fn is_accountable(&self, rule: RuleRef) -> bool {
+        let Some(policy) = self.policies.get(usize::from(rule.policy)) else { return false };
+        let declared = policy.module.manifest.rules.get(usize::from(rule.rule));
+        policy.is_accountable() && declared.is_some_and(|rule| rule.modality == Modality::Must)
+    }
+
+    /// Whether a policy, `<id>@<version>`, is one of an authority that may not do everything, in the set or not.
+    pub fn is_of_association(&self, policy: &str) -> bool {
+        policy.split_once('/').is_some_and(|(authority, _)| self.origin.associations.contains(authority))
     }
 
     /// A rule; none for the host's own.
@@ -277,7 +312,7 @@ impl PolicySet {
 
     /// The first day on which what is decided is applied, where the set only observes until then.
     pub fn observed_until(&self) -> Option<Day> {
-        self.observed_until
+        self.chosen.observed_until
     }
 
     /// The resolved value of a policy's parameter, encoded, before any sector norm tightens it; none when the policy has no such
@@ -307,19 +342,28 @@ impl PolicySet {
     }
 }
 
-fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> String {
-    let mut hash = Sha256::new();
+/// What tells a set from others, a line each.
+fn identity(policies: &[Loaded], chosen: &Chosen, semantics: &str) -> String {
+    let Chosen { observed_until, order, on_failure } = chosen;
+    let mut text = String::new();
     let mut line = |parts: &[&str]| {
-        hash.update(parts.join("\t"));
-        hash.update("\n");
+        text.push_str(&parts.join("\t"));
+        text.push('\n');
     };
     line(&["semantics", semantics]);
     if let Some(day) = observed_until {
         line(&["observed-until", &day.to_string()]);
     }
+    if let Some(said) = on_failure.digested() {
+        line(&["on-failure", &said]);
+    }
+    if *order == OrderBy::Score {
+        line(&["order", "score"]);
+    }
     for policy in policies {
         let manifest = &policy.module.manifest;
-        line(&["policy", &manifest.id, &policy.module.digest_text(), &format!("{:?}", policy.on_failure)]);
+        let failing = on_failure.by_itself(manifest);
+        line(&["policy", &manifest.id, &policy.module.digest_text(), &format!("{failing:?}")]);
         line(&["granted", &policy.granted.to_string()]);
         if !policy.owns_pack {
             line(&["foreign-pack"]);
@@ -346,7 +390,11 @@ fn digest(policies: &[Loaded], observed_until: Option<Day>, semantics: &str) -> 
             }
         }
     }
-    format!("sha256:{}", hex(&hash.finalize()))
+    text
+}
+
+fn digest(identity: &str) -> String {
+    format!("sha256:{}", hex(&Sha256::digest(identity)))
 }
 
 /// Whether the first day of something has come.
@@ -368,14 +416,24 @@ pub(crate) enum Fallback {
 }
 
 impl Loaded {
+    /// Whether its `must` rules are law to the platform: the program carries it, or its authority may do everything.
+    pub(crate) fn is_accountable(&self) -> bool {
+        self.module.embedded || self.granted.share.full
+    }
+
     /// Whether this release acts for the user of a request.
     pub(crate) fn is_released(&self, draws: &Draws<'_>) -> bool {
         self.release.acts(|| draws.of(&self.module.manifest.id))
     }
 
-    /// The failure policy, capped by what the module's enforced rules could do at all.
-    pub(crate) fn fallback(&self, resolved: &Resolved, enforced: impl Fn(usize) -> bool) -> Fallback {
-        if self.on_failure == OnFailure::Allow {
+    /// A failure policy, capped by what the module's enforced rules could do at all.
+    pub(crate) fn fallback(
+        &self,
+        on_failure: OnFailure,
+        resolved: &Resolved,
+        enforced: impl Fn(usize) -> bool,
+    ) -> Fallback {
+        if on_failure == OnFailure::Allow {
             return Fallback::Allow;
         }
         let mut fallback = Fallback::Allow;

@@ -6,7 +6,7 @@
 use wasmtime::{OperatorCost, VariableOperatorCost};
 
 /// Version of the prices, and of what `purse.rs` makes of limits; part of `semantics`. Another number here or there is another version.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Units of making an instance and ending it.
 pub(crate) const INSTANCE: u64 = 40_000;
@@ -20,6 +20,8 @@ pub(crate) fn instance(memory: usize) -> u64 {
     INSTANCE + memory as u64 / BYTES_A_UNIT
 }
 
+/// A load: the one before may have said where to look, in the second cache.
+const LOAD: u8 = 3;
 /// A float operation that takes a microcode assist where a number is denormal.
 const ASSIST: u8 = 100;
 /// One that leaves the function for a library call on some processors, or is followed by making NaNs canonical.
@@ -36,6 +38,20 @@ pub(crate) fn operators() -> OperatorCost {
         MemoryCopy: 16,
         MemoryInit: 16,
         DataDrop: 4,
+        I32Load: LOAD,
+        I64Load: LOAD,
+        F32Load: LOAD,
+        F64Load: LOAD,
+        I32Load8S: LOAD,
+        I32Load8U: LOAD,
+        I32Load16S: LOAD,
+        I32Load16U: LOAD,
+        I64Load8S: LOAD,
+        I64Load8U: LOAD,
+        I64Load16S: LOAD,
+        I64Load16U: LOAD,
+        I64Load32S: LOAD,
+        I64Load32U: LOAD,
         TableInit: 32,
         TableCopy: 8,
         TableFill: 8,

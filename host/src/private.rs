@@ -1,10 +1,68 @@
-//! A folder of our own: what lies in it, nobody else could have written.
+//! Files that are ours alone, and files that may be anybody's.
+//!
+//! A folder of our own: what lies in it, nobody else could have written. A file that is made once, and a file that is read without
+//! waiting for anybody.
 
-use std::io;
+use std::fs;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
+
+/// Reads a regular file whole, without waiting for anybody.
+///
+/// # Errors
+/// As the system has it, and for a pipe, a device, a folder, or more than so many bytes.
+pub fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true);
+    // A pipe without a writer opens too, and is refused as what it is.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    read_whole(options.open(path)?, most)
+}
+
+/// Reads a file that was opened, if it is a regular one. What was opened is asked: its name may mean another file by now.
+///
+/// # Errors
+/// As [`read_regular`].
+pub fn read_whole(file: fs::File, most: u64) -> io::Result<Vec<u8>> {
+    let refuse = |why: String| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    if !file.metadata()?.is_file() {
+        return refuse("it is no regular file".into());
+    }
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { refuse(format!("it is larger than {most} bytes")) } else { Ok(bytes) }
+}
+
+/// Writes a file with these rights (Unix), whole or not at all, and never over another: it gets its name once everything is in it.
+///
+/// # Errors
+/// As the system has it; [`io::ErrorKind::AlreadyExists`] where a file has the name.
+#[cfg_attr(not(unix), expect(unused_variables, reason = "rights are Unix's"))]
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let part = path.with_file_name(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()));
+    let whole = || -> io::Result<()> {
+        // What an interrupted call left is its own.
+        match fs::remove_file(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+        let mut file = options.open(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::hard_link(&part, path)
+    };
+    let written = whole();
+    let _ = fs::remove_file(&part);
+    written
+}
 
 /// A folder that belongs to the user of this process, and that nobody else can write to or replace.
 #[derive(Debug)]
@@ -90,6 +148,7 @@ impl std::ops::Deref for PrivateFolder {
 mod unix {
     use std::fs::File;
     use std::io::{Error, Result};
+    use std::os::unix::fs::MetadataExt as FileOf;
     use std::path::{Component, Path, PathBuf};
 
     use cap_std::fs::{Dir, Metadata, MetadataExt, PermissionsExt};
@@ -115,17 +174,32 @@ mod unix {
         Ok(())
     }
 
-    /// Refuses a folder that anybody could put another one in the place of.
+    /// Refuses a folder that somebody else could put another one in the place of: everybody, or whoever owns a folder around it and
+    /// is neither us nor root.
     pub(super) fn check_parents(path: &Path) -> Result<()> {
-        const STICKY: u32 = 0o1000;
+        let us = geteuid().as_raw();
         for parent in path.ancestors().skip(1) {
-            let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(parent)?);
-            if mode & 0o002 != 0 && mode & STICKY == 0 {
-                return Err(Error::other(format!(
-                    "everybody may write to {} and replace what lies there: chmod o-w",
-                    parent.display()
-                )));
-            }
+            let metadata = std::fs::metadata(parent)?;
+            check_parent(parent, FileOf::uid(&metadata), FileOf::mode(&metadata), us)?;
+        }
+        Ok(())
+    }
+
+    fn check_parent(parent: &Path, owner: u32, mode: u32, us: u32) -> Result<()> {
+        const ROOT: u32 = 0;
+        const STICKY: u32 = 0o1000;
+        if mode & 0o002 != 0 && mode & STICKY == 0 {
+            return Err(Error::other(format!(
+                "everybody may write to {} and replace what lies there: chmod o-w",
+                parent.display()
+            )));
+        }
+        if ![ROOT, us].contains(&owner) {
+            return Err(Error::other(format!(
+                "{} belongs to user {owner}, who may replace what lies there, and this program runs as user {us}; take a folder \
+                 that only this user and root can replace",
+                parent.display()
+            )));
         }
         Ok(())
     }
@@ -150,5 +224,27 @@ mod unix {
             }
         }
         Err(Error::other(format!("{} is no regular file", file.display())))
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::path::Path;
+
+        use super::check_parent;
+
+        #[test]
+        fn a_folder_lies_below_our_own_and_roots_alone() {
+            let refused = |owner, mode| {
+                let checked = check_parent(Path::new("/srv/x"), owner, mode, 1_000);
+                checked.err().map(|error| error.to_string())
+            };
+            for (owner, mode) in [(0, 0o755), (1_000, 0o700), (0, 0o1777)] {
+                assert_eq!(refused(owner, mode), None, "{owner} {mode:o}");
+            }
+            let of_third = refused(1_001, 0o755).unwrap_or_default();
+            assert!(of_third.starts_with("/srv/x belongs to user 1001, who may replace what lies there"), "{of_third}");
+            assert_eq!(refused(1_001, 0o1777).as_ref(), Some(&of_third));
+            assert!(refused(0, 0o777).unwrap_or_default().starts_with("everybody may write to /srv/x"));
+        }
     }
 }

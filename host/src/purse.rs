@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::policy_set::PolicySet;
 use crate::price;
-use crate::sandbox::{Limits, TICK};
+use crate::sandbox::{Limits, TICK, WEAKENED};
 
 /// Values of an ordinary list: its rows, and what their lists hold. Limits are for a list without any and grow with them; what fails on
 /// a longer list than this says something about the list, and opens no breaker.
@@ -31,10 +31,23 @@ pub(crate) fn scaled(limit: u64, values: u64) -> u64 {
     limit.saturating_add(u64::try_from(more).unwrap_or(u64::MAX))
 }
 
-/// Bytes of linear memory of a call on a list without values, and for each value more. What lies in a cache is read in the time that a
-/// unit stands for, and what does not is not: a short list takes little memory, so that fuel is time.
-const MEMORY: u64 = 4 << 20;
-const MEMORY_A_VALUE: u64 = 1_024;
+/// Bytes of linear memory of a call on a list without values, and for each value more. What lies in the caches of a core is read in the
+/// time that a load is charged with, and what does not takes ten times as long: a short list takes no more memory than these hold, so
+/// that fuel is time. The longest lists have as much for a row.
+const MEMORY: u64 = 1 << 20;
+const MEMORY_A_VALUE: u64 = 512;
+
+/// Bytes with which a module may start on any list: what modules of earlier releases reserve.
+const RESERVED: usize = 4 << 20;
+/// Units that one of such a call counts for where the list is too short for so much memory: reading it in no order takes thirty times as
+/// long as ordinary work, instead of seven.
+const DEAR: u64 = 4;
+
+/// Bytes of linear memory of a call of a module that starts with so many, on a list for which it may have others; and for how many units
+/// one of the call counts.
+pub(crate) fn reserved(initial: usize, may_have: usize) -> (usize, u64) {
+    if (may_have + 1..=RESERVED).contains(&initial) { (initial, DEAR) } else { (may_have, 1) }
+}
 
 /// Bytes of linear memory on a list of so many values, at most a limit.
 pub(crate) fn memory(limit: usize, values: u64) -> usize {
@@ -162,7 +175,7 @@ impl Purses {
 
     /// The purse of an authority's modules that act, or of those that are only observed.
     pub(crate) fn of(&self, authority: u16, acts: bool) -> &Purse {
-        let authority = if cfg!(normgate_weakened) { 0 } else { authority };
+        let authority = if WEAKENED { 0 } else { authority };
         &self.purses[usize::from(authority)][usize::from(!acts)]
     }
 
@@ -192,8 +205,10 @@ mod tests {
         assert_eq!((scaled(20_000_000, ORDINARY), scaled(10, 2 * ORDINARY)), (40_000_000, 30));
         assert_eq!(scaled(u64::MAX, u64::MAX), u64::MAX);
         assert_eq!(time(u64::MAX), TICK * u32::MAX);
-        assert_eq!((memory(32 << 20, 0), memory(1 << 20, 0)), (4 << 20, 1 << 20));
-        assert_eq!((memory(32 << 20, 10_000), memory(32 << 20, u64::MAX)), ((4 << 20) + 10_240_000, 32 << 20));
+        assert_eq!((memory(32 << 20, 0), memory(1 << 19, 0)), (1 << 20, 1 << 19));
+        assert_eq!((reserved(4 << 20, 1 << 20), reserved(1 << 20, 1 << 20)), ((4 << 20, DEAR), (1 << 20, 1)));
+        assert_eq!((reserved(5 << 20, 1 << 20), reserved(4 << 20, 5 << 20)), ((1 << 20, 1), (5 << 20, 1)));
+        assert_eq!((memory(32 << 20, 10_000), memory(32 << 20, u64::MAX)), ((1 << 20) + 5_120_000, 32 << 20));
     }
 
     #[test]

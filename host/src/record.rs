@@ -46,6 +46,19 @@ pub struct CanaryDraw {
     pub policy: String,
     /// The hundredth of all users, 0 to 99: a rule acts whose percentage is above it.
     pub hundredth: u8,
+    /// Where within that hundredth, 0 to 9999: it decides where a percentage is no whole number.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub within: u16,
+}
+
+impl CanaryDraw {
+    pub(crate) fn millionth(&self) -> u32 {
+        u32::from(self.hundredth) * 10_000 + u32::from(self.within)
+    }
+}
+
+fn is_zero(within: &u16) -> bool {
+    *within == 0
 }
 
 /// A call that was not made because a breaker was open, was killed at its deadline, or found no free slot.

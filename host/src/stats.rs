@@ -1,33 +1,37 @@
 //! What a gate has been doing since it was built: counters a module, and a snapshot of them for people and for Prometheus.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use normgate_contract::Vocabulary;
 use serde::Serialize;
+use tracing::warn;
 
-use crate::batch::{Amiss, nearest_field};
+use crate::batch::Amiss;
 use crate::breaker::{Breaker, BreakerState};
 use crate::config::BreakerConfig;
+use crate::counters::Counters;
+use crate::diff::ShadowDiff;
+use crate::latency::{Histogram, Latency};
 use crate::notice::Notice;
+use crate::notices;
 use crate::outcome::{Outcome, Verdict};
-use crate::policy_set::{Loaded, PolicySet};
+use crate::policy_set::{HOST_FAILURE, Loaded, PolicySet};
 use crate::sandbox::FailureKind;
 use crate::verdict::Action;
-
-/// Latency classes: four to every doubling of nanoseconds, so a percentile is right to about a tenth.
-const CLASSES: usize = 160;
 
 /// Counters of one module. Written by every judging thread, so nothing here locks but the breaker.
 pub(crate) struct Health {
     pub(crate) breaker: Breaker,
     calls: AtomicU64,
     fuel: AtomicU64,
-    latency: [AtomicU64; CLASSES],
+    latency: Latency,
     failures: [AtomicU64; FailureKind::ALL.len()],
+    /// Turns in which it was not heard, whether or not it was called.
+    unheard: AtomicU64,
+    /// Rows that were withheld because it failed.
+    held: AtomicU64,
     /// Rows withheld, by rule.
     withheld: Vec<AtomicU64>,
 }
@@ -43,8 +47,10 @@ impl Health {
             breaker: Breaker::new(config),
             calls: AtomicU64::new(0),
             fuel: AtomicU64::new(0),
-            latency: std::array::from_fn(|_| AtomicU64::new(0)),
+            latency: Latency::default(),
             failures: std::array::from_fn(|_| AtomicU64::new(0)),
+            unheard: AtomicU64::new(0),
+            held: AtomicU64::new(0),
             withheld: loaded.module.manifest.rules.iter().map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -52,36 +58,21 @@ impl Health {
     pub(crate) fn called(&self, took: Duration, fuel: u64) {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.fuel.fetch_add(fuel, Ordering::Relaxed);
-        self.latency[class(took)].fetch_add(1, Ordering::Relaxed);
+        self.latency.record(took);
     }
 
     pub(crate) fn failed(&self, kind: FailureKind) {
         self.failures[kind as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    fn percentile(&self, share: f64) -> u64 {
-        let counts: Vec<u64> = self.latency.iter().map(|count| count.load(Ordering::Relaxed)).collect();
-        let wanted = (counts.iter().sum::<u64>() as f64 * share).ceil() as u64;
-        let mut seen = 0;
-        let reached = counts.iter().position(|count| {
-            seen += count;
-            seen >= wanted.max(1)
-        });
-        reached.map_or(0, upper_bound)
+    /// Says in the log that it was not heard: the first time, the second, the fourth, the eighth. A module that fails on every list says
+    /// it about once in every doubling of them.
+    pub(crate) fn told(&self, policy: &str, (kind, message): &(FailureKind, String)) {
+        let times = self.unheard.fetch_add(1, Ordering::Relaxed) + 1;
+        if times.is_power_of_two() {
+            warn!(policy, kind = kind.name(), message, times, "module failed");
+        }
     }
-}
-
-/// The class of a latency: the position of its highest bit and the two bits below it.
-fn class(took: Duration) -> usize {
-    let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(4);
-    let octave = nanos.ilog2();
-    ((octave - 2) as usize * 4 + (nanos >> (octave - 2) & 3) as usize).min(CLASSES - 1)
-}
-
-/// The largest latency of a class, in nanoseconds.
-fn upper_bound(class: usize) -> u64 {
-    let (octave, quarter) = (class / 4 + 2, class % 4);
-    (4 + quarter as u64 + 1) << (octave - 2)
 }
 
 /// Most different names of what was not as the vocabulary says that are counted apart: names come from outside.
@@ -139,9 +130,14 @@ pub struct InputStats {
 }
 
 /// Counters of the gate as a whole, beside those of its modules.
-#[derive(Default)]
 pub(crate) struct Totals {
     pub(crate) input: Arc<InputTotals>,
+    evaluate: Latency,
+    ignored: AtomicU64,
+    /// Notices of outcomes, by code.
+    noticed: Counters,
+    /// Requests in which a decision rests on what is missing, by column.
+    missing: Counters,
     requests: AtomicU64,
     rows: AtomicU64,
     withheld: AtomicU64,
@@ -150,6 +146,27 @@ pub(crate) struct Totals {
     stale: AtomicU64,
     swaps: AtomicU64,
     refused: AtomicU64,
+}
+
+impl Default for Totals {
+    fn default() -> Self {
+        let nought = AtomicU64::default;
+        Self {
+            input: Arc::default(),
+            evaluate: Latency::default(),
+            ignored: nought(),
+            noticed: Counters::of(&notices::OF_REQUESTS),
+            missing: Counters::default(),
+            requests: nought(),
+            rows: nought(),
+            withheld: nought(),
+            emergencies: nought(),
+            overridden: nought(),
+            stale: nought(),
+            swaps: nought(),
+            refused: nought(),
+        }
+    }
 }
 
 impl Totals {
@@ -163,8 +180,11 @@ impl Totals {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts an outcome, and the rows that each rule withheld.
-    pub(crate) fn count(&self, outcome: &Outcome, health: &[Arc<Health>]) {
+    /// Counts an outcome, what it took, and the rows that each rule withheld.
+    pub(crate) fn count(&self, outcome: &Outcome, took: Duration, health: &[Arc<Health>]) {
+        self.evaluate.record(took);
+        self.ignored.fetch_add(outcome.batch.ignored_fields(), Ordering::Relaxed);
+        outcome.missing_columns().iter().for_each(|column| self.missing.add(column));
         self.requests.fetch_add(1, Ordering::Relaxed);
         if let Some(amiss) = outcome.batch.amiss() {
             self.input.count(amiss);
@@ -173,6 +193,7 @@ impl Totals {
         self.withheld.fetch_add((outcome.verdicts.len() - outcome.shown) as u64, Ordering::Relaxed);
         self.stale.fetch_add(u64::from(outcome.notices.iter().any(|notice| notice.code == "stale")), Ordering::Relaxed);
         for notice in &outcome.notices {
+            self.noticed.add(notice.code);
             match notice.code {
                 "emergency-row" => self.emergencies.fetch_add(1, Ordering::Relaxed),
                 "override" => self.overridden.fetch_add(1, Ordering::Relaxed),
@@ -186,6 +207,12 @@ impl Totals {
         // Counted apart first: what all threads share is then written once a rule, not once a row.
         let mut counts: Vec<Vec<u64>> = health.iter().map(|h| vec![0; h.withheld.len()]).collect();
         for reason in withheld.iter().flat_map(|verdict| outcome.reasons(verdict)) {
+            if reason.effect == Action::Block
+                && reason.rule.rule == HOST_FAILURE
+                && let Some(health) = health.get(usize::from(reason.rule.policy))
+            {
+                health.held.fetch_add(1, Ordering::Relaxed);
+            }
             if reason.effect == Action::Block
                 && let Some(count) = counts
                     .get_mut(usize::from(reason.rule.policy))
@@ -229,6 +256,14 @@ pub struct Stats {
     pub stale: u64,
     /// What was sent and not as the vocabulary says.
     pub input: InputStats,
+    /// Time of judging a request, all of it together.
+    pub evaluate: Histogram,
+    /// Unknown fields of requests, which were ignored.
+    pub ignored: u64,
+    /// Notices of outcomes, by code.
+    pub noticed: BTreeMap<String, u64>,
+    /// Requests in which a decision rests on something missing, by column. Of a rule the first sixteen rows are looked at.
+    pub missing_input: BTreeMap<String, u64>,
     /// Module by module, by policy id.
     pub modules: Vec<ModuleStats>,
 }
@@ -248,12 +283,31 @@ pub struct ModuleStats {
     pub p90_us: f64,
     /// 99th percentile of the time of a call, microseconds.
     pub p99_us: f64,
+    /// Time of a call and of reading its answer.
+    pub latency: Histogram,
+    /// Times that its breaker opened.
+    pub breaker_opened: u64,
     /// Units of work, all calls together.
     pub fuel: u64,
     /// Failures by kind; kinds that did not occur are left out.
     pub failures: BTreeMap<FailureKind, u64>,
+    /// Turns in which it was not heard, whether or not it was called.
+    pub unheard: u64,
+    /// Rows withheld because it failed.
+    pub held: u64,
     /// Rows withheld by rule; rules that withheld none are left out.
     pub withheld: BTreeMap<String, u64>,
+    /// What rules in shadow said, since the generation that judges began; rules that said nothing are left out.
+    pub shadow: BTreeMap<String, ShadowStats>,
+}
+
+/// What one rule said in shadow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ShadowStats {
+    /// Requests in which it said something.
+    pub requests: u64,
+    /// Rows that it would have withheld, and that are not.
+    pub withheld: u64,
 }
 
 impl Stats {
@@ -267,12 +321,17 @@ impl Stats {
                 policy: policy.module.manifest.reference(),
                 breaker: health.breaker.state(),
                 calls: read(&health.calls),
-                p50_us: health.percentile(0.5) as f64 / 1e3,
-                p90_us: health.percentile(0.9) as f64 / 1e3,
-                p99_us: health.percentile(0.99) as f64 / 1e3,
+                p50_us: health.latency.percentile_us(0.5),
+                p90_us: health.latency.percentile_us(0.9),
+                p99_us: health.latency.percentile_us(0.99),
+                latency: health.latency.histogram(),
+                breaker_opened: health.breaker.opened(),
                 fuel: read(&health.fuel),
                 failures: failures.map(|(kind, n)| (kind, read(n))).filter(|(_, n)| *n > 0).collect(),
+                unheard: read(&health.unheard),
+                held: read(&health.held),
                 withheld: rules.map(|(rule, n)| (rule.id.clone(), read(n))).filter(|(_, n)| *n > 0).collect(),
+                shadow: BTreeMap::new(),
             }
         });
         Self {
@@ -288,102 +347,22 @@ impl Stats {
             overridden: read(&totals.overridden),
             stale: read(&totals.stale),
             input: totals.input.counted().clone(),
+            evaluate: totals.evaluate.histogram(),
+            ignored: read(&totals.ignored),
+            noticed: totals.noticed.read(),
+            missing_input: totals.missing.read(),
             modules: modules.collect(),
         }
     }
 
-    /// The snapshot in the text format of Prometheus. Every series carries the generation, so that a swap shows.
-    pub fn to_prometheus(&self) -> String {
-        let mut text = String::new();
-        let set = &self.policy_set;
-        let mut family = |name: &str, kind: &str, help: &str, series: &[(String, f64)]| {
-            let _ = writeln!(text, "# HELP normgate_{name} {help}\n# TYPE normgate_{name} {kind}");
-            for (labels, value) in series {
-                let _ = writeln!(text, "normgate_{name}{{policy_set=\"{set}\"{labels}}} {value}");
-            }
-        };
-        let one = |value: u64| vec![(String::new(), value as f64)];
-        family("requests_total", "counter", "Requests judged.", &one(self.requests));
-        family("candidates_total", "counter", "Candidates judged.", &one(self.rows));
-        family("candidates_withheld_total", "counter", "Candidates withheld.", &one(self.withheld));
-        family("emergency_rows_total", "counter", "Uses of an emergency row.", &one(self.emergencies));
-        family("overridden_requests_total", "counter", "Requests judged under an override.", &one(self.overridden));
-        family("input_refused_total", "counter", "Requests refused for what was sent.", &one(self.input.refused));
-        let quoted = |name: &str| name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        let by = |label: &str, counts: &mut dyn Iterator<Item = (&str, u64)>| -> Vec<(String, f64)> {
-            counts.map(|(name, n)| (format!(",{label}=\"{}\"", quoted(name)), n as f64)).collect()
-        };
-        let fields: Vec<(String, f64)> = (self.input.unknown_fields.iter())
-            .map(|(name, n)| {
-                let near = nearest_field(Vocabulary::shipped(), name).unwrap_or_default();
-                (format!(",field=\"{}\",nearest=\"{near}\"", quoted(name)), *n as f64)
-            })
-            .collect();
-        family("input_unknown_fields_total", "counter", "Fields that the vocabulary lacks, ignored.", &fields);
-        let cells = by("column", &mut self.input.bad_cells.iter().map(|(name, n)| (name.as_str(), *n)));
-        family("input_bad_cells_total", "counter", "Values not legal, judged as unknown.", &cells);
-        let rows = by("cause", &mut self.input.bad_rows.iter().map(|(cause, n)| (*cause, *n)));
-        family("input_bad_rows_total", "counter", "Rows withheld or left out for what was sent.", &rows);
-        family("stale_requests_total", "counter", "Requests judged by what had expired.", &one(self.stale));
-        if let Some(name) = &self.generation {
-            let name = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            family(
-                "generation_info",
-                "gauge",
-                "The name of the generation.",
-                &[(format!(",generation=\"{name}\""), 1.0)],
-            );
+    /// Adds what rules said in shadow, on all surfaces together.
+    pub(crate) fn add_shadow(&mut self, diff: &ShadowDiff) {
+        for change in &diff.changes {
+            let (Some(policy), Some(rule)) = (&change.policy, &change.rule) else { continue };
+            let Some(module) = self.modules.iter_mut().find(|module| module.policy == *policy) else { continue };
+            let shadow = module.shadow.entry(rule.clone()).or_default();
+            shadow.requests += change.requests;
+            shadow.withheld += change.withheld;
         }
-        family("generation_swaps_total", "counter", "Times that another generation took over.", &one(self.swaps));
-        family("generations_refused_total", "counter", "Proposals refused after their trial.", &one(self.refused));
-        let mut notices: BTreeMap<(&str, &str), u32> = BTreeMap::new();
-        for notice in &self.notices {
-            *notices.entry((notice.code, notice.policy.as_deref().unwrap_or_default())).or_default() += 1;
-        }
-        let notices: Vec<(String, f64)> = (notices.into_iter())
-            .map(|((code, policy), n)| (format!(",code=\"{code}\",policy=\"{policy}\""), f64::from(n)))
-            .collect();
-        family("generation_notices", "gauge", "What was noticed when the generation was built.", &notices);
-        let each = |value: &dyn Fn(&ModuleStats) -> f64| -> Vec<(String, f64)> {
-            self.modules.iter().map(|module| (format!(",policy=\"{}\"", module.policy), value(module))).collect()
-        };
-        family("module_calls_total", "counter", "Calls of a module.", &each(&|m| m.calls as f64));
-        family("module_fuel_total", "counter", "Units of work of a module.", &each(&|m| m.fuel as f64));
-        family(
-            "module_breaker_open",
-            "gauge",
-            "1 while a module is left out.",
-            &each(&|m| f64::from(u8::from(m.breaker != BreakerState::Closed))),
-        );
-        let quantiles: Vec<(String, f64)> = (self.modules.iter())
-            .flat_map(|m| [("0.5", m.p50_us), ("0.9", m.p90_us), ("0.99", m.p99_us)].map(|(q, us)| (m, q, us)))
-            .map(|(m, q, us)| (format!(",policy=\"{}\",quantile=\"{q}\"", m.policy), us / 1e6))
-            .collect();
-        family("module_call_seconds", "summary", "Time of a call and of reading its answer.", &quantiles);
-        let failures: Vec<(String, f64)> = (self.modules.iter())
-            .flat_map(|m| m.failures.iter().map(move |(kind, n)| (m, kind, n)))
-            .map(|(m, kind, n)| (format!(",policy=\"{}\",kind=\"{}\"", m.policy, kind.name()), *n as f64))
-            .collect();
-        family("module_failures_total", "counter", "Failed calls, by kind.", &failures);
-        let withheld: Vec<(String, f64)> = (self.modules.iter())
-            .flat_map(|m| m.withheld.iter().map(move |(rule, n)| (m, rule, n)))
-            .map(|(m, rule, n)| (format!(",policy=\"{}\",rule=\"{rule}\"", m.policy), *n as f64))
-            .collect();
-        family("rule_withheld_total", "counter", "Candidates withheld, by rule.", &withheld);
-        text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_latency_class_is_never_below_what_it_holds_and_never_a_quarter_above() {
-        for nanos in [4u64, 5, 7, 8, 999, 1_000, 1_001, 65_535, 1_000_000, 123_456_789] {
-            let bound = upper_bound(class(Duration::from_nanos(nanos)));
-            assert!(bound > nanos && bound <= nanos + nanos / 4 + 1, "{nanos} -> {bound}");
-        }
-        assert!(class(Duration::MAX) < CLASSES);
     }
 }

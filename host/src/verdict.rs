@@ -30,13 +30,15 @@ pub struct Judgement {
     pub block: Option<Block>,
     /// The smallest weight of a demotion.
     pub demotion: Option<u32>,
+    /// Whether a rule of modality `must` demotes it, so that no pin holds it.
+    pub must_demote: bool,
     /// Labels, as bits over the vocabulary.
     pub labels: u64,
 }
 
 impl Judgement {
     /// What a row is before any rule speaks.
-    pub const ALLOW: Judgement = Judgement { block: None, demotion: None, labels: 0 };
+    pub const ALLOW: Judgement = Judgement { block: None, demotion: None, must_demote: false, labels: 0 };
 
     /// Both judgements together.
     pub fn join(self, other: Judgement) -> Judgement {
@@ -46,6 +48,7 @@ impl Judgement {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
             },
+            must_demote: self.must_demote || other.must_demote,
             labels: self.labels | other.labels,
         }
     }
@@ -60,7 +63,7 @@ impl Judgement {
         }
     }
 
-    /// The factor of the row's score: 0 when withheld.
+    /// The share of its exposure that is left to the row, in ppm: 0 when withheld.
     pub fn weight_ppm(self) -> u32 {
         match (self.block, self.demotion) {
             (Some(_), _) => 0,
@@ -82,11 +85,14 @@ mod tests {
             Just(Some(Block::HumanReview)),
             Just(Some(Block::None))
         ];
-        (block, proptest::option::of(0..=FULL_WEIGHT), any::<u64>()).prop_map(|(block, demotion, labels)| Judgement {
-            block,
-            demotion,
-            labels,
-        })
+        (block, proptest::option::of((0..=FULL_WEIGHT, any::<bool>())), any::<u64>()).prop_map(
+            |(block, demotion, labels)| Judgement {
+                block,
+                demotion: demotion.map(|(weight, _)| weight),
+                must_demote: demotion.is_some_and(|(_, must)| must),
+                labels,
+            },
+        )
     }
 
     proptest! {
@@ -104,6 +110,7 @@ mod tests {
             prop_assert!(both.action() >= a.action());
             prop_assert!(both.weight_ppm() <= a.weight_ppm());
             prop_assert!(both.block >= a.block);
+            prop_assert!(both.must_demote || !a.must_demote);
             prop_assert_eq!(both.labels & a.labels, a.labels);
         }
     }

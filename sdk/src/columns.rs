@@ -43,9 +43,34 @@ impl Tri {
     }
 }
 
-/// An identifier of one call: equal if and only if the strings are equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An identifier of one call: equal if and only if the strings are equal. The order says nothing, and serves look-ups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Id(u32);
+
+/// Things by identifier, each found by halving: a list that matches many tags takes no longer with more of them.
+#[derive(Debug)]
+pub struct ById<T>(Vec<(Id, T)>);
+
+impl<T> ById<T> {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first thing of an identifier.
+    pub fn get(&self, id: Id) -> Option<&T> {
+        let first = self.0.partition_point(|(known, _)| *known < id);
+        self.0.get(first).filter(|(known, _)| *known == id).map(|(_, thing)| thing)
+    }
+}
+
+impl<T> FromIterator<(Id, T)> for ById<T> {
+    fn from_iter<I: IntoIterator<Item = (Id, T)>>(things: I) -> Self {
+        let mut things: Vec<(Id, T)> = things.into_iter().collect();
+        things.sort_by_key(|(id, _)| *id);
+        Self(things)
+    }
+}
 
 /// A column by its place in the frame; absent when the frame or the column is.
 #[inline]

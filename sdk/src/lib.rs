@@ -38,7 +38,7 @@ pub mod terms;
 mod types;
 pub mod work;
 
-pub use columns::{Id, Tri};
+pub use columns::{ById, Id, Tri};
 pub use signals::{Group, Signals, Source, State, States, Thresholds};
 #[allow(
     unused_imports,

@@ -178,23 +178,32 @@ impl Signals<'_> {
     }
 
     fn collect(&self, thresholds: Thresholds, states: &mut States) {
-        for (first, &code) in self.codes.iter().enumerate() {
-            let entry = self.entries.get(first).copied().unwrap_or(0);
-            if entry < 2 || self.codes[..first].contains(&code) {
-                continue;
-            }
-            let bit = 1u64 << (entry - 2).min(63);
-            match self.evidence(code).state(thresholds) {
-                State::Confirmed => states.confirmed |= bit,
-                State::Suspected => states.suspected |= bit,
-                State::Clear | State::Unknown => {}
+        self.each_code(|bit, evidence| match evidence.state(thresholds) {
+            State::Confirmed => states.confirmed |= bit,
+            State::Suspected => states.suspected |= bit,
+            State::Clear | State::Unknown => {}
+        });
+    }
+
+    /// Hands over, for each exact code, the bit of its entry and what its rows add up to. Codes that the manifest does not list are
+    /// left out.
+    fn each_code(&self, mut with: impl FnMut(u64, &Evidence)) {
+        // Rows by code, so that the work is as good as linear in them.
+        let place = |(row, code): (usize, &u32)| u64::from(*code) << 32 | row as u64;
+        let mut by_code: Vec<u64> = self.codes.iter().enumerate().map(place).collect();
+        by_code.sort_unstable();
+        for rows in by_code.chunk_by(|a, b| a >> 32 == b >> 32) {
+            let entry = self.entries.get(rows[0] as u32 as usize).copied().unwrap_or(0);
+            if let Some(position) = entry.checked_sub(2) {
+                with(1 << position.min(63), &self.evidence(rows));
             }
         }
     }
 
-    fn evidence(&self, code: u32) -> Evidence {
+    /// What rows on one code add up to.
+    fn evidence(&self, rows: &[u64]) -> Evidence {
         let mut evidence = Evidence::default();
-        for (row, _) in self.codes.iter().enumerate().filter(|(_, c)| **c == code) {
+        for row in rows.iter().map(|place| *place as u32 as usize) {
             let confidence = i64::from(self.confidences.get(row).copied().unwrap_or(0));
             match Source::from_code(self.sources.get(row).copied().unwrap_or(0)) {
                 Source::Authority => evidence.authority |= confidence > 0,
@@ -213,17 +222,13 @@ impl Signals<'_> {
     /// raises it.
     pub fn undecided_confidence(&self, group: Group) -> Option<i64> {
         let mut highest = None;
-        for (row, &entry) in self.entries.iter().enumerate() {
-            if entry < 2 || group.0 >> (entry - 2).min(63) & 1 == 0 {
-                continue;
-            }
-            let evidence = self.evidence(self.codes.get(row).copied().unwrap_or(0));
+        self.each_code(|bit, evidence| {
             let decided =
                 evidence.authority || evidence.human_yes || evidence.human_no || evidence.exact || evidence.fuzzy;
-            if !decided && evidence.classifier > 0 {
+            if group.0 & bit != 0 && !decided && evidence.classifier > 0 {
                 highest = highest.max(Some(evidence.classifier));
             }
-        }
+        });
         highest
     }
 }

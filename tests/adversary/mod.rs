@@ -66,6 +66,9 @@ impl Maker<'_> {
         let tag_count = if self.aim.module == "art10" { 2 } else { 0 } + self.numbers.below(4);
         let tags: Vec<Value> = (0..tag_count).map(|row| Value::Object(self.object("tags", row))).collect();
         self.arrange(&mut candidates);
+        if self.numbers.below(3) == 0 {
+            self.pin(&mut candidates);
+        }
         if self.numbers.below(6) == 0 {
             self.declare_emergencies(&mut candidates);
         }
@@ -218,6 +221,14 @@ impl Maker<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Pinned rows; no module reads them.
+    fn pin(&mut self, rows: &mut [Map<String, Value>]) {
+        for row in rows {
+            let pinned = self.numbers.pick(&[json!(true), json!(false), Value::Null]).clone();
+            set(row, "pinned", pinned);
         }
     }
 

@@ -8,7 +8,7 @@ use normgate::{Mode, Module};
 use crate::oracle::settings::{CHOICES, NUMBERS, ORDERED, Settings};
 use crate::support::Numbers;
 
-/// The `index`th settings of a run: the defaults first, then parameters, modes, or both.
+/// The `index`th settings of a run: the defaults first, then parameters, modes, or both; every third goes by score.
 pub(crate) fn settings(numbers: &mut Numbers, index: u64, modules: &[Module]) -> Settings {
     let mut settings = Settings::default();
     if index % 2 == 1 {
@@ -17,6 +17,7 @@ pub(crate) fn settings(numbers: &mut Numbers, index: u64, modules: &[Module]) ->
     if index % 4 >= 2 {
         settings.modes = modes(numbers, modules);
     }
+    settings.by_score = index % 3 == 2;
     settings
 }
 

@@ -20,7 +20,12 @@ const FACTOR: f64 = 10.0;
 
 /// What is known to be beyond, because no price of an operator knows how large the memory is. A list that lets a module have so much is
 /// long, and the deadline ends such a call.
-const KNOWN: [&str; 2] = ["8 MiB, read in no order", "32 MiB, read in no order"];
+const KNOWN: [&str; 4] = [
+    "32 MiB, read in no order",
+    "2 MiB, each line naming the next",
+    "4 MiB, each line naming the next",
+    "32 MiB, each line naming the next",
+];
 
 /// Units that a sequence is repeated for, about.
 const UNITS: u64 = 4_000_000;
@@ -29,7 +34,7 @@ const UNITS: u64 = 4_000_000;
 const UNROLLED: usize = 16;
 
 /// A memory with a page to work on, and what the sequences speak of.
-const FIELDS: &str = r#"(memory (export "memory") 64 512)
+const FIELDS: &str = r#"(memory (export "memory") 16 512)
     (table $t 16 4096 funcref) (type $nothing (func)) (func $f (type $nothing)) (func $g (type $nothing))
     (elem (table $t) (i32.const 0) func $f $g) (elem $passive func $f $g) (data $bytes "0123456789abcdef")
     (global $i (mut i32) (i32.const 1)) (global $r (mut funcref) (ref.null func))"#;
@@ -52,7 +57,7 @@ const SEQUENCES: &[(&str, &str)] = &[
     ("store chain through memory", "(i64.store (local.get $p) (i64.add (i64.load (local.get $p)) (i64.const 1)))"),
     (
         "load of cold lines",
-        "(local.set $p (i32.and (i32.add (i32.mul (i32.add (local.get $p) (i32.load (local.get $p))) (i32.const 1664525)) (i32.const 1013904223)) (i32.const 0x3fffff)))",
+        "(local.set $p (i32.and (i32.add (i32.mul (i32.add (local.get $p) (i32.load (local.get $p))) (i32.const 1664525)) (i32.const 1013904223)) (i32.const 0xffffc)))",
     ),
     ("global.get, set", "(global.set $i (i32.add (global.get $i) (i32.const 1)))"),
     ("ref.func", "(drop (ref.func $f))"),
@@ -172,6 +177,29 @@ fn lives() -> Vec<(&'static str, String, String)> {
             pages * 65_536 - 4
         )
     };
+    // Each line of the memory names the next one to read, in no order and in one cycle: there is nothing else to do meanwhile.
+    let chase = |pages: u32| {
+        let lines = pages * 1_024;
+        format!(
+            "(local.set 0 (i32.const 0)) (loop
+            (i32.store (i32.shl (local.get 0) (i32.const 6))
+                (i32.shl (i32.and (i32.add (i32.mul (local.get 0) (i32.const 1664525)) (i32.const 1013904223)) (i32.const {last}))
+                    (i32.const 6)))
+            (br_if 0 (i32.le_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const {last}))))
+            (local.set 0 (i32.const 0)) (local.set 1 (i32.const 40000)) (loop
+            (local.set 0 {}(local.get 0){})
+            (br_if 0 (local.tee 1 (i32.sub (local.get 1) (i32.const 1)))))
+            (i32.store (i32.const 1024) (i32.const 2048)) (i32.store (i32.const 1028) (i32.const 1))
+            (i32.store (i32.const 1032) (i32.const 2064)) (i32.store (i32.const 1036) (i32.const 1))
+            (i32.store (i32.const 1040) (i32.const 2080)) (i32.store (i32.const 1044) (i32.const 1))
+            (i32.store (i32.const 1048) (i32.const 2096)) (i32.store (i32.const 1052) (i32.const 1))
+            (i32.store (i32.const 2048) (i32.const 0)) (i32.store (i32.const 2064) (i32.const 0)) (i64.store (i32.const 2080) (i64.const 0))
+            (i32.store (i32.const 2096) (i32.const 0))",
+            "(i32.load ".repeat(8 * UNROLLED),
+            ")".repeat(8 * UNROLLED),
+            last = lines - 1,
+        )
+    };
     let globals = "(global funcref (ref.func $z))".repeat(4_000);
     let elements = format!("(elem (i32.const 0) funcref {})", "(ref.func $z) ".repeat(4_000)).repeat(100);
     let functions: String = (0..4_000).map(|_| "$z ").collect();
@@ -185,6 +213,11 @@ fn lives() -> Vec<(&'static str, String, String)> {
         ("4 MiB, read in no order", memory(64), in_no_order(64)),
         ("8 MiB, read in no order", memory(128), in_no_order(128)),
         ("32 MiB, read in no order", memory(512), in_no_order(512)),
+        ("512 KiB, each line naming the next", memory(8), chase(8)),
+        ("1 MiB, each line naming the next", memory(16), chase(16)),
+        ("2 MiB, each line naming the next", memory(32), chase(32)),
+        ("4 MiB, each line naming the next", memory(64), chase(64)),
+        ("32 MiB, each line naming the next", memory(512), chase(512)),
         ("a segment for every second page", memory(512) + &segments(4_000, 8_192), String::new()),
         (
             "4,000 globals of functions",

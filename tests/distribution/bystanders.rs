@@ -244,6 +244,38 @@ fn squatting_on_a_prefix_costs_the_squatter() {
 }
 
 #[test]
+fn of_two_that_may_do_as_much_the_one_that_judges_already_keeps_its_prefix() {
+    let scene = Scene::taken("incumbent");
+    let ship = |id: &str, version: &str| {
+        let cases = CASES.replace("club.rule", "films.rule");
+        scene.publisher().add_module("x.wasm", &made(id, "films", version), &cases, &Addition::default()).unwrap();
+        scene.publisher().publish(&scene.all()).unwrap();
+        scene.sync()
+    };
+    assert!(ship("other/films", "1.0.0").switched);
+    // Its name comes first, and it comes later.
+    let judging = || {
+        let gate = scene.gate(&scene.config(), None);
+        gate.policy_set().manifests().map(|manifest| manifest.reference()).collect::<Vec<_>>()
+    };
+    let synced = ship("film-club/films", "1.1.0");
+    assert!(synced.switched && synced.refused.is_empty(), "{synced:?}");
+    assert!(
+        synced.notices.iter().any(|notice| notice.starts_with("film-club/films 1.1.0 is left out: ")),
+        "{synced:?}"
+    );
+    assert!(judging().contains(&"other/films@1.0.0".to_owned()), "{:?}", judging());
+    // So it stays with its next version.
+    assert!(ship("other/films", "1.2.0").switched);
+    assert!(judging().contains(&"other/films@1.2.0".to_owned()), "{:?}", judging());
+    // Who lists the prefix goes first.
+    let listed =
+        scene.config().replace("[authorities.film-club]", "[authorities.film-club]\nprefixes = [\"club\", \"films\"]");
+    let gate = scene.gate(&listed, None);
+    assert!(gate.left_out().iter().any(|out| out.id == "other/films"), "{:?}", gate.left_out());
+}
+
+#[test]
 fn a_stand_in_that_clashes_with_its_successor_takes_nothing_with_it() {
     let scene = Scene::taken("two-types");
     let reading = |kind: &str, version: &str| {
@@ -339,4 +371,23 @@ fn a_hotfix_keeps_what_is_announced_or_says_that_it_is_withdrawn() {
         ]
     );
     assert_eq!(on("2999-01-01"), "1.0.2");
+}
+
+#[test]
+fn a_policy_keeps_its_prefix() {
+    // Whoever switched `norm` off would find it judging again under another name.
+    let scene = Scene::taken("prefix");
+    let ship = |prefix: &str, version: &str| {
+        let cases = CASES.replace("club.rule", &format!("{prefix}.rule"));
+        let bytes = made("other/norm", prefix, version);
+        scene.publisher().add_module("other.wasm", &bytes, &cases, &Addition::default()).unwrap();
+        scene.publisher().publish(&scene.all()).unwrap();
+        scene.sync()
+    };
+    assert!(ship("norm", "1.0.0").switched);
+    let synced = ship("norms", "1.1.0");
+    let [(_, error)] = &synced.refused[..] else { panic!("{synced:?}") };
+    let why = "its rules begin with `norms`, and those of the version before with `norm`; a policy keeps its prefix";
+    assert!(error.to_string().ends_with(why), "{error}");
+    assert!(ship("norm", "1.1.1").refused.is_empty());
 }

@@ -163,11 +163,15 @@ fn a_repository_that_was_begun_half_is_begun_again() {
     std::fs::remove_file(path.join("staged/targets.json")).unwrap();
     std::fs::remove_file(keys.join("root-2.pub")).unwrap();
     let publisher = Publisher::init(&path, &keys, 2, 1).unwrap();
-    let error = Publisher::init(&path, &keys, 2, 1).unwrap_err().to_string();
-    assert!(
-        error.contains("a repository was begun here") && error.contains("`normgate repo publish` go on"),
-        "{error}"
-    );
+    // What was begun is gone on with, and is nothing else than what was begun.
+    Publisher::init(&path, &keys, 2, 1).unwrap();
+    for (roots, threshold) in [(3, 1), (2, 2)] {
+        let error = Publisher::init(&path, &keys, roots, threshold).unwrap_err().to_string();
+        assert!(
+            error.contains("another repository was begun here") && error.contains("`normgate repo publish` go on"),
+            "{error}"
+        );
+    }
     publisher.publish(&Keyring::read(std::slice::from_ref(&keys)).unwrap()).unwrap();
     assert!(Publisher::init(&path, &keys, 2, 1).unwrap_err().to_string().contains("a repository is here already"));
 }
@@ -364,6 +368,44 @@ fn a_signer_is_shown_everything_that_is_said_of_a_file() {
 }
 
 #[test]
+fn what_this_program_does_not_know_is_shown_and_not_signed() {
+    type Change = fn(&mut serde_json::Value);
+    const FILE: &str = "film-club/modules/night-films.1.wasm";
+    let kinds: [(&str, &str, Change); 6] = [
+        ("root", "later", |signed| signed["later"] = 1.into()),
+        ("root", "weight", |signed| signed["roles"]["root"]["weight"] = 2.into()),
+        ("targets", "later", |signed| signed["later"] = 1.into()),
+        ("film-club-modules", "later", |signed| signed["targets"][FILE]["custom"]["later"] = 1.into()),
+        ("film-club-modules", "origin", |signed| signed["targets"][FILE]["origin"] = "x".into()),
+        ("film-club-modules", "sha1", |signed| signed["targets"][FILE]["hashes"]["sha1"] = "x".into()),
+    ];
+    for (index, (role, field, change)) in kinds.into_iter().enumerate() {
+        let scene = Scene::new(&format!("unknown-{index}"));
+        scene.forge(role, change);
+        let (publisher, disk) = (scene.publisher(), scene.path("disk"));
+        let shown = publisher.shown(role).unwrap();
+        let told = publisher.export(&disk).unwrap();
+        for error in [
+            publisher.sign_shown(&shown, &scene.all()).err(),
+            publisher.publish(&scene.all()).err(),
+            sign_exported(
+                &disk,
+                role,
+                &told[0].sha256,
+                &scene.only(&[role.trim_end_matches("-modules").replace("root", "root-1").as_str()]),
+            )
+            .err(),
+        ] {
+            let why = format!(
+                "role {role}: it says `{field}`, which this normgate does not know; sign it with one that does"
+            );
+            assert!(error.as_ref().is_some_and(|error| error.to_string().starts_with(&why)), "{error:?}");
+        }
+        assert!(publisher.progress().unwrap().iter().all(|progress| progress.signed == 0));
+    }
+}
+
+#[test]
 fn what_platforms_would_refuse_is_not_published() {
     let refused = |name: &str, role: &str, change: &dyn Fn(&mut serde_json::Value), why: &str| {
         let scene = Scene::new(name);
@@ -375,15 +417,92 @@ fn what_platforms_would_refuse_is_not_published() {
         assert_eq!(scene.publisher().report().unwrap().snapshot, 2);
     };
     let role = "film-club-modules";
-    refused("older", role, &|signed| signed["version"] = 2.into(), "version 2 is not above the published 2");
+    refused(
+        "older",
+        role,
+        &|signed| {
+            signed["version"] = 2.into();
+            signed["expires"] = "2999-01-01T00:00:00Z".into();
+        },
+        "version 2 does not follow the published 2; stage it again",
+    );
+    refused(
+        "later",
+        role,
+        &|signed| signed["version"] = 4.into(),
+        "version 4 does not follow the published 2; stage it again",
+    );
     let soon = "2020-01-01T00:00:00Z";
     refused("expired", role, &|signed| signed["expires"] = soon.into(), "it expires at 2020");
-    let back = |signed: &mut serde_json::Value| {
-        signed["targets"].as_object_mut().unwrap().retain(|name, _| !name.contains("night-films.2."));
-    };
-    refused("back", role, &back, "film-club/modules/night-films goes back from release 2 to 1");
-    refused("large", role, &|signed| signed["more"] = "x".repeat(4 << 20).into(), "it has 4");
-    let flat = |signed: &mut serde_json::Value| signed["consistent_snapshot"] = false.into();
-    refused("flat", "root", &flat, "it says that files are not named by version");
     refused("gap", "root", &|signed| signed["version"] = 3.into(), "version 3 does not follow the published 1");
+}
+
+#[test]
+fn what_the_platforms_own_reading_refuses_is_not_published() {
+    const FILE: &str = "film-club/modules/night-films.2.wasm";
+    const CASES_OF: &str = "film-club/modules/night-films.2.cases.jsonl";
+    type Change = fn(&mut serde_json::Value);
+    let kinds: [(&str, Change, &str); 7] = [
+        ("root", |signed| signed["consistent_snapshot"] = false.into(), "role snapshot, file snapshot.json: "),
+        (
+            "film-club-modules",
+            |signed| signed["targets"][FILE]["custom"]["version"] = "x".repeat(4 << 20).into(),
+            "file 2.film-club-modules.json: it is larger than 4194304 bytes",
+        ),
+        (
+            "film-club-modules",
+            |signed| signed["targets"][FILE]["custom"]["version"] = "1.2.0".into(),
+            "night-films.2.wasm: its manifest says version 1.1.0, and what was signed 1.2.0",
+        ),
+        (
+            "film-club-modules",
+            |signed| drop(signed["targets"].as_object_mut().unwrap().remove(CASES_OF)),
+            "night-films.2.wasm: it comes without the cases that were signed with it",
+        ),
+        (
+            "film-club-modules",
+            |signed| {
+                signed["targets"][FILE]["custom"] = serde_json::json!({"version": "1.1.0", "effective_from": "soon"})
+            },
+            "night-films.2.wasm: what is said of it cannot be read",
+        ),
+        (
+            "film-club-modules",
+            |signed| signed["targets"].as_object_mut().unwrap().retain(|name, _| !name.contains("night-films.")),
+            "published film-club-modules",
+        ),
+        ("film-club-modules", |_| {}, "published film-club-modules"),
+    ];
+    for (index, (role, change, why)) in kinds.into_iter().enumerate() {
+        let scene = Scene::new(&format!("as-platforms-{index}"));
+        scene.add("1.1.0");
+        scene.forge(role, change);
+        let said = match scene.publisher().publish(&scene.all()) {
+            Err(error) => error.to_string(),
+            Ok(published) => format!("published {}", published.roles.join(", ")),
+        };
+        assert!(said.contains(why) && said.len() < 500, "{role}: {said}");
+        let published = why.starts_with("published");
+        assert_eq!(scene.publisher().report().unwrap().snapshot, 1 + u64::from(published));
+        let synced = scene.sync();
+        assert!(synced.refused.is_empty(), "platforms take what was published: {synced:?}");
+    }
+}
+
+#[test]
+fn a_state_that_platforms_refuse_for_the_sake_of_another_role_is_not_published() {
+    let scene = Scene::new("as-platforms-expired");
+    scene.publisher().at(normgate_repo::now_ms() - 400 * 86_400_000).renew("other-modules").unwrap();
+    scene.publish_anyway();
+    scene.add("1.1.0");
+    let error = scene.publisher().publish(&scene.all()).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "repository here, authority other, role other-modules, file 2.other-modules.json: it has expired; its holders must renew it"
+    );
+    assert_eq!(scene.publisher().report().unwrap().snapshot, 2);
+    // Both at once are a state that platforms take.
+    scene.publisher().renew("other-modules").unwrap();
+    scene.publisher().publish(&scene.all()).unwrap();
+    assert!(scene.sync().refused.is_empty());
 }

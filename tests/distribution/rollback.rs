@@ -2,18 +2,22 @@
 
 use std::fs;
 
+use normgate::{Batch, Gate};
 use normgate_repo::now_ms;
 
-use crate::scene::Scene;
+use crate::scene::{CASES, Scene, made};
 
 const DAY_MS: i64 = 86_400_000;
 
+/// What the store trusts of the repository.
+fn trusted(scene: &Scene) -> serde_json::Value {
+    let trusted = fs::read(scene.path("store/repositories/national/trusted.json")).unwrap();
+    serde_json::from_slice(&trusted).unwrap()
+}
+
 /// The folder of tough's datastore that the store trusts.
 fn datastore(scene: &Scene) -> std::path::PathBuf {
-    let folder = scene.path("store/repositories/national");
-    let trusted = fs::read_to_string(folder.join("trusted.json")).unwrap();
-    let trusted: serde_json::Value = serde_json::from_str(&trusted).unwrap();
-    folder.join(trusted["datastore"].as_str().unwrap())
+    scene.path("store/repositories/national").join(trusted(scene)["datastore"].as_str().unwrap())
 }
 
 /// A platform that has taken release 2, before which an old state of the repository is put.
@@ -109,8 +113,11 @@ fn a_new_platform_is_not_shown_an_old_state_below_its_minimum() {
     scene.ship("1.1.0");
     scene.copy("old", "norms");
     scene.more = "minimum = { \"film-club/night-films\" = 2 }".into();
+    let synced = scene.sync();
+    assert_eq!(scene.in_force(), []);
+    let [(_, error)] = &synced.refused[..] else { panic!("{synced:?}") };
     assert_eq!(
-        scene.refused(),
+        error.to_string(),
         "repository national, authority film-club, role film-club-modules, file film-club/modules/night-films.1.wasm: release 1 is \
          older than 2, the minimum that came with the trust anchor; an old state is being served"
     );
@@ -134,6 +141,32 @@ fn a_frozen_repository_expires_and_the_last_good_generation_stays() {
     scene.publisher().refresh(&scene.all()).unwrap();
     assert!(scene.sync().refused.is_empty());
     assert_eq!(scene.store().status().unwrap()["national"].stale_since_ms, None);
+}
+
+#[test]
+fn what_was_taken_says_in_every_outcome_that_it_has_expired() {
+    let scene = Scene::taken("stale");
+    let generation = scene.gate(&scene.config(), None);
+    let gate = Gate::builder().build().unwrap();
+    gate.swap(generation);
+    let said = || {
+        gate.set_expiries(scene.store().expiries().unwrap());
+        let request = br#"{"ctx":{"now_ms":1793532600000,"local_min":600},"candidates":[{"id":"a"}]}"#;
+        let notices = gate.evaluate(&Batch::from_json(request).unwrap()).notices;
+        notices.into_iter().filter(|notice| notice.code == "stale").map(|notice| notice.message).collect::<Vec<_>>()
+    };
+    assert_eq!(said(), [""; 0]);
+    // The store as it reads once the day has passed.
+    let status = scene.path("store/status.json");
+    let mut heard: serde_json::Value = serde_json::from_slice(&fs::read(&status).unwrap()).unwrap();
+    heard["national"]["expires_ms"] = 1.into();
+    fs::write(&status, heard.to_string()).unwrap();
+    let stale = said();
+    assert!(stale.len() == 1 && stale[0].contains("the repository national expired on 1970-01-01"), "{stale:?}");
+    // What is taken anew is good again.
+    scene.publisher().refresh(&scene.all()).unwrap();
+    assert!(scene.sync().refused.is_empty());
+    assert_eq!(said(), [""; 0]);
 }
 
 #[test]
@@ -198,13 +231,13 @@ fn releases_of_a_bundle_say_nothing_of_a_module_that_is_called_like_it() {
     scene.forge("film-club-data", |signed| {
         let targets = signed["targets"].as_object_mut().unwrap();
         let bundle = targets.remove("film-club/data/night-films.1.data").unwrap();
-        targets.insert("film-club/data/night-films.1000000000.data".into(), bundle);
+        targets.insert("film-club/data/night-films.900.data".into(), bundle);
     });
     let served = scene.path("norms/targets");
     let digest = sha256(b"words");
     fs::copy(
         served.join(format!("{digest}.film-club/data/night-films.1.data")),
-        served.join(format!("{digest}.film-club/data/night-films.1000000000.data")),
+        served.join(format!("{digest}.film-club/data/night-films.900.data")),
     )
     .unwrap();
     scene.publish_anyway();
@@ -228,6 +261,118 @@ fn a_floor_by_id_of_an_older_store_still_holds() {
     assert_eq!(trusted["floor"]["film-club/modules/night-films"], 2);
     let sentence = scene.refused();
     assert!(sentence.contains("night-films.1.wasm: release 1 is older than 2, which was taken before"), "{sentence}");
+}
+
+#[test]
+fn a_release_below_its_floor_costs_its_own_line_alone() {
+    let scene = rolled_forward("floor-of-one");
+    scene.forge("film-club-modules", |signed| {
+        signed["targets"].as_object_mut().unwrap().retain(|name, _| !name.contains("night-films.2."));
+    });
+    let why = "file film-club/modules/night-films.1.wasm: release 1 is older than 2, which was taken before; an old state is being \
+               served";
+    let head = "authority film-club, role film-club-modules";
+    let error = scene.publisher().publish(&scene.all()).unwrap_err().to_string();
+    assert_eq!(error, format!("repository here, {head}, {why}"));
+    beside(&scene);
+    scene.publish_anyway();
+    for switched in [true, false] {
+        let synced = scene.sync();
+        let [(_, error)] = &synced.refused[..] else { panic!("{synced:?}") };
+        assert_eq!(error.to_string(), format!("repository national, {head}, {why}"));
+        assert_eq!(synced.switched, switched);
+        // What was last taken of the line stays, and the floor with it.
+        assert_eq!(scene.in_force(), [(2, "1.1.0".to_owned()), (1, "1.0.0".to_owned())]);
+    }
+    let again = trusted(&scene)["floor"]["film-club/modules/night-films"].clone();
+    assert_eq!(again, 2);
+}
+
+#[test]
+fn a_stolen_key_does_not_use_up_the_numbers_of_releases() {
+    for (far, known) in [(1_000_000_000_u64, 2_u64), (1_003, 2)] {
+        let scene = rolled_forward(&format!("release-{far}"));
+        leap(&scene, far);
+        let error = scene.publisher().publish(&scene.all()).unwrap_err().to_string();
+        let why = format!(
+            "role film-club-modules: release {far} of film-club/modules/night-films does not follow the published"
+        );
+        assert_eq!(error, format!("{why} {known}; nothing is published"));
+        beside(&scene);
+        scene.publish_anyway();
+        let synced = scene.sync();
+        let [(_, error)] = &synced.refused[..] else { panic!("{synced:?}") };
+        let head =
+            "repository national, authority film-club, role film-club-modules, file film-club/modules/night-films";
+        let why = format!("{head}.{far}.wasm: its number leaps over more than 1000 releases");
+        assert!(error.to_string().starts_with(&why), "{error}");
+        assert!(synced.switched, "the other association's module is taken");
+        assert_eq!(scene.in_force(), [(2, "1.1.0".to_owned()), (1, "1.0.0".to_owned())]);
+        // Whoever holds the key goes on where it was, and signs no longer what nobody takes.
+        scene.ship("1.2.0");
+        let synced = scene.sync();
+        assert!(synced.refused.is_empty() && synced.switched, "{synced:?}");
+        assert_eq!(scene.in_force()[0], (3, "1.2.0".to_owned()));
+    }
+    // So far a platform follows that was away.
+    let scene = rolled_forward("release-1002");
+    leap(&scene, 1_002);
+    scene.publish_anyway();
+    assert!(scene.sync().refused.is_empty());
+    assert_eq!(scene.in_force(), [(1_002, "1.1.0".to_owned())]);
+}
+
+#[test]
+fn a_stolen_key_does_not_use_up_the_versions_of_a_role() {
+    for (role, far) in [("film-club-modules", u64::MAX), ("targets", u64::MAX), ("other", (1 << 32) + 2)] {
+        let scene = rolled_forward(&format!("version-{role}"));
+        scene.copy("norms", "before");
+        let floor = trusted(&scene)["floor"][role].as_u64().unwrap();
+        scene.forge(role, |signed| signed["version"] = far.into());
+        let error = scene.publisher().publish(&scene.all()).unwrap_err().to_string();
+        let why = format!("role {role}: version {far} does not follow the published {floor}; stage it again");
+        assert_eq!(error, format!("{why}; nothing is published"));
+        scene.publish_anyway();
+        let sentence = scene.refused();
+        let why = format!("role {role}, file {far}.{role}.json: version {far} is more than 4294967296 above {floor}");
+        assert!(sentence.contains(&why), "{sentence}");
+        assert_eq!(trusted(&scene)["floor"][role], floor, "nothing of it is kept");
+        // Its publisher brings back what was there before, and goes on.
+        scene.copy("before", "norms");
+        scene.ship("1.2.0");
+        assert!(scene.sync().refused.is_empty());
+    }
+}
+
+/// A platform that has taken release 2.
+fn rolled_forward(name: &str) -> Scene {
+    let scene = Scene::taken(name);
+    scene.ship("1.1.0");
+    assert!(scene.sync().switched);
+    scene
+}
+
+/// Stages a module of the other association.
+fn beside(scene: &Scene) {
+    let cases = CASES.replace("club.rule", "films.rule");
+    let module = made("other/films", "films", "1.0.0");
+    scene.publisher().add_module("films.wasm", &module, &cases, &Default::default()).unwrap();
+}
+
+/// Lists the newest release of the film club's module under another number.
+fn leap(scene: &Scene, far: u64) {
+    scene.forge("film-club-modules", |signed| {
+        let targets = signed["targets"].as_object_mut().unwrap();
+        for end in ["wasm", "cases.jsonl"] {
+            let before = format!("film-club/modules/night-films.2.{end}");
+            let target = targets[&before].clone();
+            let after = format!("film-club/modules/night-films.{far}.{end}");
+            let digest = target["hashes"]["sha256"].as_str().unwrap();
+            let served = |name: &str| scene.path("norms/targets").join(format!("{digest}.{name}"));
+            fs::copy(served(&before), served(&after)).unwrap();
+            targets.insert(after, target);
+        }
+    });
 }
 
 /// The digest by which a file is served.

@@ -254,6 +254,63 @@ fn data_bundles_travel_as_they_are() {
 }
 
 #[test]
+fn a_sync_says_which_module_changed_and_how() {
+    let scene = Scene::new("says-what");
+    assert_eq!(scene.sync().changes, ["film-club/night-films 1.0.0 judges now"]);
+    assert_eq!(scene.sync().changes, [""; 0]);
+    scene.ship("1.1.0");
+    assert_eq!(
+        scene.sync().changes,
+        ["film-club/night-films 1.1.0 judges in the place of 1.0.0: no rule and no parameter is another one"]
+    );
+    let harder = made_with("film-club/night-films", "club", "1.2.0", &serde_json::json!({"demote": 200_000}), 0);
+    let cases = CASES.replace("300000", "200000");
+    scene.publisher().add_module("club.wasm", &harder, &cases, &Addition::default()).unwrap();
+    let later = Addition { effective_from: Some(day("2999-01-01")), ..Addition::default() };
+    scene.publisher().add_module("club.wasm", &club("1.3.0"), CASES, &later).unwrap();
+    scene.publisher().publish(&scene.all()).unwrap();
+    assert_eq!(
+        scene.sync().changes,
+        [
+            "film-club/night-films 1.2.0 judges in the place of 1.1.0: rule club.rule is changed",
+            "film-club/night-films 1.3.0 is announced for 2999-01-01"
+        ]
+    );
+}
+
+#[test]
+fn a_clock_that_was_ahead_for_hours_stops_no_sync() {
+    let scene = Scene::taken("clock-ahead");
+    let path = |scene: &Scene| {
+        let folder = scene.path("store/repositories/national");
+        let trusted: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(folder.join("trusted.json")).unwrap()).unwrap();
+        folder.join(trusted["datastore"].as_str().unwrap()).join("latest_known_time.json")
+    };
+    let ahead = |hours: i64| {
+        let ms = normgate_repo::now_ms() + hours * 3_600_000;
+        let minutes = (ms / 60_000 + 8 * 60) % (24 * 60);
+        let day = normgate_repo::day_at(ms).unwrap();
+        let at = format!("\"{day}T{:02}:{:02}:59+08:00\"", minutes / 60, minutes % 60);
+        std::fs::write(path(&scene), at).unwrap();
+    };
+    ahead(10);
+    let synced = scene.sync();
+    assert!(synced.refused.is_empty(), "{synced:?}");
+    assert!(
+        synced.notices[0].starts_with("national: the clock is ") && synced.notices[0].contains("minutes behind"),
+        "{synced:?}"
+    );
+    assert!(scene.sync().notices.is_empty(), "it is said once");
+    // Farther back a clock is not believed, and the way out is said.
+    ahead(25);
+    let sentence = scene.refused();
+    assert!(sentence.contains("take latest_known_time.json out of the newest tuf-N of this repository"), "{sentence}");
+    std::fs::remove_file(path(&scene)).unwrap();
+    assert!(scene.sync().refused.is_empty());
+}
+
+#[test]
 fn a_watcher_hands_each_generation_on_once() {
     let scene = Scene::taken("watch");
     let mut watch = Watch::new(scene.store());

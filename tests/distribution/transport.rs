@@ -262,6 +262,32 @@ fn what_is_no_file_does_not_block() {
 
 #[cfg(unix)]
 #[test]
+fn a_pipe_in_the_place_of_a_file_that_is_fetched_keeps_nobody_waiting() {
+    // A link that stays below is followed, so that a pipe may stand at its end, too.
+    for through_a_link in [false, true] {
+        let scene = Scene::new(&format!("pipe-fetched-{through_a_link}"));
+        let modules = std::fs::read_dir(scene.path("norms/targets")).unwrap().map(|entry| entry.unwrap().path());
+        let folder = modules.map(|digest| digest.join("modules")).find(|folder| {
+            std::fs::read_dir(folder)
+                .unwrap()
+                .any(|entry| entry.unwrap().path().extension().is_some_and(|e| e == "wasm"))
+        });
+        let module = folder.unwrap().join("night-films.1.wasm");
+        std::fs::remove_file(&module).unwrap();
+        let pipe = if through_a_link { module.with_file_name("pipe") } else { module.clone() };
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        if through_a_link {
+            std::os::unix::fs::symlink("pipe", &module).unwrap();
+        }
+        let synced = scene.sync();
+        let [(_, error)] = &synced.refused[..] else { panic!("{synced:?}") };
+        let why = "file film-club/modules/night-films.1.wasm: it is no regular file";
+        assert!(error.to_string().contains(why), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn a_link_in_the_store_leads_nowhere() {
     use std::os::unix::fs::symlink;
     let scene = Scene::taken("store-link");

@@ -130,6 +130,8 @@ pub(super) fn veto(feature: impl Into<String>) -> Effect {
 pub(super) struct Verdict {
     pub(super) block: Option<Hold>,
     demotion: Option<i64>,
+    /// Whether a rule of modality must demotes it.
+    pub(super) must_demote: bool,
     labels: BTreeSet<&'static str>,
     /// Rule and its strongest effect: 1 label, 2 demote, 3 block.
     reasons: BTreeMap<String, usize>,
@@ -140,6 +142,15 @@ impl Verdict {
         if self.block.is_some() { 0 } else { self.demotion.unwrap_or(1_000_000) }
     }
 }
+
+/// Rules of modality must that demote; all others that do are encouraged, or the operator's option.
+const MUST_DEMOTE: [&str; 5] = [
+    "art06.harmful-confirmed",
+    "art06.harmful-suspected",
+    "art06.illegal-suspected",
+    "art14.fake-engagement",
+    "art18.age-fit",
+];
 
 const ACTIONS: [&str; 4] = ["allow", "label", "demote", "block"];
 const TAG_ACTIONS: [&str; 3] = ["keep", "suppress", "delete"];
@@ -204,6 +215,7 @@ impl<'r> Findings<'r> {
                 }
                 Effect::Demote(weight) => {
                     verdict.demotion = Some(verdict.demotion.map_or(*weight, |known| known.min(*weight)));
+                    verdict.must_demote |= MUST_DEMOTE.contains(&rule.as_str());
                     2
                 }
                 Effect::Block(hold) => {
@@ -221,7 +233,8 @@ impl<'r> Findings<'r> {
     /// The answer, every list in the order that the wire promises.
     pub(super) fn answer(&self, request: &Request<'_>, scope: &str) -> Value {
         let verdicts = self.verdicts();
-        let (order, shown) = order::arrange(&request.rows, &verdicts);
+        let order::Arranged { rows, shown, yielding } =
+            order::arrange(&request.rows, &verdicts, self.settings.by_score);
         let id = |about: About| match about {
             About::Request => None,
             About::Row(row) => request.rows[row].term("id"),
@@ -240,7 +253,7 @@ impl<'r> Findings<'r> {
         json!({
             "scope": scope,
             "shown": shown,
-            "verdicts": order.iter().map(verdict).collect::<Vec<_>>(),
+            "verdicts": rows.iter().map(verdict).collect::<Vec<_>>(),
             "tags": (0..request.tags.len()).map(|row| self.tag(row, id(About::Tag(row)))).collect::<Vec<_>>(),
             "obligations": self.obligations(&id),
             "vetoes": self.each(|rule, _, effect| match effect {
@@ -265,6 +278,7 @@ impl<'r> Findings<'r> {
                 _ => None,
             }),
             "shadow": self.shadow(&id),
+            "yielding": yielding.iter().map(|row| id(About::Row(*row))).collect::<Vec<_>>(),
         })
     }
 

@@ -11,7 +11,7 @@ mod manipulation;
 mod market;
 mod minors;
 mod news;
-mod order;
+pub(crate) mod order;
 mod people;
 mod protection;
 pub(crate) mod settings;
@@ -49,8 +49,8 @@ pub(crate) fn judge(request: &Value, settings: &Settings) -> Value {
     if !out {
         candidate_stage(&request, &mut findings);
         if !request.rows.is_empty() {
-            let (order, shown) = order::arrange(&request.rows, &findings.verdicts());
-            slate_stage(&request, &order[..shown], &mut findings);
+            let first = order::arrange(&request.rows, &findings.verdicts(), settings.by_score);
+            slate_stage(&request, &first.rows[..first.shown], &mut findings);
         }
     }
     findings.answer(&request, if out { "out" } else { "in" })

@@ -14,6 +14,8 @@ pub(crate) struct Settings {
     pub(crate) parameters: BTreeMap<String, Value>,
     /// Modes of rules and modules that differ from enforce.
     pub(crate) modes: BTreeMap<String, Mode>,
+    /// Whether rows go by score.
+    pub(crate) by_score: bool,
 }
 
 /// Name, default, smallest, largest.

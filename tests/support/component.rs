@@ -7,6 +7,9 @@ pub(crate) const MANIFEST: &str = r#"{"contract":"normgate:policy@0.1.0","id":"h
     "source":"engineering","verified":false,"audience":"viewer","sentence":{"zh":"x","en":"x"},"remedy":{"zh":"x","en":"x"},
     "wording":"draft","effects":[{"block":"none"},{"demote":"computed"}]}]}"#;
 
+/// Memory that fits on the shortest list: half of what a call may have there.
+pub(crate) const MEMORY: &str = r#"(memory (export "memory") 8)"#;
+
 /// A component that exports the contract, built around the body of `evaluate`. The answer lies at address 1024: four lists
 /// of (pointer, length), each one item long, whose cells are at 2048 (row), 2064 (effect), 2080 (value), 2096 (missing).
 pub(crate) fn module(body: &str, row: u32, effect: u16, value: i64) -> Vec<u8> {
@@ -17,7 +20,7 @@ pub(crate) fn module(body: &str, row: u32, effect: u16, value: i64) -> Vec<u8> {
            {body}"#,
         row = row as i32,
     );
-    made(r#"(memory (export "memory") 64)"#, &body)
+    made(MEMORY, &body)
 }
 
 /// The same, with a memory and whatever else the core module has (globals, tables, a start function) of its own.

@@ -7,30 +7,36 @@
 //! The host validates with these types and the SDK's macros generate code from them, so there is one reading of each.
 
 pub mod bounds;
+mod codes;
+mod concern;
 mod day;
 pub mod dsa;
 mod hex;
 pub mod law;
 mod manifest;
+mod nearest;
 pub mod reference;
 mod source;
 mod standing;
 mod steering;
 mod vocabulary;
 
-pub use day::{Day, now_ms};
+pub use codes::{Code, Stated};
+pub use concern::{Concern, MINOR, MINOR_COLUMNS, in_words as concerns_in_words};
+pub use day::{Day, Moment, now_ms};
 pub use hex::hex;
 pub use manifest::{
     Applies, Argument, Audience, Block, Column, Constraint, Effect, Frame, Input, Law, Level, Manifest, Modality,
     Obligation, OnFailure, Owner, Parameter, ParameterType, Provenance, Quantity, Rule, Stage, Stricter, TagAction,
     Text, Title, Value, Weight, Wording, most_specific_entry,
 };
+pub use nearest::nearest;
 pub use source::{ManifestError, read_policy_toml};
 pub use standing::Standing;
 pub use steering::steers;
 pub use vocabulary::{
-    ColumnSpec, ColumnType, CommonParameter, MICROSECONDS_FROM, SECONDS, SignalCodes, TermSet, Vocabulary,
-    VocabularyError,
+    ColumnSpec, ColumnType, CommonParameter, MICROSECONDS_FROM, REFERENCE, SECONDS, SignalCodes, Surface, TermSet,
+    Vocabulary, VocabularyError,
 };
 
 /// The package that modules and hosts of this release speak.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ColumnType, Day};
+use crate::{ColumnType, Concern, Day};
 
 /// A text in both languages of the contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -522,6 +522,9 @@ pub struct Manifest {
     pub applies: Applies,
     /// What happens when it fails.
     pub on_failure: OnFailure,
+    /// Which rows it may withhold or demote, as alternatives: all that a failure may reach. Empty = every row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub concerns: Vec<Concern>,
     /// Columns of the request frame.
     pub request: Vec<Input>,
     /// Other frames and their columns.

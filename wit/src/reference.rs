@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use crate::{ColumnSpec, ColumnType, Vocabulary};
+use crate::{Code, ColumnSpec, ColumnType, Stated, Surface, Text, Vocabulary};
 
 /// The reference page of all columns, terms and answers, as Markdown.
 pub fn markdown(vocabulary: &Vocabulary) -> String {
@@ -37,15 +37,16 @@ pub fn markdown(vocabulary: &Vocabulary) -> String {
                 column.unit.as_deref().unwrap_or(""),
                 if column.personal { "yes" } else { "" },
                 column.unknown,
-                column.note.as_deref().unwrap_or("").replace('|', "\\|"),
+                column.note.replace('|', "\\|"),
             );
         }
     }
+    page.push_str(&surfaces(vocabulary));
+    page.push_str(&codes(vocabulary));
     let mut list = |title: &str, names: &[String]| {
         let _ =
             write!(page, "\n## {title}\n\n{}\n", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "));
     };
-    list("Signal codes", &vocabulary.signals.codes);
     list("Signal sources, strongest first", &vocabulary.signals.sources);
     list("Labels", &vocabulary.labels);
     list("Obligations", &vocabulary.obligations);
@@ -73,6 +74,64 @@ pub fn markdown(vocabulary: &Vocabulary) -> String {
     }
     page
 }
+
+/// The table of surfaces.
+fn surfaces(vocabulary: &Vocabulary) -> String {
+    let mut table = String::from(
+        "\n## Surfaces\n\nKey segments (重点环节) are those of ECO 11 and ARP 11. An unknown surface is judged as one.\n\n\
+         | surface | 名称 | what it is | key segment |\n|---|---|---|---|\n",
+    );
+    for Surface { term, key, zh, en } in &vocabulary.surfaces {
+        let _ = writeln!(table, "| `{term}` | {zh} | {en} | {} |", if *key { "yes" } else { "" });
+    }
+    table
+}
+
+/// What every signal code means, by letter.
+fn codes(vocabulary: &Vocabulary) -> String {
+    let mut section = String::from(
+        "\n## Signal codes\n\nA code says what was found in a row or a tag. Who finds it decides what counts: a database, an order, a \
+         reviewer or a classifier of yours. No word list ships. Below a known code anything is legal (`M1.fan.x`). \
+         `normgate explain L9` prints one code, with `--lang zh` in Chinese.\n\n\
+         The texts here are no official texts. What is not settled:\n\n",
+    );
+    for (mark, stated) in MARKS {
+        let Text { zh, en } = stated.open();
+        let _ = writeln!(section, "- {mark} {en} {zh}");
+    }
+    for (letter, title) in LETTERS {
+        let _ = write!(
+            section,
+            "\n### {letter}: {title}\n\n| code | meaning | 含义 | place | example | 示例 | what it is not | 界限 | open |\n\
+             |---|---|---|---|---|---|---|---|---|\n"
+        );
+        for code in vocabulary.signals.meanings.iter().filter(|code| code.code.starts_with(letter)) {
+            let (meaning, Code { example, not, .. }) = (code.meaning(), code);
+            let place = match code.item {
+                Some(item) => format!("{} ({item})", code.basis),
+                None => code.basis.clone(),
+            };
+            let mark = MARKS.iter().find(|(_, stated)| *stated == code.stated).map_or("", |(mark, _)| mark);
+            let _ = writeln!(
+                section,
+                "| `{}` | {} | {} | {place} | {} | {} | {} | {} | {mark} |",
+                code.code, meaning.en, meaning.zh, example.en, example.zh, not.en, not.zh,
+            );
+        }
+    }
+    section
+}
+
+/// The marks of what is not settled of a code.
+const MARKS: [(&str, Stated); 3] = [("(a)", Stated::Item), ("(b)", Stated::Type), ("(c)", Stated::Name)];
+
+/// What the letters of codes stand for.
+const LETTERS: [(char, &str); 4] = [
+    ('E', "encouraged (ECO 5)"),
+    ('L', "illegal (ECO 6)"),
+    ('H', "harmful (ECO 7)"),
+    ('M', "may affect minors (MCL, four types)"),
+];
 
 fn type_name(column: &ColumnSpec) -> String {
     format!("{:?}", column.kind).to_lowercase()
@@ -155,7 +214,7 @@ fn value_schema(column: &ColumnSpec, vocabulary: &Vocabulary) -> Value {
         ColumnType::Signals => json!({"type": ["array", "null"], "items": {
             "type": "object", "required": ["code", "source"],
             "properties": {
-                "code": {"type": "string", "examples": vocabulary.signals.codes},
+                "code": code_schema(vocabulary),
                 "conf_ppm": {"type": ["integer", "null"], "minimum": 0, "maximum": 1_000_000},
                 "source": {"enum": vocabulary.signals.sources},
                 "ref": {"type": ["string", "null"]},
@@ -163,7 +222,34 @@ fn value_schema(column: &ColumnSpec, vocabulary: &Vocabulary) -> Value {
         }}),
     };
     if let Some(map) = schema.as_object_mut() {
-        map.insert("description".into(), json!(format!("Unknown means: {}.", column.unknown)));
+        map.insert("description".into(), json!(format!("{} Unknown means: {}.", column.note, column.unknown)));
     }
     schema
+}
+
+/// The codes that are listed, each with what it means, and what is legal below them.
+fn code_schema(vocabulary: &Vocabulary) -> Value {
+    let mut choices: Vec<Value> = (vocabulary.signals.meanings.iter())
+        .map(|code| {
+            let (meaning, place) = (code.meaning(), code.place(vocabulary));
+            let said = format!(
+                "{} {} {}. Example: {} Not: {} {}",
+                meaning.en,
+                meaning.zh,
+                place.en,
+                code.example.en,
+                code.not.en,
+                code.stated.open().en,
+            );
+            json!({"const": code.code, "title": meaning.en, "description": said})
+        })
+        .collect();
+    let roots: Vec<&str> =
+        vocabulary.signals.codes.iter().map(String::as_str).filter(|code| !code.contains('.')).collect();
+    choices.push(json!({
+        "type": "string",
+        "pattern": format!("^({})\\.[a-z0-9_.]*[a-z0-9_]$", roots.join("|")),
+        "description": "A code below a known one: it means what the nearest one above it means.",
+    }));
+    json!({ "anyOf": choices })
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::bounds::{self, MAX_MANIFEST_BYTES};
 use crate::manifest::*;
-use crate::{CONTRACT, ColumnSpec, ColumnType, Day, MAX_ENTRIES, Vocabulary, steers};
+use crate::{CONTRACT, ColumnType, Concern, Day, MAX_ENTRIES, Vocabulary, concern, nearest, steers};
 
 /// What the host says of a sector norm that would loosen a parameter of the law, in the place of a rule.
 const LOOSENING: &str = "art05.loosening";
@@ -43,6 +43,8 @@ struct Source {
     effective_from: Option<Day>,
     effective_until: Option<Day>,
     on_failure: OnFailure,
+    #[serde(default)]
+    concerns: Vec<Concern>,
     #[serde(default)]
     applies: Applies,
     inputs: Vec<String>,
@@ -286,6 +288,7 @@ impl Source {
             effective_until: self.effective_until,
             applies: self.applies,
             on_failure: self.on_failure,
+            concerns: self.concerns,
             request,
             frames,
             parameters,
@@ -391,10 +394,9 @@ fn resolve_input(
 
 /// "; did you mean …?" with the column that is a slip or two away, else where to look.
 fn suggest(name: &str, vocabulary: &Vocabulary) -> String {
-    let distance = |column: &&ColumnSpec| strsim::osa_distance(name, &column.name);
-    match vocabulary.columns.iter().min_by_key(distance) {
-        Some(column) if distance(&column) <= 3 => format!("; did you mean `{}`?", column.name),
-        _ => "; docs/reference/vocabulary.md lists them".to_owned(),
+    match nearest(name, vocabulary.columns.iter().map(|column| column.name.as_str())) {
+        Some(column) => format!("; did you mean `{column}`?"),
+        None => "; docs/reference/vocabulary.md lists them".to_owned(),
     }
 }
 
@@ -440,6 +442,7 @@ impl Manifest {
             return fail("overlays", "only a sector norm tightens parameters of other modules; name its `pack`");
         }
         self.check_applies(vocabulary)?;
+        concern::check(self, vocabulary)?;
         let columns: HashSet<String> = self.columns().map(|(name, _)| name).collect();
         let mut ids = HashSet::new();
         for (index, rule) in self.rules.iter().enumerate() {
@@ -482,7 +485,7 @@ impl Manifest {
             }
         }
         // What the host itself says is called so, and nothing else may look as if it were.
-        let is_hosts = ["host", "common"].contains(&self.module.split('.').next().unwrap_or_default());
+        let is_hosts = ["host", "common", "all"].contains(&self.module.split('.').next().unwrap_or_default());
         if !name(&self.module) || is_hosts {
             return fail(
                 "module",
@@ -545,6 +548,9 @@ impl Manifest {
             let Some((_, spec)) = vocabulary.column(&name) else {
                 return fail(place, format!("the vocabulary has no such column{}", suggest(&name, vocabulary)));
             };
+            if spec.host {
+                return fail(place, "this column is for the host only and never crosses into a module");
+            }
             if spec.kind != input.kind {
                 return fail(place, format!("the column is {:?}, not {:?}", spec.kind, input.kind).to_lowercase());
             }
@@ -841,6 +847,7 @@ effects = [{ block = "none" }]
             ),
             ("\"candidates.kind\"", "\"kind\"", "inputs `kind`: name the frame too"),
             ("\"candidates.kind\"", "\"candidates.title\"", "never crosses into a module"),
+            ("\"candidates.kind\"", "\"candidates.pinned\"", "never crosses into a module"),
             ("\"candidates.kind\"", "\"candidates.signals\"", "list the codes that you distinguish"),
             ("\"candidates.kind\"", "\"candidates.x.c.d\"", "the vocabulary has no such column"),
             ("module = \"m\"", "module = \"host\"", "module: `host` cannot prefix rule ids"),

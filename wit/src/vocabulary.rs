@@ -1,15 +1,21 @@
 //! The vocabulary: every column, term, label, obligation and veto that may cross between platform, host and module.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::{Manifest, Owner, Provenance, Stricter, Text};
+use crate::MAX_ENTRIES;
+use crate::codes::Code;
+use crate::manifest::{Input, Manifest, Owner, Provenance, Stricter, Text};
 
 /// The authority of the shipped modules that read the law.
-const REFERENCE: &str = "reference";
+pub const REFERENCE: &str = "reference";
+
+/// Most terms of a column that norms define, those of all its manifests together: four times what one may list.
+const MAX_OWN_TERMS: usize = 4 * MAX_ENTRIES;
 
 /// The type of a column; FIELDS of the reference documentation gives each column's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,7 +56,7 @@ impl ColumnType {
 }
 
 /// A named, append-only set of terms.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TermSet {
     /// Name of the set, for example `age_band`.
     pub name: String,
@@ -66,6 +72,14 @@ impl TermSet {
     pub fn new(name: &str, terms: Vec<String>, open: bool) -> Self {
         let index = terms.iter().enumerate().map(|(i, term)| (term.clone(), i as u16)).collect();
         Self { name: name.into(), terms, open, index }
+    }
+
+    /// Adds a term at the end, unless it is there.
+    fn add(&mut self, term: &str) {
+        if !self.index.contains_key(term) {
+            self.index.insert(term.to_owned(), self.terms.len() as u16);
+            self.terms.push(term.to_owned());
+        }
     }
 
     /// Position of a term in the set.
@@ -93,10 +107,12 @@ pub struct ColumnSpec {
     pub range: Option<(i64, i64)>,
     /// Whether the column is about a person.
     pub personal: bool,
+    /// Whether the host alone reads it, although its type could cross.
+    pub host: bool,
     /// What a rule takes an unknown value for.
     pub unknown: String,
-    /// Further explanation.
-    pub note: Option<String>,
+    /// What it says, in a sentence or a few.
+    pub note: String,
 }
 
 impl ColumnSpec {
@@ -133,10 +149,18 @@ pub struct SignalCodes {
     pub codes: Vec<String>,
     /// Sources of a signal, strongest first.
     pub sources: Vec<String>,
+    /// What each listed code means, in the same order.
+    pub meanings: Vec<Code>,
     letters: HashSet<u8>,
 }
 
 impl SignalCodes {
+    /// What a code means; of one that is not listed (`M1.fan.x`), what the nearest one above it means.
+    pub fn meaning(&self, code: &str) -> Option<&Code> {
+        let listed = |code: &str| self.meanings.iter().find(|meaning| meaning.code == code);
+        std::iter::successors(Some(code), |code| Some(code.rsplit_once('.')?.0)).find_map(listed)
+    }
+
     /// Whether a code is legal: listed, or below a listed letter and number (`M1.fan.x`).
     pub fn accepts(&self, code: &str) -> bool {
         let base = code.split_once('.').map_or(code, |(base, _)| base);
@@ -158,6 +182,20 @@ impl SignalCodes {
         let letter = |letter: &str| self.codes.iter().any(|code| code.starts_with(letter));
         self.accepts(entry) || entry.strip_suffix('*').is_some_and(|rest| rest.len() == 1 && letter(rest))
     }
+}
+
+/// What one term of `ctx.surface` means.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Surface {
+    /// The term.
+    pub term: String,
+    /// Whether it is a key segment (重点环节).
+    pub key: bool,
+    /// Its name in Chinese.
+    pub zh: String,
+    /// Its name in English.
+    pub en: String,
 }
 
 /// A parameter that several modules share.
@@ -195,6 +233,8 @@ pub struct Vocabulary {
     pub reads_as: BTreeMap<String, String>,
     /// Signal codes and sources.
     pub signals: SignalCodes,
+    /// What the terms of `ctx.surface` mean.
+    pub surfaces: Vec<Surface>,
     /// Labels that a rule may put on a row.
     pub labels: Vec<String>,
     /// Features that a rule may veto; `tag:<id>` is the host's way to write the veto of a tag.
@@ -234,6 +274,8 @@ struct File {
     open: Open,
     reads_as: BTreeMap<String, String>,
     signals: FileSignals,
+    codes: Vec<Code>,
+    surfaces: Vec<Surface>,
     answers: Answers,
     packs: BTreeMap<String, String>,
     #[serde(default)]
@@ -253,7 +295,6 @@ struct Open {
 #[serde(deny_unknown_fields)]
 struct FileSignals {
     sources: Vec<String>,
-    codes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -284,8 +325,10 @@ struct FileColumn {
     unit: Option<String>,
     range: Option<(i64, i64)>,
     personal: bool,
+    #[serde(default)]
+    host: bool,
     unknown: String,
-    note: Option<String>,
+    note: String,
 }
 
 impl Vocabulary {
@@ -358,18 +401,21 @@ impl Vocabulary {
                 unit: column.unit,
                 range: column.range,
                 personal: column.personal,
+                host: column.host,
                 unknown: column.unknown,
                 note: column.note,
             });
         }
-        let letters = file.signals.codes.iter().filter_map(|code| code.bytes().next()).collect();
+        let codes: Vec<String> = file.codes.iter().map(|meaning| meaning.code.clone()).collect();
+        let letters = codes.iter().filter_map(|code| code.bytes().next()).collect();
         Ok(Vocabulary {
             version: file.version,
             frames,
             columns,
             terms,
             reads_as: file.reads_as,
-            signals: SignalCodes { codes: file.signals.codes, sources: file.signals.sources, letters },
+            signals: SignalCodes { codes, sources: file.signals.sources, meanings: file.codes, letters },
+            surfaces: file.surfaces,
             labels: file.answers.labels,
             vetoes: file.answers.vetoes,
             obligations: file.answers.obligations,
@@ -389,56 +435,67 @@ impl Vocabulary {
     /// that every index of this one stays what it is.
     ///
     /// # Errors
-    /// When two manifests give one name different types.
+    /// When two manifests give one name different types, or all of them together more terms than it may have.
     pub fn extended<'m>(
         self: &Arc<Self>,
         manifests: impl IntoIterator<Item = &'m Manifest>,
     ) -> Result<Arc<Self>, VocabularyError> {
-        let mut own: Vec<ColumnSpec> = Vec::new();
-        for manifest in manifests {
-            for (name, input) in manifest.columns().filter(|(_, input)| input.field.starts_with("x.")) {
-                let frame = name.split('.').next().and_then(|frame| self.frame(frame)).unwrap_or(0);
-                if let Some(known) = own.iter_mut().find(|column| column.name == name) {
-                    if known.kind != input.kind {
-                        return Err(VocabularyError(format!(
-                            "`{name}` is given two types; {} gives the second",
-                            manifest.id
-                        )));
-                    }
-                    // Two versions of one norm may name different terms; requests may use those of both.
-                    if let Some(set) = &known.terms {
-                        let more = input.entries.iter().filter(|entry| set.position(entry).is_none());
-                        let terms = set.terms.iter().chain(more).cloned().collect();
-                        known.terms = Some(Arc::new(TermSet::new(&input.field, terms, false)));
-                    }
-                    continue;
-                }
-                let terms = matches!(input.kind, ColumnType::Term | ColumnType::Terms)
-                    .then(|| Arc::new(TermSet::new(&input.field, input.entries.clone(), false)));
-                own.push(ColumnSpec {
-                    name,
-                    frame,
+        let mut extended = Cow::Borrowed(&**self);
+        for manifest in manifests.into_iter().filter(|manifest| own_columns(manifest).next().is_some()) {
+            extended.to_mut().define(manifest)?;
+        }
+        Ok(match extended {
+            Cow::Borrowed(_) => Arc::clone(self),
+            Cow::Owned(extended) => Arc::new(extended),
+        })
+    }
+
+    /// Adds the columns that a manifest defines itself, all of them or none.
+    ///
+    /// # Errors
+    /// When one is there with another type, or would have too many terms.
+    pub fn define(&mut self, manifest: &Manifest) -> Result<(), VocabularyError> {
+        for (name, input) in own_columns(manifest) {
+            let Some((_, known)) = self.column(&name) else { continue };
+            if known.kind != input.kind {
+                return Err(VocabularyError(format!("`{name}` is given two types; {} gives the second", manifest.id)));
+            }
+            let terms = known.terms.as_ref();
+            let more =
+                input.entries.iter().filter(|entry| terms.is_some_and(|set| set.position(entry).is_none())).count();
+            if terms.map_or(0, |set| set.terms.len()) + more > MAX_OWN_TERMS {
+                let sentence =
+                    format!("`{name}` would have more than {MAX_OWN_TERMS} terms with those of {}", manifest.id);
+                return Err(VocabularyError(sentence));
+            }
+        }
+        for (name, input) in own_columns(manifest) {
+            let has_terms = matches!(input.kind, ColumnType::Term | ColumnType::Terms);
+            let index = self.by_name.get(&name).copied().unwrap_or_else(|| {
+                self.columns.push(ColumnSpec {
+                    frame: name.split('.').next().and_then(|frame| self.frame(frame)).unwrap_or(0),
+                    name: name.clone(),
                     field: input.field.clone(),
                     kind: input.kind,
-                    terms,
+                    terms: has_terms.then(|| Arc::new(TermSet::new(&input.field, Vec::new(), false))),
                     unit: None,
                     range: input.range,
                     // Nobody can tell what a norm adds, so it is treated as personal.
                     personal: true,
+                    host: false,
                     unknown: "as its norm says".into(),
-                    note: Some(format!("defined by {}", manifest.id)),
+                    note: format!("Defined by {}.", manifest.id),
                 });
+                self.by_name.insert(name, self.columns.len() - 1);
+                self.columns.len() - 1
+            });
+            // Two versions of one norm may name different terms; requests may use those of both.
+            if let Some(terms) = &mut self.columns[index].terms {
+                let terms = Arc::make_mut(terms);
+                input.entries.iter().for_each(|entry| terms.add(entry));
             }
         }
-        if own.is_empty() {
-            return Ok(Arc::clone(self));
-        }
-        let mut extended = Vocabulary::clone(self);
-        for column in own {
-            extended.by_name.insert(column.name.clone(), extended.columns.len());
-            extended.columns.push(column);
-        }
-        Ok(Arc::new(extended))
+        Ok(())
     }
 
     /// Whether a manifest's pack is its authority's: one of the vocabulary is that of the authority named there, and the
@@ -469,7 +526,8 @@ impl Vocabulary {
 
     /// The term that a manifest without `term` reads instead, following [`Vocabulary::reads_as`] one step.
     pub fn older_term(&self, set: &str, term: &str) -> Option<&str> {
-        self.reads_as.get(&format!("{set}.{term}")).map(String::as_str)
+        let is_it = |newer: &str| newer.strip_prefix(set).and_then(|rest| rest.strip_prefix('.')) == Some(term);
+        self.reads_as.iter().find(|(newer, _)| is_it(newer)).map(|(_, older)| older.as_str())
     }
 
     /// Every released name, one a line, as the lock file keeps it: `set.term`, `column:name`, `label:name`, …
@@ -488,4 +546,9 @@ impl Vocabulary {
         lines.extend(self.common.keys().map(|name| format!("parameter:{name}")));
         lines
     }
+}
+
+/// The columns that a manifest defines itself, by their frame-qualified names.
+fn own_columns(manifest: &Manifest) -> impl Iterator<Item = (String, &Input)> {
+    manifest.columns().filter(|(_, input)| input.field.starts_with("x."))
 }

@@ -1,6 +1,6 @@
 //! Case files: one JSON object a line, a request and exactly what a policy set must answer.
 //!
-//! `modules` names the modules loaded (absent = the whole set); `parameters` and `config.modes` override as in
+//! `modules` names the modules loaded (absent = the whole set); `parameters`, `config.modes` and `config.order` override as in
 //! normgate.toml; `as_of` defaults to [`DEFAULT_DAY`]. Every list in `expect` is the exact set; a verdict that is not named
 //! is `allow` with no rules; sections left out are not compared, and a case without any is none. No module may fail in a case.
 
@@ -18,7 +18,9 @@ pub use effects::{Effects, effect_name};
 pub use generate::{Generator, set};
 pub use mutate::{Mutation, mutate};
 use normgate::contract::{Day, Value};
-use normgate::{Artifacts, Compiler, Config, Detail, Gate, Grant, Mode, Module, Outcome, Reader, SetMode};
+use normgate::{
+    Artifacts, Compiler, Config, Detail, Gate, Grant, Mode, Module, Order, OrderBy, Outcome, Reader, SetMode,
+};
 pub use seen::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -58,6 +60,9 @@ pub struct CaseConfig {
     /// Modes of rules or modules.
     #[serde(default)]
     pub modes: BTreeMap<String, Mode>,
+    /// By what rows are put in order.
+    #[serde(default)]
+    pub order: OrderBy,
 }
 
 /// The place of a difference that is a failure of a module, whatever the case expects.
@@ -260,10 +265,8 @@ impl Runner {
 
     /// The gate of a case, or one that only observes until that day.
     fn gate_in(&mut self, case: &Case, observe_until: Option<Day>) -> Result<Arc<(Gate, Reader)>, String> {
-        let key = format!(
-            "{:?}|{:?}|{:?}|{:?}|{observe_until:?}",
-            case.modules, case.parameters, case.config.modes, case.as_of
-        );
+        let key =
+            format!("{:?}|{:?}|{:?}|{:?}|{observe_until:?}", case.modules, case.parameters, case.config, case.as_of);
         if let Some((_, gate)) = self.gates.iter().find(|(known, _)| *known == key) {
             return Ok(Arc::clone(gate));
         }
@@ -278,6 +281,7 @@ impl Runner {
         let config = Config {
             parameters: case.parameters.clone(),
             modes: case.config.modes.clone(),
+            order: Order { by: case.config.order },
             mode: observe_until.map(|_| SetMode::Observe),
             observe_until,
             authorities: self.authorities.clone(),
@@ -287,7 +291,7 @@ impl Runner {
             Some(day) => day,
             None => DEFAULT_DAY.parse()?,
         };
-        let mut builder = Gate::builder().policies(modules).config(config).trusting().as_of(day);
+        let mut builder = Gate::builder().policies(modules).config(config).of_a_larger_set().trusting().as_of(day);
         if let Some(artifacts) = self.artifacts.as_ref().and_then(|open| open()) {
             builder = builder.artifacts(artifacts);
         }
@@ -424,4 +428,37 @@ fn compare(expect: &Expect, answer: &Json) -> Vec<Difference> {
         check(&format!("args.{code}"), set(vec![args.to_string()]), set(got));
     }
     differences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KEPT_GATES, Runner, read};
+
+    #[test]
+    fn a_runner_keeps_the_gates_of_the_last_configurations_and_no_others() -> Result<(), String> {
+        let of = |day: usize| {
+            read(&format!(
+                r#"{{"case":"{day}","as_of":"2026-01-{:02}","request":{{"ctx":{{"now_ms":1,"local_min":1}},"candidates":[]}},"expect":{{"verdicts":{{}}}}}}"#,
+                day + 1
+            ))
+        };
+        let mut runner = Runner::new(Vec::new(), None);
+        for day in 0..3 * KEPT_GATES {
+            let case = of(day)?.remove(0);
+            let first = runner.gate(&case)?;
+            assert!(std::sync::Arc::ptr_eq(&first, &runner.gate(&case)?), "it is built once");
+            assert_eq!(runner.gates.len(), KEPT_GATES.min(day + 1));
+            let kept: Vec<bool> =
+                runner.gates.iter().map(|(key, _)| (day + 1).saturating_sub(KEPT_GATES) <= day_of(key)).collect();
+            assert!(kept.iter().all(|kept| *kept), "{kept:?}");
+        }
+        Ok(())
+    }
+
+    /// The day of the month, from 0, that the key of a gate names.
+    fn day_of(key: &str) -> usize {
+        let digits =
+            key.split("2026-01-").nth(1).and_then(|rest| rest.get(..2)).and_then(|day| day.parse::<usize>().ok());
+        digits.map_or(usize::MAX, |day| day - 1)
+    }
 }

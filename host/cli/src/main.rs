@@ -10,14 +10,17 @@ mod screen;
 mod account;
 mod author;
 mod confine;
+mod ending;
 mod foreign;
 mod identity;
 mod judge;
+mod limits;
 mod publish;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use account::{diff, ledger, replay, report};
 use author::{build, check, inspect, new, test, verify, workbench};
@@ -31,8 +34,20 @@ use publish::{key, mirror, repo, sync};
 #[derive(Parser)]
 #[command(name = "normgate", version, max_term_width = 100)]
 struct Cli {
+    /// How the log on standard error is written: one event a line, with its time
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    log: LogFormat,
+
     #[command(subcommand)]
     command: Command,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For a person
+    Text,
+    /// For a program: one JSON object a line
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -95,17 +110,22 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
-        .with_writer(|| screen::Log)
-        .with_target(false)
-        .without_time()
-        .init();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => return screen::finish(show(&usage)),
     };
-    let result = match cli.command {
+    log(cli.log);
+    let result = judge::source::allocation().and_then(|()| run(cli.command));
+    let code = screen::finish(result.unwrap_or_else(|error| {
+        screen::complain(&error);
+        ExitCode::from(2)
+    }));
+    ending::end();
+    code
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
         Command::Eval(args) => eval::run(&args),
         Command::Test(args) => test::run(&args),
         Command::New(args) => new::run(&args),
@@ -134,11 +154,17 @@ fn main() -> ExitCode {
             screen::own(&String::from_utf8_lossy(&script));
             Ok(ExitCode::SUCCESS)
         }
-    };
-    screen::finish(result.unwrap_or_else(|error| {
-        screen::complain(&error);
-        ExitCode::from(2)
-    }))
+    }
+}
+
+/// Has warnings of the library written to standard error.
+fn log(format: LogFormat) {
+    let log =
+        tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN).with_target(false);
+    match format {
+        LogFormat::Text => log.with_writer(|| screen::Log::Text).init(),
+        LogFormat::Json => log.json().flatten_event(true).with_writer(|| screen::Log::Json).init(),
+    }
 }
 
 /// Shows help that was asked for, or what is wrong with the arguments.

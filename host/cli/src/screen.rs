@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use normgate::contract::steers;
 
+use crate::limits;
+
 /// Whether standard output refused something.
 static LOST: AtomicBool = AtomicBool::new(false);
 
@@ -39,9 +41,22 @@ pub(crate) fn remark(text: fmt::Arguments<'_>) {
     err(&format!("normgate: {}\n", visible(&text.to_string())));
 }
 
-/// Tells why the command ends. An error of several lines, a compiler's, keeps them, each but the first indented.
+/// Tells why the command ends. An error of several lines, a compiler's, keeps them, each but the first indented. A cause that the
+/// sentence before it ends with is not said again. Nobody is told who went away.
 pub(crate) fn complain(error: &anyhow::Error) {
-    err(&format!("normgate: {}\n", indented(&format!("{error:#}"))));
+    let is_gone = |error: &io::Error| error.get_ref().is_some_and(|inner| inner.is::<Gone>());
+    if error.chain().filter_map(|cause| cause.downcast_ref()).any(is_gone) {
+        end_of_a_closed_pipe();
+    }
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.ends_with(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    err(&format!("normgate: {}{}\n", indented(&said), limits::met(&said)));
 }
 
 /// Tells what is wrong with the arguments. Some of them may be foreign, an id out of a list: then no line is but the first.
@@ -105,12 +120,28 @@ impl JsonLines {
     /// Writes a line, and hands back why it cannot: what is judged for nobody need not be judged.
     pub(crate) fn write(&mut self, json: &str) -> io::Result<()> {
         let json = visible_json(json);
-        self.0.write_all(json.as_bytes()).and_then(|()| self.0.write_all(b"\n")).map_err(given_up)
+        self.0.write_all(json.as_bytes()).and_then(|()| self.0.write_all(b"\n")).map_err(gone)
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(given_up)
+        self.0.flush().map_err(gone)
     }
+}
+
+/// The reader of standard output went away. A command ends what it has begun, and then as whatever does not handle a closed pipe.
+#[derive(Debug)]
+struct Gone;
+
+impl Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("its reader went away")
+    }
+}
+
+impl std::error::Error for Gone {}
+
+fn gone(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::BrokenPipe { io::Error::new(error.kind(), Gone) } else { error }
 }
 
 /// A count on standard error that is written over itself, where a person looks.
@@ -153,12 +184,18 @@ impl Drop for Progress {
 }
 
 /// Where the log goes: one event a line.
-pub(crate) struct Log;
+pub(crate) enum Log {
+    /// As text.
+    Text,
+    /// As JSON.
+    Json,
+}
 
 impl Write for Log {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        err(&format!("{}\n", visible(text.trim_end_matches('\n'))));
+        let text = text.trim_end_matches('\n');
+        err(&format!("{}\n", if matches!(self, Self::Json) { visible_json(text) } else { visible(text) }));
         Ok(event.len())
     }
 

@@ -79,8 +79,8 @@ fn usage_and_configuration_end_with_two() {
         ("[parameters]\n\"art18.rest\" = 1", "parameters.\"art18.rest\": there is no such parameter"),
         ("[modes]\n\"art18.nap\" = \"shadow\"", "modes.\"art18.nap\": there is no such rule"),
         (
-            "[modes]\n\"reference/art18-minors\" = \"off\"",
-            "modes.\"reference/art18-minors\": expected a module's prefix, a rule, or a release as ID@VERSION",
+            "[modes]\n\"reference/art18-minor\" = \"off\"",
+            "modes.\"reference/art18-minor\": there is no such policy; did you mean `reference/art18-minors`?",
         ),
         ("[modes]\n\"art18.pool\" = \"maybe\"", "line 2"),
         ("[parameters]\n\"art18.day_limit_s\" = 7201", "`art18.day_limit_16_s`; keep them in order"),
@@ -96,6 +96,52 @@ fn usage_and_configuration_end_with_two() {
     assert_eq!(normgate(&["eval", "--only", "art99"], b"").status.code(), Some(2));
     assert_eq!(normgate(&["eval", "-i", "nowhere.jsonl"], b"").status.code(), Some(2));
     assert_eq!(normgate(&["colour"], b"").status.code(), Some(2));
+    for every in ["--every=0", "--every=0s", "--every=-1", "--every="] {
+        let output = normgate(&["sync", "--store", "nowhere", every], b"");
+        assert_eq!(output.status.code(), Some(2), "{every}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("--every <MINUTES>"), "{every}");
+    }
+}
+
+#[test]
+fn a_name_that_matches_nothing_is_refused_whatever_is_loaded() {
+    let folder = folder("names");
+    let config = folder.join("normgate.toml").display().to_string();
+    for (text, why) in [
+        ("[overlays.p]\n\"art6.harm_w\" = 1", "did you mean `art06.harm_w`?"),
+        ("[modes]\nart99 = \"shadow\"", "did you mean `art09`?"),
+        ("[modes]\nart14.over-recommend = \"shadow\"", "stands in quotes: \"art14.over-recommend\" = \"shadow\""),
+        ("[on_failure]\nart31 = \"allow\"", "there is no such module"),
+    ] {
+        std::fs::write(&config, text).unwrap();
+        for more in [&[][..], &["--only", "art18"]] {
+            let output = normgate(&[&["eval", "-c", &config], more].concat(), request("r1").as_bytes());
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(
+                output.status.code() == Some(2) && said.contains(why) && said.contains(&config),
+                "{more:?}: {said}"
+            );
+            assert_eq!(said.matches(why).count(), 1, "it is said once: {said}");
+        }
+    }
+    // A configuration of the whole set serves a part of it.
+    std::fs::write(&config, "\u{feff}[overlays.p]\n\"art06.harm_w\" = 1\n[modes]\nart09 = \"shadow\"").unwrap();
+    let output = normgate(&["eval", "-c", &config, "--only", "art18"], request("r1").as_bytes());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    // What is no file is told with its place, once.
+    let place = folder.display().to_string();
+    for args in [
+        &["eval", "-c", &place][..],
+        &["eval", "-i", &place],
+        &["eval", "-p", "/nowhere.wasm"],
+        &["sync", "-c", &place, "--store", "x"],
+    ] {
+        let output = normgate(args, b"");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2), "{args:?}: {said}");
+        let place = args.iter().find(|arg| arg.starts_with('/')).unwrap();
+        assert_eq!((said.matches(place).count(), said.matches("os error").count()), (1, 1), "{args:?}: {said}");
+    }
 }
 
 #[test]
@@ -378,6 +424,14 @@ fn an_override_needs_a_reason_and_an_end_and_shows_in_every_answer() {
         )
     };
     assert!(over(&["art09", "--for", "30m"]).1.contains("say why with --reason"));
+    // Without the configuration that a gate reads, a record would be read by nobody.
+    for args in [&["art09", "--for", "30m", "--reason", "r"][..], &["art09", "--end"], &[]] {
+        let elsewhere = folder.join("nowhere/normgate.toml").display().to_string();
+        let output = normgate(&[&["override", "-c", &elsewhere], args].concat(), b"");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains("there is no such configuration"), "{said}");
+        assert!(said.contains("with -c") && !folder.join("nowhere").exists(), "{said}");
+    }
     assert!(over(&["art09", "--reason", "r"]).1.contains("say how long with --for"));
     assert!(
         over(&["art09", "--for", "3d", "--reason", "r"]).1.contains("`3d` is not a duration such as 90s, 30m or 2h")
@@ -393,7 +447,7 @@ fn an_override_needs_a_reason_and_an_end_and_shows_in_every_answer() {
     );
     assert!(answer["notices"][0]["message"].as_str().unwrap().contains("ticket 4711"));
     assert_eq!(over(&["art09", "--end"]).0, Some(0));
-    for id in ["art09.ai-confirmed", "reference/art09-synthetic-labels"] {
+    for id in ["art09.ai-confirmed", "reference/art09-synthetic-labels@1.0.0"] {
         let (code, said) = over(&[id, "--for", "30m", "--reason", "r"]);
         assert!(code == Some(2) && said.contains("under [modes] in "), "{said}");
     }
@@ -407,6 +461,17 @@ fn an_override_needs_a_reason_and_an_end_and_shows_in_every_answer() {
     assert_eq!((&answer["verdicts"][0]["action"], &answer["shadow"]), (&"allow".into(), &serde_json::json!([])));
     assert_eq!(answer["notices"][1]["code"], "must-weakened");
     assert!(over(&[]).1.contains("art09  off  "));
+    // Who says so is on the record beside the account that ran the command, and never in its place.
+    let (code, _) = over(&["art09", "--for", "30m", "--reason", "r", "--by", "Li Na, on call"]);
+    let record = std::fs::read_to_string(folder.join("normgate.overrides.jsonl")).unwrap();
+    let last: Value = serde_json::from_str(record.lines().last().unwrap()).unwrap();
+    let by = last["by"].as_str().unwrap();
+    assert!(code == Some(0) && by.starts_with("Li Na, on call, as ") && by.contains("uid"), "{by}");
+    for by in ["", " ", &"x".repeat(101)] {
+        assert!(over(&["art09", "--for", "30m", "--reason", "r", "--by", by]).1.contains("--by: say who in 1 to 100"));
+    }
+    // A slip is told, with the name that was meant.
+    assert!(over(&["art99", "--for", "1m", "--reason", "r"]).1.contains("did you mean `art09`?"));
     assert_eq!(over(&["art09", "--off", "--end", "--reason", "r"]).0, Some(2));
 }
 

@@ -131,6 +131,85 @@ fn a_process_that_ends_at_any_step_leaves_the_old_generation_or_the_new_one() {
     assert_eq!(judged, expected);
 }
 
+/// Ends a command at every step of writing, each time it is passed, and holds that the same command ends what was begun.
+fn killed_everywhere(scene: &Scene, folders: &[&str], args: &[&str], holds: impl Fn(&Scene)) {
+    let mut killed = 0;
+    for step in ["key", "key-written", "file", "file-written", "file-renamed", "unstage"] {
+        for turn in 1.. {
+            assert!(turn < 100, "{step} has no end");
+            for folder in folders {
+                let _ = std::fs::remove_dir_all(scene.0.join(folder));
+                let before = format!("{folder}-before");
+                if scene.0.join(&before).exists() {
+                    let copied = Command::new("cp").args(["-a", &before, folder]).current_dir(&scene.0).status();
+                    assert!(copied.unwrap().success());
+                }
+            }
+            let output = scene.run(args, &format!("abort:{step}:{turn}"));
+            if output.status.success() {
+                break;
+            }
+            assert!(output.status.code().is_none(), "{step}:{turn}: {}", String::from_utf8_lossy(&output.stderr));
+            killed += 1;
+            let again = scene.run(args, "");
+            assert!(again.status.success(), "{step}:{turn}: {}", String::from_utf8_lossy(&again.stderr));
+            holds(scene);
+        }
+    }
+    assert!(killed > 3, "{args:?} was killed {killed} times");
+}
+
+#[test]
+fn what_was_killed_while_publishing_is_taken_up_again() {
+    let scene = Scene::new("crash-publish");
+    let folder = &["made", "made-keys"];
+    killed_everywhere(&scene, folder, &["repo", "init", "made", "--keys", "made-keys"], |scene| {
+        assert_eq!(scene.good(&["repo", "lint", "made"]), "");
+        scene.good(&["repo", "refresh", "made", "--keys", "made-keys/online.pem"]);
+    });
+    for fault in ["abort:key:1", "abort:key-written:1", "abort:key:2"] {
+        let _ = std::fs::remove_dir_all(scene.0.join("own"));
+        std::fs::create_dir(scene.0.join("own")).unwrap();
+        let args = ["key", "generate", "own/own.pem"];
+        assert_eq!(scene.run(&args, fault).status.code(), None, "{fault}");
+        let private = std::fs::read(scene.0.join("own/own.pem")).ok();
+        scene.good(&args);
+        assert!(
+            private.is_none_or(|private| private == std::fs::read(scene.0.join("own/own.pem")).unwrap()),
+            "{fault}"
+        );
+        assert!(scene.0.join("own/own.pub").exists(), "{fault}");
+    }
+    // A root, the role that it names another key of, and a release, all at once.
+    scene.good(&["key", "generate", "keys/online-2.pem"]);
+    let roots = ["--keys", "keys/root-1.pem", "--keys", "keys/root-2.pem"];
+    scene.good(&[&["repo", "rotate", "norms", "online", "--to", "keys/online-2.pub"], &roots[..]].concat());
+    scene.good(&["repo", "renew", "norms", "film-club", "--keys", "keys/club.pem"]);
+    std::fs::rename(scene.0.join("norms"), scene.0.join("norms-before")).unwrap();
+    scene.reset();
+    killed_everywhere(&scene, &["norms"], &["repo", "publish", "norms", "--keys", "keys/online-2.pem"], |scene| {
+        assert_eq!(scene.good(&["repo", "lint", "norms"]), "");
+        scene.reset();
+        scene.good(&["sync", "--store", "store"]);
+        assert_eq!(scene.judged(), "1.1.0");
+    });
+}
+
+#[test]
+fn a_damaged_file_of_warnings_decides_nothing() {
+    let scene = Scene::new("damaged-status");
+    scene.reset();
+    for text in ["", "{", "[]", "\u{0}"] {
+        std::fs::write(scene.0.join("store/status.json"), text).unwrap();
+        assert_eq!(scene.judged(), "1.0.0", "{text:?}");
+        let args = ["eval", "-c", "normgate.toml", "--store", "store", "-i", "requests.jsonl"];
+        let said = String::from_utf8_lossy(&scene.run(&args, "").stderr).into_owned();
+        assert!(said.contains("status.json: it cannot be read"), "{said}");
+    }
+    scene.good(&["sync", "--store", "store"]);
+    assert_eq!(scene.judged(), "1.1.0");
+}
+
 #[test]
 fn a_full_disk_leaves_a_whole_generation_and_is_said() {
     let scene = Scene::new("crash-full");

@@ -190,6 +190,43 @@ fn nothing_is_signed_unseen_or_with_a_key_that_is_not_meant() {
 }
 
 #[test]
+fn what_somebody_else_staged_in_a_role_is_not_signed_along() {
+    let desk = Desk::published("along");
+    desk.done("normgate repo add norms words.bin --data film-club/words --bundle-version 1 --keys film-club.pem");
+    desk.done("normgate repo publish norms --keys keys/online.pem");
+    // A stager without a key puts a bundle and a module into the association's roles.
+    desk.done("normgate repo add norms words.bin --data film-club/other-words --bundle-version 1");
+    desk.done("normgate repo add norms night-films-1.1.wasm");
+    for (command, line, role) in [
+        (
+            "repo add norms words.bin --data film-club/more --bundle-version 1 --keys film-club.pem",
+            "+ file film-club/data/other-words.1.data: 1, 6 bytes, sha256 ",
+            "film-club-data",
+        ),
+        (
+            "repo renew norms film-club --keys film-club.pem",
+            "+ file film-club/modules/night-films.2.wasm: 1.1.0, ",
+            "film-club-data --role film-club-modules",
+        ),
+        (
+            "repo rotate norms film-club-modules --to film-club.pub --keys film-club.pem",
+            "night-films.2.wasm",
+            "film-club-modules",
+        ),
+        ("repo revert norms film-club/words --keys film-club.pem", "other-words.1.data", "film-club-data"),
+    ] {
+        desk.refused(&format!("normgate {command}"), line);
+        desk.refused(&format!("normgate {command}"), &format!("`normgate repo sign norms --role {role}`"));
+    }
+    // Who looked at it and signed it goes on.
+    desk.done("normgate repo sign norms --role film-club-data --keys film-club.pem");
+    let (out, _) =
+        desk.done("normgate repo add norms words.bin --data film-club/more --bundle-version 1 --keys film-club.pem");
+    assert!(out.contains("staged film-club-data: signed, ready to publish"), "{out}");
+    assert!(out.contains("staged film-club-modules: 0 of 1 signatures"), "{out}");
+}
+
+#[test]
 fn elsewhere_only_the_role_is_signed_that_the_signer_was_told() {
     let desk = Desk::published("told");
     desk.done("normgate repo renew norms film-club-modules");

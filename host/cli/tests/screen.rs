@@ -276,6 +276,11 @@ fn text_of_repositories_is_shown_and_not_obeyed() {
     run(&["repo", "sign", "norms", "--export", "disk"]);
     run(&["repo", "sign", "disk", "--exported"]);
     run(&["repo", "publish", "norms", "--keys", "keys/online.pem"]);
+    // A field that it does not know is signed by no program of ours; all else a thief publishes.
+    let file = path("norms/staged/club-modules.json");
+    let mut document: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    document["signed"].as_object_mut().unwrap().remove(FOREIGN).unwrap();
+    fs::write(&file, document.to_string()).unwrap();
     publisher.publish_anyway(&keyring, &[]).unwrap();
     for args in [
         &["repo", "status", "norms"][..],

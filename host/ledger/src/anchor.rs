@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use normgate::contract::Day;
 use serde::Serialize;
 
+use crate::claims::WITNESS_SLACK_MS;
 use crate::cosign::Cosigner;
 use crate::error::LedgerError;
 use crate::history::History;
@@ -21,7 +22,7 @@ use crate::settings::Settings;
 pub(crate) const WITNESSES: &str = "witnesses";
 const COSIGNED: &str = ".cosigned.note";
 /// How far the clock of a witness may be ahead of ours, in seconds.
-const AHEAD_S: u64 = 3_600;
+const AHEAD_S: u64 = WITNESS_SLACK_MS.unsigned_abs() / 1_000;
 /// Most bytes of what a witness answers; a cosignature takes some hundred.
 pub const MAX_ANSWER_BYTES: usize = 16 << 10;
 
@@ -206,10 +207,10 @@ impl History {
 
     /// Frames of the log.
     fn frames(&self) -> Result<u64, LedgerError> {
-        let Some((number, purged)) = segment::list(&self.home)?.pop() else { return Ok(0) };
+        let Some((number, purged)) = segment::begun(&self.home)?.pop() else { return Ok(0) };
         let mut reader = SegmentReader::open(&self.home, number, purged)?;
         let mut frames = reader.head.frames;
-        while let Next::Frame(..) = reader.next(|_| false)? {
+        while let Next::Frame(..) | Next::Damaged(..) = reader.next(|_| false)? {
             frames += 1;
         }
         Ok(frames)
@@ -238,7 +239,7 @@ pub(crate) fn newest(
         let note = home.read(&format!("{CHECKPOINTS}/{name}"))?.unwrap_or_default();
         let note = String::from_utf8_lossy(&note).into_owned();
         let Ok(Checkpoint { size, .. }) = Checkpoint::open(&note, verifier) else { continue };
-        if let Some((at_s, by)) = signed(&note, witnesses).filter(|_| is_named(name, size)) {
+        if let Some((at_s, by)) = signed(&note, witnesses).filter(|_| size > 0 && is_named(name, size)) {
             return Ok(Some((Anchor { size, at_s, by }, note)));
         }
     }

@@ -166,6 +166,9 @@ pub struct Noted<'a> {
     /// What kind of notice.
     #[serde(borrow)]
     pub code: Cow<'a, str>,
+    /// The policy that it is about, if it is about one.
+    #[serde(borrow, default)]
+    pub policy: Option<Cow<'a, str>>,
 }
 
 impl<'a> Answer<'a> {

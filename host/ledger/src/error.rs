@@ -60,6 +60,12 @@ pub enum LedgerError {
         /// The error.
         message: String,
     },
+    /// Nobody can write to the folder, so a look-up stands on no record.
+    #[error("{place}: nobody can write to this copy, so the look-up is not on its record")]
+    ReadOnly {
+        /// The folder.
+        place: String,
+    },
     /// What was asked for is not there.
     #[error("{0}")]
     Absent(String),

@@ -7,7 +7,8 @@ use crate::keys::{LEVEL, MAX_TEXT_BYTES};
 use crate::merkle::{Edge, Hash};
 use crate::record::{Entry, Event, leaf_of_record};
 
-const MAGIC: &[u8; 4] = b"NGF1";
+/// What a head begins with.
+pub(crate) const MAGIC: &[u8; 4] = b"NGF1";
 /// Bytes of a head, without its checksum.
 pub(crate) const HEAD_BYTES: usize = 88;
 /// Most bytes that the records of one frame may take on the disk; also what a reader allocates at most.

@@ -13,7 +13,7 @@ use crate::facets::Facets;
 use crate::frame::Head;
 use crate::holds::{self, Held};
 use crate::home::{Home, PUBLIC};
-use crate::keys::{Class, EpochKeys, KEPT_D, Key, RETENTION_DAYS};
+use crate::keys::{Class, EpochKeys, Key, RETENTION_DAYS};
 use crate::record::{About, Body, Decision, Entry, Event, Level, Listed, Part, Record};
 use crate::recorded::{Confirmed, Query, Recorded, Told};
 use crate::segment::{self, Next, SegmentHead, SegmentReader};
@@ -72,7 +72,7 @@ impl History {
     /// Puts a look-up on the record, before anything is shown.
     ///
     /// # Errors
-    /// When it cannot be written; then nothing must be shown.
+    /// When it cannot be written; then nothing must be shown, but for [`LedgerError::ReadOnly`], which is of a copy.
     pub fn note_access(&self, access: &Access) -> Result<(), LedgerError> {
         access::append(&self.home, access)
     }
@@ -81,7 +81,7 @@ impl History {
     /// that it decided, to `set`.
     ///
     /// # Errors
-    /// When a file cannot be read or was altered, or what `f` says.
+    /// When a file cannot be read or was altered, once everything around it was handed on; or what `f` says.
     pub fn lists(
         &self,
         query: &Query,
@@ -90,10 +90,12 @@ impl History {
     ) -> Result<(), LedgerError> {
         // What is held for a case is given from there, after everything else, where its own keys are gone.
         let mut held = holds::list(&self.home)?;
-        records(&self.home, query, |found, keys| match &found.record.entry.event {
+        let mut sealed = Damage::default();
+        let mut damage = records(&self.home, query, |found, keys| match &found.record.entry.event {
             Event::Set(description) => set((**description).clone()),
             Event::Decision(_) => {
-                let recorded = open(found.segment.epoch, &found.record, keys)?;
+                let opened = open(found.segment.epoch, &found.record, keys);
+                let Some(recorded) = sealed.unless(opened)? else { return Ok(()) };
                 let readable = recorded.outcome.is_some() && recorded.personal.is_some();
                 if readable {
                     held.retain(|(_, record)| *record != recorded.record);
@@ -107,37 +109,38 @@ impl History {
         held.sort_by_key(|(_, record)| *record);
         held.dedup_by_key(|(_, record)| *record);
         for place in held {
-            let Some(key) = holds::key(&self.home, &place.0)? else { continue };
-            let opened = Held::read(&self.home, &place)?.0;
+            let Some(Some(key)) = damage.unless(holds::key(&self.home, &place.0))? else { continue };
+            let Some((opened, _)) = damage.unless(Held::read(&self.home, &place))? else { continue };
             let opened = opened.open(&key).filter(|held| held.fits(query));
             if let Some(holds::Opened { recorded, set: description, .. }) = opened {
                 set(description)?;
                 f(recorded)?;
             }
         }
-        Ok(())
+        damage.told().and(sealed.told())
     }
 
-    /// One decision, and the policy set that made it.
+    /// One decision, and the policy set that made it. `which` is its id, or the number of its record.
     ///
     /// # Errors
-    /// When there is none, its key is gone, or a file cannot be read or was altered.
-    pub fn decision(&self, id: &str) -> Result<(Recorded, SetDescription), LedgerError> {
-        let query = Query { decision: Some(id.to_owned()), ..Query::default() };
-        let (mut sets, mut found) = (HashMap::new(), None);
-        self.lists(
-            &query,
+    /// When there is none, its key is gone, several records have the id, or a file cannot be read or was altered.
+    pub fn decision(&self, which: &str) -> Result<(Recorded, SetDescription), LedgerError> {
+        let (mut sets, mut found) = (HashMap::new(), Vec::new());
+        let read = self.lists(
+            &Query::of(which),
             |set| {
                 sets.insert(set.policy_set.clone(), set);
                 Ok(())
             },
             |recorded| {
-                found.get_or_insert(recorded);
+                found.push(recorded);
                 Ok(())
             },
-        )?;
-        let absent = || format!("no decision {id} is in {}, or its key is gone", self.home.place());
-        let recorded: Recorded = found.ok_or_else(|| LedgerError::Absent(absent()))?;
+        );
+        if found.is_empty() {
+            read?;
+        }
+        let recorded = one(&self.home, which, found, |recorded: &Recorded| recorded.record)?;
         let set = sets.remove(&recorded.decision.policy_set).ok_or_else(|| {
             LedgerError::altered(format!("record {}", recorded.record), "its policy set is not described before it")
         })?;
@@ -151,7 +154,7 @@ impl History {
     /// # Errors
     /// When a file cannot be read or was altered, or what `f` says.
     pub fn all(&self, query: &Query, mut f: impl FnMut(Told) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
-        records(&self.home, query, |found, keys| match &found.record.entry {
+        let read = records(&self.home, query, |found, keys| match &found.record.entry {
             Entry { event: Event::Set(description), .. } => f(Told::Set(description.clone())),
             Entry { event: Event::Decision(_), .. } => {
                 let recorded = open(found.segment.epoch, &found.record, keys)?;
@@ -161,11 +164,12 @@ impl History {
                 Some(confirmed) => f(Told::Confirmed(confirmed)),
                 None => Ok(()),
             },
-            Entry { record, ms, event } if query.covers(*ms) => {
+            Entry { record, ms, event } if query.covers(*record, *ms) => {
                 f(Told::Event { record: *record, ms: *ms, event: event.clone() })
             }
             _ => Ok(()),
-        })
+        });
+        read?.told()
     }
 
     /// Hands everything that was confirmed in a time, in order, to `f`; of one decision, if the query names one. What a destroyed
@@ -178,12 +182,33 @@ impl History {
         query: &Query,
         mut f: impl FnMut(Confirmed) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
-        records(&self.home, query, |found, keys| {
+        let read = records(&self.home, query, |found, keys| {
             if !matches!(found.record.entry.event, Event::Confirmed) {
                 return Ok(());
             }
             confirmed(&found.record, keys)?.map_or(Ok(()), &mut f)
-        })
+        });
+        read?.told()
+    }
+}
+
+/// The one record of a decision; an error names all where several have its id.
+pub(crate) fn one<T>(
+    home: &Home,
+    which: &str,
+    mut found: Vec<T>,
+    number: impl Fn(&T) -> u64,
+) -> Result<T, LedgerError> {
+    let place = home.place();
+    let numbers: Vec<String> = found.iter().map(|found| number(found).to_string()).collect();
+    match (found.pop(), numbers.as_slice()) {
+        (Some(only), [_]) => Ok(only),
+        (Some(_), several) => Err(LedgerError::Absent(format!(
+            "decision {which} is in {place} {} times, as records {}: give the number of the record instead of the id",
+            several.len(),
+            several.join(", ")
+        ))),
+        (None, _) => Err(LedgerError::Absent(format!("no decision {which} is in {place}, or its key is gone"))),
     }
 }
 
@@ -205,42 +230,86 @@ fn parse<T: DeserializeOwned>(record: &Record, text: &[u8]) -> Result<T, LedgerE
         .map_err(|error| LedgerError::altered(place(), format!("what it sealed cannot be read: {error}")))
 }
 
-/// Hands every record that fits by its time, its decision id and its user to `f`, with the keys of its segment. What is told by
-/// keys that are gone does not fit.
+/// Hands every record that fits by its time, its number, its decision id and its user to `f`, with the keys of its segment. What is
+/// told by keys that are gone does not fit. Damage is passed over, so that it hides nothing around it: the first is given back.
 pub(crate) fn records(
     home: &Home,
     query: &Query,
     mut f: impl FnMut(Found<'_>, &EpochKeys) -> Result<(), LedgerError>,
-) -> Result<(), LedgerError> {
-    for (number, purged) in segment::list(home)? {
+) -> Result<Damage, LedgerError> {
+    let mut damage = Damage::default();
+    for (number, purged) in segment::begun(home)? {
         if purged {
             continue;
         }
-        let mut reader = SegmentReader::open(home, number, purged)?;
+        let opened = SegmentReader::open(home, number, purged);
+        let opened = opened.and_then(|reader| Ok((reader.head.keys(home)?, reader)));
+        let Some((keys, mut reader)) = damage.unless(opened)? else { continue };
         let segment = reader.head.clone();
-        let keys = segment.keys(home)?;
         loop {
             // Every frame is read: what a head says of its records' times is the writer's word, and must not hide any of them.
             let place = reader.place();
-            let (head, frame) = match reader.next(|_| true)? {
+            let Some(next) = damage.unless(reader.next(|_| true))? else { break };
+            let (head, frame) = match next {
                 Next::Frame(head, Some(frame)) => (head, frame),
                 Next::Frame(_, None) => continue,
                 Next::End | Next::Broken { torn: true, .. } => break,
-                Next::Broken { what, .. } => return Err(LedgerError::altered(place, what)),
-            };
-            for (index, bytes) in frame.iter().enumerate() {
-                let record = Record::decode(bytes).map_err(|what| {
-                    LedgerError::altered(format!("record {}", head.first_record + index as u64), what)
-                })?;
-                let of_list = matches!(record.entry.event, Event::Decision(_) | Event::Confirmed);
-                if of_list && !(query.covers(record.entry.ms) && is_of(query, &record, &keys)?) {
+                Next::Damaged(_, what) => {
+                    damage.see(LedgerError::altered(place, what));
                     continue;
                 }
-                f(Found { segment: &segment, head: &head, frame: &frame, index, record }, &keys)?;
+                Next::Broken { what, .. } => {
+                    damage.see(LedgerError::altered(place, what));
+                    match damage.unless(reader.resume())? {
+                        Some(true) => continue,
+                        _ => break,
+                    }
+                }
+            };
+            for (index, bytes) in frame.iter().enumerate() {
+                let number = head.first_record + index as u64;
+                let record =
+                    Record::decode(bytes).map_err(|what| LedgerError::altered(format!("record {number}"), what));
+                let fits = record.and_then(|record| {
+                    let Entry { record: number, ms, ref event } = record.entry;
+                    let of_list = matches!(event, Event::Decision(_) | Event::Confirmed);
+                    Ok((!of_list || (query.covers(number, ms) && is_of(query, &record, &keys)?)).then_some(record))
+                });
+                if let Some(Some(record)) = damage.unless(fits)? {
+                    f(Found { segment: &segment, head: &head, frame: &frame, index, record }, &keys)?;
+                }
             }
         }
     }
-    Ok(())
+    Ok(damage)
+}
+
+/// What was altered among what was read: the first of it.
+#[derive(Default)]
+pub(crate) struct Damage(Option<LedgerError>);
+
+impl Damage {
+    pub(crate) fn see(&mut self, error: LedgerError) {
+        self.0.get_or_insert(error);
+    }
+
+    /// What was read, unless a file is damaged: then nothing, and the damage is remembered. A command that fails to unwrap keys is an
+    /// error at once: every key would ask it again.
+    pub(crate) fn unless<T>(&mut self, read: Result<T, LedgerError>) -> Result<Option<T>, LedgerError> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(error @ (LedgerError::Altered { .. } | LedgerError::Io { .. })) => {
+                self.see(error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The damage as an error, once all else was handed on.
+    pub(crate) fn told(self) -> Result<(), LedgerError> {
+        self.0.map_or(Ok(()), Err)
+    }
 }
 
 /// Whether a record is of the decision and of the user that a query names. Which one it is of is told by what it seals alone, so
@@ -264,7 +333,6 @@ fn is_of(query: &Query, record: &Record, keys: &EpochKeys) -> Result<bool, Ledge
 /// What is sealed of a list for those who look it up, and the key that opens it; none where that key is gone. Which of the day's
 /// keys it is, nothing says in the open.
 pub(crate) fn about<'k>(record: &Record, keys: &'k EpochKeys) -> Result<Option<(About, &'k Key)>, LedgerError> {
-    let mut tried = 0;
     for key in keys.decision() {
         let (keep_d, key) = key?;
         if let Some(text) = key.open(record.entry.record, Part::About, &record.about) {
@@ -275,17 +343,26 @@ pub(crate) fn about<'k>(record: &Record, keys: &'k EpochKeys) -> Result<Option<(
             }
             return Ok(Some((about, key)));
         }
-        tried += 1;
     }
-    if tried < KEPT_D.len() {
+    if !keys.has_every_decision()? {
         return Ok(None);
     }
-    Err(LedgerError::altered(format!("record {}", record.entry.record), "its sealed part does not open"))
+    let what = "its sealed part does not open: every key of its day is there, and it was sealed for none of them";
+    Err(LedgerError::altered(format!("record {}", record.entry.record), what))
 }
 
 /// What a list is counted by; none where its key is gone.
 fn who(record: &Record, about: &About, keys: &EpochKeys) -> Result<Option<Facets>, LedgerError> {
-    keys.of(Class::Decision, about.personal_d)?.map(|key| read(record, Part::Who, key)).transpose()
+    of(record, keys, Class::Decision, about.personal_d)?.map(|key| read(record, Part::Who, key)).transpose()
+}
+
+/// The key of a part of a record; none where it is gone.
+fn of<'k>(record: &Record, keys: &'k EpochKeys, class: Class, keep_d: u32) -> Result<Option<&'k Key>, LedgerError> {
+    if !keys.names(class, keep_d) {
+        let what = format!("it is sealed for {keep_d} days, and its segment names no {} key of so many", class.name());
+        return Err(LedgerError::altered(format!("record {}", record.entry.record), what));
+    }
+    keys.of(class, keep_d)
 }
 
 /// A record of a list, opened with the keys that are there.
@@ -300,9 +377,12 @@ pub(crate) fn open(epoch: Day, found: &Record, keys: &EpochKeys) -> Result<Recor
         return Ok(Recorded { record, ms, epoch, decision, outcome: None, facets: None, columns, personal: None });
     };
     let who = who(found, &about, keys)?;
-    let personal = match (listed.level, keys.of(Class::Personal, about.personal_d)?) {
-        (Level::Commit, _) => Some(Vec::new()),
-        (Level::Full, key) => key.map(|key| found.open(Part::Personal, key)).transpose()?,
+    let personal = match listed.level {
+        Level::Commit => Some(Vec::new()),
+        Level::Full => {
+            let key = of(found, keys, Class::Personal, about.personal_d)?;
+            key.map(|key| found.open(Part::Personal, key)).transpose()?
+        }
     };
     let body = Body::decode(&found.open(Part::Body, key)?);
     let body = body.ok_or_else(|| LedgerError::altered(format!("record {record}"), "what it sealed is no outcome"))?;

@@ -58,7 +58,8 @@ impl Opened {
     /// Whether it fits a query.
     pub(crate) fn fits(&self, query: &Query) -> bool {
         let user = self.recorded.facets.as_ref().and_then(|facets| facets.user.as_ref());
-        query.covers(self.recorded.ms)
+        let Recorded { record, ms, .. } = self.recorded;
+        query.covers(record, ms)
             && query.decision.as_ref().is_none_or(|id| Some(id) == self.recorded.decision.id.as_ref())
             && query.user.as_ref().is_none_or(|wanted| user == Some(wanted))
             && history::fits(query, &self.recorded)
@@ -78,18 +79,16 @@ pub(crate) fn key_file(case: &str) -> String {
     format!("{KEYS}/case.{case}.key")
 }
 
-/// Everything that is held, by case and record.
+/// The held record that a file of this name is; none where none is called so.
+pub(crate) fn of_file(name: &str) -> Option<Place> {
+    let (case, record) = name.strip_suffix(".held")?.rsplit_once('.')?;
+    let place = (case.to_owned(), record.parse().ok()?);
+    (file(&place) == format!("{HOLDS}/{name}")).then_some(place)
+}
+
+/// Everything that is held, by case and record. Other files are passed over.
 pub(crate) fn list(home: &Home) -> Result<Vec<Place>, LedgerError> {
-    let place = |name: &String| {
-        let (case, record) = name.strip_suffix(".held")?.rsplit_once('.')?;
-        Some((case.to_owned(), record.parse().ok()?)).filter(|place| file(place) == format!("{HOLDS}/{name}"))
-    };
-    let names = home.names(HOLDS)?;
-    let strange =
-        |name: &String| LedgerError::altered(home.of(&format!("{HOLDS}/{name}")), "no held record is called so");
-    (names.iter().filter(|name| !name.ends_with(".part")))
-        .map(|name| place(name).ok_or_else(|| strange(name)))
-        .collect()
+    Ok(home.names(HOLDS)?.iter().filter_map(|name| of_file(name)).collect())
 }
 
 /// A case may be called by letters, digits and hyphens, so that its name is one of a file.
@@ -136,6 +135,30 @@ impl Held {
         })
     }
 
+    /// The same under the key of its case, counted by something else.
+    #[cfg(test)]
+    pub(crate) fn with_facets(&self, key: &Key, alter: impl FnOnce(&mut Facets)) -> Self {
+        let number =
+            Record::decode(&STANDARD.decode(&self.record).unwrap_or_default()).map(|record| record.entry.record);
+        let number = number.unwrap_or_default();
+        let text = key.open(number, Part::Held, &STANDARD.decode(&self.sealed).unwrap_or_default()).unwrap_or_default();
+        let mut sealed: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+        let mut who: Facets = serde_json::from_value(sealed["who"].clone()).unwrap_or_default();
+        alter(&mut who);
+        sealed["who"] = serde_json::to_value(who).unwrap_or_default();
+        let sealed = key.seal(number, Part::Held, sealed.to_string().as_bytes()).unwrap_or_default();
+        let Self { epoch, ref set, ref record, ref frame, index, ref record_path, .. } = *self;
+        Self {
+            epoch,
+            set: set.clone(),
+            record: record.clone(),
+            frame: frame.clone(),
+            index,
+            record_path: record_path.clone(),
+            sealed: STANDARD.encode(sealed),
+        }
+    }
+
     pub(crate) fn write(&self, home: &Home, place: &Place) -> Result<String, LedgerError> {
         let bytes = serde_json::to_vec(self).unwrap_or_default();
         home.write(&file(place), &bytes)?;
@@ -172,6 +195,15 @@ impl Held {
             history::assemble((number, ms, self.epoch), listed, about, Some(who), Some(personal.into_bytes()), body);
         Some(Opened { recorded, set: self.set.clone() })
     }
+}
+
+/// Whether what is held is what its record says, as far as the keys of that are there.
+pub(crate) fn agrees(held: &Recorded, recorded: &Recorded) -> bool {
+    recorded.outcome.is_none()
+        || ((&held.decision.id, &held.outcome, &held.columns)
+            == (&recorded.decision.id, &recorded.outcome, &recorded.columns)
+            && (recorded.facets.is_none() || held.facets == recorded.facets)
+            && (recorded.personal.is_none() || held.personal == recorded.personal))
 }
 
 /// The key of a case, where it is there.

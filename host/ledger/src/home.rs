@@ -105,9 +105,30 @@ impl Home {
         self.options(name, OpenOptions::new().read(true))
     }
 
-    /// A file that is not there yet, for writing.
-    pub(crate) fn new_file(&self, name: &str) -> Result<File, LedgerError> {
-        self.options(name, OpenOptions::new().write(true).create_new(true))
+    /// A file that begins with these bytes, on the disk, for writing on. It is there with all of them or not at all, and takes the
+    /// place of what a crash left under its name.
+    pub(crate) fn begin(&self, name: &str, bytes: &[u8]) -> Result<File, LedgerError> {
+        let part = format!("{name}.part");
+        let mut file = self.options(&part, OpenOptions::new().write(true).create(true).truncate(true))?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(self.io(&part))?;
+        self.dir.rename(&part, &self.dir, name).map_err(self.io(name))?;
+        self.sync(name)?;
+        Ok(file)
+    }
+
+    /// Whether nobody can write to the folder: a copy that was made to be read.
+    pub(crate) fn is_read_only(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::fd::AsFd;
+            let access =
+                rustix::fs::accessat(self.dir.as_fd(), ".", rustix::fs::Access::WRITE_OK, rustix::fs::AtFlags::empty());
+            matches!(access, Err(rustix::io::Errno::ACCESS | rustix::io::Errno::ROFS))
+        }
+        #[cfg(not(unix))]
+        {
+            self.dir.dir_metadata().is_ok_and(|folder| folder.permissions().readonly())
+        }
     }
 
     /// A file that only grows.
@@ -147,9 +168,26 @@ impl Home {
     }
 
     /// Removes the file of a key, after writing over what it holds. Whether that reaches the medium is the file system's and the
-    /// disk's affair.
+    /// disk's affair. Where it ends in between, no half of a key is left under the key's name; [`Home::finish_destroying`] goes on.
     pub(crate) fn destroy(&self, name: &str) -> Result<(), LedgerError> {
         self.wrapping.iter().for_each(|wrapping| wrapping.forget());
+        let part = format!("{name}.part");
+        match self.dir.rename(name, &self.dir, &part) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.exists(&part) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            renamed => renamed.map_err(self.io(name))?,
+        }
+        self.sync(name)?;
+        self.write_over(&part)
+    }
+
+    /// Removes what is left of keys whose making or destroying was interrupted.
+    pub(crate) fn finish_destroying(&self) -> Result<(), LedgerError> {
+        let left = self.names(KEYS)?.into_iter().filter(|name| name.ends_with(".key.part"));
+        left.into_iter().try_for_each(|name| self.write_over(&format!("{KEYS}/{name}")))
+    }
+
+    fn write_over(&self, name: &str) -> Result<(), LedgerError> {
         let mut file = self.options(name, OpenOptions::new().write(true))?;
         let length = file.metadata().map_err(self.io(name))?.len();
         let zeros = vec![0; usize::try_from(length.min(4_096)).unwrap_or(0)];

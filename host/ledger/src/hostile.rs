@@ -7,18 +7,24 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use normgate::contract::Day;
-use normgate::{Batch, Confirmation, Gate, embedded};
+use normgate::{Batch, Confirmation, Gate, SetDescription, embedded};
 use serde_json::json;
 
 use crate::frame::{self, Head};
 use crate::history;
+use crate::holds::{self, Held};
 use crate::home::{CHECKPOINTS, Home};
-use crate::keys::{Signer, Slot};
+use crate::keys::{Class, RETENTION_DAYS, Signer, Slot};
 use crate::merkle::{Edge, leaf};
 use crate::note::{Checkpoint, Verifier};
 use crate::record::{About, Body, Event, Level, Listed, Part, Record, Why};
 use crate::segment::{self, Next, SegmentHead, SegmentReader};
-use crate::{Against, Durability, History, Ledger, Query, Recorded, Settings};
+use crate::{Against, Durability, Facets, History, Ledger, LedgerError, Query, Recorded, Replay, Settings};
+
+#[path = "../tests/support/scene.rs"]
+mod scene;
+
+use scene::{Regulator, copy, demoted, now_s, plain};
 
 /// A segment as the writer left it: its head, and its frames with their records.
 struct Written {
@@ -105,35 +111,14 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &to),
-            false => assert!(fs::copy(entry.path(), to).is_ok()),
-        }
-    }
-}
-
-/// Four lists of two users in frames of their own, the first three labelled because the law requires it, the first confirmed.
+/// Four lists in frames of their own, the first three demoted because the law requires it, the first confirmed.
 static HONEST: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = folder("honest");
     let settings = Settings { durability: Durability::BeforeAnswer, sample_ppm: 0, ..Settings::default() };
     let ledger = Ledger::open(&folder, settings).unwrap();
     let gate = Gate::builder().policies(embedded::arp()).build().unwrap();
     for number in 0..4 {
-        let mut request = json!({
-            "id": format!("r{number}"),
-            "ctx": {"now_ms": 1_767_225_600_000_i64, "local_min": 600, "can_render_labels": true, "surface": "feed", "off_option": true},
-            "user": {"ref": format!("user-{}", number % 2), "age_band": "a18_60", "age_assurance": "id_verified", "personalization": "on"},
-            "session": {"continuous_s": 600, "today_s": 1_200},
-            "candidates": [{"id": format!("c{number}"), "kind": "article", "scan_state": "done", "retrieval_basis": "generic",
-                            "commercial": false, "age_rating": "all", "news": {"is_news": false}}],
-        });
-        if number < 3 {
-            request["candidates"][0]["aigc"] = json!({"meta_label": "1"});
-        }
+        let request = if number < 3 { demoted(number) } else { plain(number) };
         let batch = Batch::from_json(request.to_string().as_bytes()).unwrap();
         let outcome = Arc::new(gate.evaluate(&batch));
         ledger.record(&batch, &outcome).unwrap();
@@ -301,18 +286,7 @@ fn a_list_keeps_its_level_and_its_reasons() {
         let place = written.list(0);
         written.listed(place).level = Level::Commit;
     });
-    // The input of a list that the law acted on, thrown away as if nobody had to account for it.
-    gives_away("commit", "because of a rule that the law requires", |written, home| {
-        let place = written.list(0);
-        written.about(home, place, |about| about.why.clear());
-        written.listed(place).level = Level::Commit;
-        let keys = written.head.keys(home).unwrap();
-        let record = written.record(place);
-        record.personal.clear();
-        let key = history::about(record, &keys).unwrap().unwrap().1;
-        let outcome = Body::decode(&record.open(Part::Body, key).unwrap()).unwrap().outcome;
-        record.body = key.seal(record.entry.record, Part::Body, &Body::encode(&[], &outcome)).unwrap();
-    });
+    gives_away("commit", "because of a rule that the law requires", as_commitment);
     gives_away("input-gone", "its sealed part does not open", |written, _| {
         let place = written.list(0);
         written.record(place).personal.clear();
@@ -366,4 +340,180 @@ fn a_writer_goes_on_from_no_head_that_was_edited() {
     fs::write(&file, whole).unwrap();
     Ledger::open(&folder, Settings::default()).unwrap().close().unwrap();
     fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_list_is_of_no_time_that_a_cosignature_contradicts() {
+    let hour = 3_600;
+    let day = 24 * hour;
+    let gate = Gate::builder().policies(embedded::arp()).build().unwrap();
+    let settings = Settings { durability: Durability::BeforeAnswer, ..Settings::default() };
+    // How long ago the head was cosigned, how long ago a list was judged that came after it, and whether its writer knew of that.
+    let cases = [
+        ("in-time", 0, 0, true, None),
+        ("covered", hour, 0, true, Some("when normgate-witness/")),
+        ("known", 0, hour, true, Some("cosigned a head that the log speaks of before them")),
+        ("known-bound", 0, 240, true, None),
+        ("unknown", 0, 3 * day, false, Some("more than a day before what normgate-witness/")),
+        ("unknown-bound", 0, hour, false, None),
+    ];
+    for (name, cosigned, judged, knows, what) in cases {
+        let folder = folder(&format!("cosigned-{name}"));
+        copy(&HONEST, &folder);
+        let regulator = Regulator::new(&folder, 7);
+        regulator.anchor(&folder, now_s() - cosigned);
+        let known = fs::read(folder.join("witnesses")).unwrap();
+        if !knows {
+            fs::write(folder.join("witnesses"), "").unwrap();
+        }
+        let ledger = Ledger::open(&folder, settings.clone()).unwrap();
+        let batch = Batch::from_json(plain(9).to_string().as_bytes()).unwrap();
+        let mut outcome = gate.evaluate(&batch);
+        outcome.circumstances.clock_ms -= 1_000 * i64::try_from(judged).unwrap();
+        ledger.record(&batch, &Arc::new(outcome)).unwrap();
+        ledger.close().unwrap();
+        fs::write(folder.join("witnesses"), known).unwrap();
+        let found = findings(&folder);
+        match what {
+            Some(what) => assert!(found.iter().any(|finding| finding.contains(what)), "{name}: {found:?}"),
+            None => assert_eq!(found, Vec::<String>::new(), "{name}"),
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+#[test]
+fn a_list_is_sealed_for_somebody() {
+    gives_away("nobody", "it was sealed for none of them", |written, home| {
+        let place = written.list(0);
+        let keys = written.head.keys(home).unwrap();
+        let record = written.record(place);
+        let (about, _) = history::about(record, &keys).unwrap().unwrap();
+        let other = keys.of(Class::Personal, RETENTION_DAYS).unwrap().unwrap();
+        record.about = other.seal(record.entry.record, Part::About, &serde_json::to_vec(&about).unwrap()).unwrap();
+    });
+    gives_away("fewer-keys", "it names no decision-365 key", |written, _| {
+        written.head.keys.remove("decision-365");
+        let digest = written.head.digest();
+        if let Event::Opened { segment, .. } = &mut written.record((0, 0)).entry.event {
+            *segment = digest;
+        }
+    });
+    gives_away("personal-nobody", "its segment names no personal key of so many", |written, home| {
+        let place = written.list(0);
+        let keys = written.head.keys(home).unwrap();
+        let record = written.record(place);
+        let who = record.open(Part::Who, keys.of(Class::Decision, RETENTION_DAYS).unwrap().unwrap()).unwrap();
+        let longer = keys.of(Class::Decision, 365).unwrap().unwrap();
+        record.who = longer.seal(record.entry.record, Part::Who, &who).unwrap();
+        written.about(home, place, |about| about.personal_d = 365);
+    });
+}
+
+/// The description of the policy set in a segment.
+fn described(written: &mut Written) -> &mut SetDescription {
+    let records = written.frames.iter_mut().flat_map(|(_, records)| records);
+    let set = records.filter_map(|record| match &mut record.entry.event {
+        Event::Set(set) => Some(&mut **set),
+        _ => None,
+    });
+    set.into_iter().next().unwrap()
+}
+
+/// Throws away the input of a list that the law acted on, as if nobody had to account for it.
+fn as_commitment(written: &mut Written, home: &Home) {
+    let place = written.list(0);
+    written.about(home, place, |about| about.why.clear());
+    written.listed(place).level = Level::Commit;
+    let keys = written.head.keys(home).unwrap();
+    let record = written.record(place);
+    record.personal.clear();
+    let key = history::about(record, &keys).unwrap().unwrap().1;
+    let outcome = Body::decode(&record.open(Part::Body, key).unwrap()).unwrap().outcome;
+    record.body = key.seal(record.entry.record, Part::Body, &Body::encode(&[], &outcome)).unwrap();
+}
+
+#[test]
+fn the_digest_of_a_set_is_that_of_what_it_says() {
+    let of_set = |name: &str, what: &str, alter: fn(&mut SetDescription)| {
+        gives_away(name, what, |written, _| alter(described(written)));
+    };
+    of_set("semantics", "its digest is of other semantics", |set| set.semantics = "normgate/1".into());
+    of_set("semantics-both", "its digest is not that of", |set| {
+        set.identity = set.identity.replace(&set.semantics, "normgate/1");
+        set.semantics = "normgate/1".into();
+    });
+    of_set("identity", "it does not say what its digest is over", |set| set.identity.clear());
+    of_set("module", "its digest is over no module", |set| set.policies[0].digest = "sha256:00".into());
+    of_set("module-more", "its digest is over 17 modules", |set| {
+        let mut more = set.policies[0].clone();
+        more.digest = "sha256:00".into();
+        set.policies.push(more);
+    });
+    of_set("parameter", "its digest is over another value", |set| {
+        let policy = set.policies.iter_mut().find(|policy| !policy.parameters.is_empty()).unwrap();
+        *policy.parameters.values_mut().next().unwrap() += 1;
+    });
+    // A module that nobody has switches off the check of the others' rules no more.
+    gives_away("unknown-module", "because of a rule that the law requires", |written, home| {
+        as_commitment(written, home);
+        let set = described(written);
+        set.policies.iter_mut().for_each(|policy| policy.digest = "sha256:00".into());
+    });
+}
+
+#[test]
+fn semantics_that_were_altered_are_an_alteration_and_no_other_semantics() {
+    let (folder, _) = altered("semantics-replayed", |written, _| described(written).semantics = "normgate/1".into());
+    let modules = embedded::arp();
+    let replayed =
+        Replay::new(&modules, Gate::builder, 1).run(&History::open(&folder).unwrap(), &Query::default(), |_| {});
+    assert!(matches!(replayed, Err(LedgerError::Altered { .. })), "{replayed:?}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_a_list_is_counted_by_is_what_its_columns_say() {
+    let surface = |facets: &mut Facets| facets.surface = Some("search".into());
+    let age = |facets: &mut Facets| facets.age_band = Some("a12_16".into());
+    let switch = |facets: &mut Facets| facets.personalization = None;
+    for (name, alter) in [("surface", surface as fn(&mut Facets)), ("age_band", age), ("personalization", switch)] {
+        gives_away(name, &format!("it is counted by another `{name}`"), |written, home| {
+            let place = written.list(0);
+            let keys = written.head.keys(home).unwrap();
+            let record = written.record(place);
+            let key = keys.of(Class::Decision, RETENTION_DAYS).unwrap().unwrap();
+            let mut facets: Facets = serde_json::from_slice(&record.open(Part::Who, key).unwrap()).unwrap();
+            alter(&mut facets);
+            record.who = key.seal(record.entry.record, Part::Who, &serde_json::to_vec(&facets).unwrap()).unwrap();
+        });
+    }
+}
+
+#[test]
+fn what_is_held_for_a_case_is_what_was_recorded() {
+    let folder = folder("held");
+    copy(&HONEST, &folder);
+    let id = found(&folder, &Query::default())[0].decision.id.clone().unwrap();
+    let ledger = Ledger::open(&folder, Settings::default()).unwrap();
+    ledger.hold(&id, "case", "me").unwrap();
+    ledger.close().unwrap();
+    let home = Home::open(&folder, None).unwrap();
+    let place = holds::list(&home).unwrap().pop().unwrap();
+    let key = holds::key(&home, "case").unwrap().unwrap();
+    let (honest, _) = Held::read(&home, &place).unwrap();
+    for (alter, what) in [
+        (
+            (|facets: &mut Facets| facets.surface = Some("search".into())) as fn(&mut Facets),
+            "counted by another `surface`",
+        ),
+        (|facets: &mut Facets| facets.user = Some("somebody-else".into()), "it says something else than record"),
+    ] {
+        let file = honest.with_facets(&key, alter).write(&home, &place).unwrap();
+        let found = findings(&folder);
+        assert!(found.iter().any(|finding| finding.contains(what)), "{what}: {found:?}");
+        // The file is another, too: the record of the hold gives that away before anybody opens it.
+        assert!(found.iter().any(|finding| finding.contains("it is not what was held")), "{file}: {found:?}");
+    }
+    fs::remove_dir_all(folder).unwrap();
 }

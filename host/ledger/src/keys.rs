@@ -181,6 +181,11 @@ impl Slot {
         KEPT_D.into_iter().flat_map(move |keep_d| Class::ALL.map(|class| Self { epoch, class, keep_d }))
     }
 
+    /// Those that every segment of an epoch names.
+    pub(crate) fn needed(epoch: Day) -> impl Iterator<Item = Self> {
+        Self::all(epoch).filter(|slot| slot.class == Class::Decision || slot.keep_d == RETENTION_DAYS)
+    }
+
     /// Its name within its epoch.
     pub(crate) fn name(self) -> String {
         match self.keep_d {
@@ -262,6 +267,21 @@ impl EpochKeys {
         }
         let counts = |key: &&Key| self.named.as_ref().is_none_or(|named| named.get(&(class, keep_d)) == Some(&key.id));
         Ok(key.get().filter(counts))
+    }
+
+    /// Whether the segment names a key of a class and a number of days.
+    pub(crate) fn names(&self, class: Class, keep_d: u32) -> bool {
+        self.named.as_ref().is_none_or(|named| named.contains_key(&(class, keep_d)))
+    }
+
+    /// Whether every decision key that the segment names is there: then what none of them opens was sealed for nobody.
+    pub(crate) fn has_every_decision(&self) -> Result<bool, LedgerError> {
+        for keep_d in KEPT_D.into_iter().filter(|keep_d| self.names(Class::Decision, *keep_d)) {
+            if self.of(Class::Decision, keep_d)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The decision keys that are there, by number of days, the least first.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Once, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use normgate::contract::{Day, now_ms};
@@ -22,6 +22,8 @@ pub struct Ledger {
     worker: Option<JoinHandle<Result<(), LedgerError>>>,
     settings: Settings,
     tally: Arc<Tally>,
+    /// Past it, the record that it was opened is on the disk, or could not be written.
+    opening: Once,
 }
 
 impl Ledger {
@@ -35,7 +37,8 @@ impl Ledger {
         let (queue, commands) = sync_channel(settings.queue.max(1));
         let place = path.display().to_string();
         let worker = thread::Builder::new().name("normgate-ledger".into()).spawn(move || writer.run(&commands));
-        Ok(Self { queue: Some(queue), worker: Some(worker.map_err(LedgerError::io(place))?), settings, tally })
+        let worker = Some(worker.map_err(LedgerError::io(place))?);
+        Ok(Self { queue: Some(queue), worker, settings, tally, opening: Once::new() })
     }
 
     /// Records one judged list.
@@ -57,6 +60,9 @@ impl Ledger {
     }
 
     fn keep(&self, what: What, ms: i64) -> Result<(), LedgerError> {
+        // Nobody is answered before: a process that is killed at once then leaves a gap, and not nothing. What keeps it from being
+        // written keeps this list from it too, and is said of that.
+        self.opening.call_once(|| drop(self.ask(move |writer| writer.begin_at(ms))));
         let (done, acknowledged) = match self.settings.durability {
             Durability::BeforeAnswer => Some(sync_channel(1)).unzip(),
             Durability::Behind { .. } => (None, None),

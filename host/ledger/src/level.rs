@@ -1,6 +1,6 @@
 //! Which lists are kept in full: all of which somebody may have to give account, and a sample of the others.
 
-use normgate::contract::{Block, Modality, TagAction};
+use normgate::contract::{Block, TagAction};
 use normgate::{Action, Batch, Notice, Outcome, RuleRef};
 
 use crate::keys::rounded_up;
@@ -8,10 +8,11 @@ use crate::record::Why;
 
 /// Why a list is kept in full; nothing when it is not. `sampled` says whether its lot was drawn.
 pub(crate) fn reasons(request: &Batch, outcome: &Outcome, sampled: bool) -> Vec<Why> {
-    let must = |rule: RuleRef| outcome.policy_set().rule(rule).is_some_and(|rule| rule.modality == Modality::Must);
+    let must = |rule: RuleRef| outcome.policy_set().is_accountable(rule);
     let on_rows = (outcome.verdicts.iter())
         .flat_map(|verdict| outcome.reasons(verdict))
-        .any(|reason| reason.effect > Action::Allow && must(reason.rule));
+        // A label alone restricts nothing, and the outcome says it.
+        .any(|reason| reason.effect > Action::Label && must(reason.rule));
     let on_tags = (outcome.tags.iter().flat_map(|tag| &tag.reasons))
         .any(|(rule, action, _)| *action != TagAction::Keep && must(*rule));
     let held = (outcome.verdicts[outcome.shown..].iter()).any(|verdict| Outcome::hold(verdict) != Block::None);
@@ -30,8 +31,13 @@ pub(crate) fn reasons(request: &Batch, outcome: &Outcome, sampled: bool) -> Vec<
     found.into_iter().filter(|(_, holds)| *holds).map(|(why, _)| why).collect()
 }
 
-/// Whether a notice is about a module with rules that the law requires, and the set has no such module: it is missing, or off.
+/// Whether a notice is about a module with rules that the law requires, and the set has no such module: it is missing, or off. A notice
+/// of no module in particular comes with those of some.
 fn is_absent(notice: &Notice, outcome: &Outcome) -> bool {
+    let Some(policy) = &notice.policy else { return false };
+    if outcome.policy_set().is_of_association(policy) {
+        return false;
+    }
     let in_set = || outcome.policy_set().manifests().any(|manifest| Some(manifest.reference()) == notice.policy);
     notice.code == "must-missing" || (notice.code == "must-weakened" && !in_set())
 }

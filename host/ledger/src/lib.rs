@@ -21,6 +21,10 @@
 //! drawn. Leaving: [`Case`] (`sealed`), under other `names`, by `sealing` to whoever judges it elsewhere; and what a witness
 //! signs (`cosign`). Everything lies in one folder (`home`); who looked something up stands in `access`.
 
+// What tests share names the crate as others do.
+#[cfg(test)]
+extern crate self as normgate_ledger;
+
 mod access;
 mod anchor;
 mod answer;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LedgerError;
 use crate::frame::{HEAD_BYTES, Head};
-use crate::history::{History, records};
+use crate::history::{History, one, records};
 use crate::holds::{self, Held};
 use crate::keys::{sha256, unhex};
 use crate::merkle::{Hash, consistency, inclusion, is_consistent, is_included, leaf};
@@ -125,10 +125,10 @@ impl fmt::Display for Checked {
 type Way = (Head, u64, Vec<u8>, Vec<Hash>);
 
 impl History {
-    /// The proof that a decision is in the log, as JSON.
+    /// The proof that a decision is in the log, as JSON; `decision_id` may be the number of its record.
     ///
     /// # Errors
-    /// When there is no such decision, no checkpoint covers it yet, or a file cannot be read.
+    /// When there is no such decision, several records have its id, no checkpoint covers it yet, or a file cannot be read.
     pub fn prove(&self, decision_id: &str) -> Result<String, LedgerError> {
         self.prove_with(decision_id, |record| Carried::Whole(STANDARD.encode(record)))
     }
@@ -175,22 +175,24 @@ impl History {
     }
 
     /// The way to the record of a decision.
-    fn way(&self, decision_id: &str) -> Result<Way, LedgerError> {
-        let query = Query { decision: Some(decision_id.to_owned()), ..Query::default() };
-        let mut found = None;
-        records(&self.home, &query, |record, _| {
-            if found.is_none() && matches!(record.record.entry.event, Event::Decision(_)) {
+    fn way(&self, which: &str) -> Result<Way, LedgerError> {
+        let query = Query::of(which);
+        let mut found = Vec::new();
+        let damage = records(&self.home, &query, |record, _| {
+            if matches!(record.record.entry.event, Event::Decision(_)) {
                 let leaves: Vec<Hash> = record.frame.iter().map(|bytes| leaf_of_record(bytes)).collect();
                 let path = inclusion(record.index, &leaves);
-                found = Some((record.head.clone(), record.index as u64, record.frame[record.index].clone(), path));
+                found.push((record.head.clone(), record.index as u64, record.frame[record.index].clone(), path));
             }
             Ok(())
         })?;
-        if found.is_none() {
-            found = self.held(&query)?;
+        if found.is_empty() {
+            found.extend(self.held(&query)?);
         }
-        let absent = || format!("no decision {decision_id} is in {}, or its key is gone", self.home.place());
-        found.ok_or_else(|| LedgerError::Absent(absent()))
+        if found.is_empty() {
+            damage.told()?;
+        }
+        one(&self.home, which, found, |(head, index, ..)| head.first_record + index)
     }
 
     /// The way to a record that is held for a case, when its segment or its key is gone.
@@ -225,10 +227,10 @@ impl History {
     /// The heads of the first frames of the log.
     pub(crate) fn heads(&self, size: u64) -> Result<Vec<Head>, LedgerError> {
         let mut heads = Vec::new();
-        for (number, purged) in segment::list(&self.home)? {
+        for (number, purged) in segment::begun(&self.home)? {
             let mut reader = SegmentReader::open(&self.home, number, purged)?;
             while (heads.len() as u64) < size
-                && let Next::Frame(head, _) = reader.next(|_| false)?
+                && let Next::Frame(head, _) | Next::Damaged(head, _) = reader.next(|_| false)?
             {
                 heads.push(head);
             }

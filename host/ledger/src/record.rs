@@ -25,7 +25,7 @@ pub enum Level {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
-    /// A rule that the law requires did something to a row or a tag.
+    /// A rule that the law requires demoted or withheld a row, or took a tag.
     Must,
     /// A rule that the law requires would have acted and was kept from it, or a module with such rules was not asked at all.
     Unapplied,

@@ -17,6 +17,8 @@ pub struct Query {
     pub to_ms: Option<i64>,
     /// A decision id.
     pub decision: Option<String>,
+    /// The number of a record.
+    pub record: Option<u64>,
     /// A user, as `request.user.ref` has it.
     pub user: Option<String>,
     /// The id of a candidate.
@@ -24,8 +26,19 @@ pub struct Query {
 }
 
 impl Query {
-    pub(crate) fn covers(&self, ms: i64) -> bool {
-        self.from_ms.is_none_or(|from| ms >= from) && self.to_ms.is_none_or(|to| ms < to)
+    /// Looks for one decision: by its id, or by the number of its record, which no id is as short as.
+    pub fn of(which: &str) -> Self {
+        match which.parse() {
+            Ok(record) => Self { record: Some(record), ..Self::default() },
+            Err(_) => Self { decision: Some(which.to_owned()), ..Self::default() },
+        }
+    }
+
+    /// Whether a record is of the time and of the number that are asked for.
+    pub(crate) fn covers(&self, record: u64, ms: i64) -> bool {
+        self.from_ms.is_none_or(|from| ms >= from)
+            && self.to_ms.is_none_or(|to| ms < to)
+            && self.record.is_none_or(|wanted| record == wanted)
     }
 }
 

@@ -75,6 +75,12 @@ impl Judge {
         label: Option<&str>,
     ) -> Result<Self, LedgerError> {
         let (set, theirs) = (&description.policy_set, &description.semantics);
+        let altered = |what: String| LedgerError::altered(format!("policy set {set}"), what);
+        // Earlier builds did not say what the digest is over.
+        if let Some(what) = description.disagreements().into_iter().next().filter(|_| !description.identity.is_empty())
+        {
+            return Err(altered(what));
+        }
         let unbuilt_here = |error: BuildError| unbuilt(set, error.to_string());
         let own = builder.generation().map_err(unbuilt_here)?.policy_set().describe().semantics;
         let other = (!is_of(theirs, &own)).then(|| format!("judged under `{theirs}`, this program judges by `{own}`"));
@@ -83,8 +89,14 @@ impl Judge {
             if generation.policy_set().digest_under(theirs) == *set {
                 return Ok((generation.reader(), generation));
             }
-            Err(unbuilt(set, "its modules, parameters and grants make another digest here".to_owned()))
+            Err(match generation.policy_set().digest() == set {
+                true => altered(format!("its digest is of other semantics than `{theirs}`")),
+                false => unbuilt(set, "its modules, parameters and grants make another digest here".to_owned()),
+            })
         });
+        if let Err(error @ LedgerError::Altered { .. }) = built {
+            return Err(error);
+        }
         let built = match (built, &other) {
             (Ok((reader, generation)), _) => Some((generation, reader)),
             (Err(_), Some(_)) => None,

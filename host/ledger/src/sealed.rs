@@ -359,6 +359,7 @@ mod tests {
         };
         let set = SetDescription {
             policy_set: String::new(),
+            identity: String::new(),
             semantics: String::new(),
             config: String::new(),
             resolved_ms: 0,

@@ -1,7 +1,7 @@
 //! Sealing to somebody who is elsewhere: HPKE (RFC 9180) in base mode, by a library; and the two halves of a key as lines of text.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use aws_lc_rs::agreement::{PrivateKey, X25519};
@@ -159,28 +159,9 @@ impl SealingKey {
     }
 }
 
-/// Writes a file with these rights, whole or not at all, and never over another: it gets its name once everything is in it.
-#[cfg_attr(not(unix), expect(unused_variables, reason = "rights are Unix's"))]
+/// Writes the file of a key, unless one is there.
 fn write_new(file: &Path, text: &str, mode: u32) -> Result<(), LedgerError> {
-    let part = file.with_file_name(format!(".{}.part", file.file_name().unwrap_or_default().to_string_lossy()));
-    let whole = || -> io::Result<()> {
-        // What an interrupted call left is its own.
-        match fs::remove_file(&part) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-        let mut new = options.open(&part)?;
-        new.write_all(text.as_bytes())?;
-        new.sync_all()?;
-        fs::hard_link(&part, file)
-    };
-    let written = whole();
-    let _ = fs::remove_file(&part);
-    written.map_err(|source| match source.kind() {
+    normgate::private::write_new(file, text.as_bytes(), mode).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => taken(file),
         _ => LedgerError::Io { place: file.display().to_string(), source },
     })

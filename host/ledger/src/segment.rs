@@ -134,18 +134,18 @@ pub(crate) fn file(segment: u64, purged: bool) -> String {
     format!("{SEGMENTS}/{segment:012}.{}", if purged { "purged" } else { "seg" })
 }
 
+/// The segment that a file of this name is, and whether it is purged; none where no segment is called so.
+pub(crate) fn of_file(name: &str) -> Option<(u64, bool)> {
+    let (number, form) = name.split_once('.')?;
+    let (number, purged) = (number.parse().ok()?, form == "purged");
+    (file(number, purged) == format!("{SEGMENTS}/{name}")).then_some((number, purged))
+}
+
 /// The segments of a ledger in order, each with whether it is purged. One that is there in both forms is being purged, and is
-/// still whole.
+/// still whole. Other files are passed over.
 pub(crate) fn list(home: &Home) -> Result<Vec<(u64, bool)>, LedgerError> {
     let mut segments: Vec<(u64, bool)> = Vec::new();
-    for name in home.names(SEGMENTS)?.iter().filter(|name| !name.ends_with(".part")) {
-        let strange = || LedgerError::altered(home.of(&format!("{SEGMENTS}/{name}")), "no segment is called so");
-        let (number, form) = name.split_once('.').ok_or_else(strange)?;
-        let number: u64 = number.parse().map_err(|_| strange())?;
-        let purged = form == "purged";
-        if file(number, purged) != format!("{SEGMENTS}/{name}") {
-            return Err(strange());
-        }
+    for (number, purged) in home.names(SEGMENTS)?.iter().filter_map(|name| of_file(name)) {
         // By name, `purged` comes before `seg`, and what is whole says more.
         if segments.last().is_some_and(|(last, _)| *last == number) {
             segments.pop();
@@ -153,6 +153,25 @@ pub(crate) fn list(home: &Home) -> Result<Vec<(u64, bool)>, LedgerError> {
         segments.push((number, purged));
     }
     Ok(segments)
+}
+
+/// The segments of a ledger without one at the end that a crash left before it began.
+pub(crate) fn begun(home: &Home) -> Result<Vec<(u64, bool)>, LedgerError> {
+    let mut segments = list(home)?;
+    segments.pop_if(|(number, purged)| is_unbegun(home, *number, *purged).is_ok_and(|is| is));
+    Ok(segments)
+}
+
+/// Whether a segment ends inside of its own head: a crash left it so, or never wrote any of it.
+pub(crate) fn is_unbegun(home: &Home, segment: u64, purged: bool) -> Result<bool, LedgerError> {
+    let (name, mut bytes) = (file(segment, purged), Vec::new());
+    let most = (12 + MAX_HEAD_BYTES + 4) as u64;
+    home.file(&name)?.take(most).read_to_end(&mut bytes).map_err(home.io(&name))?;
+    let (magic, rest) = bytes.split_at(bytes.len().min(MAGIC.len()));
+    let length = rest.first_chunk().map(|length| u32::from_le_bytes(*length) as usize);
+    let cut =
+        MAGIC.starts_with(magic) && length.is_none_or(|length| length <= MAX_HEAD_BYTES && rest.len() < 4 + length + 4);
+    Ok(cut || bytes.iter().all(|byte| *byte == 0))
 }
 
 /// A segment being read.
@@ -170,6 +189,8 @@ pub(crate) struct SegmentReader {
 pub(crate) enum Next {
     /// A frame; its records are encoded, and none were asked for or are left.
     Frame(Head, Option<Vec<Vec<u8>>>),
+    /// A frame whose head is whole and whose records are not, with a clause on what is wrong. What follows it can be read.
+    Damaged(Head, &'static str),
     /// The end.
     End,
     /// Something that is no whole frame.
@@ -231,7 +252,11 @@ impl SegmentReader {
                     // A power failure may leave the last frame at its full length with blocks that were never written.
                     let unwritten =
                         bytes.chunks(512).any(|block| block.len() == 512 && block.iter().all(|byte| *byte == 0));
-                    return Ok(Next::Broken { what: what.into(), torn: unwritten && begin + stored == left });
+                    if unwritten && begin + stored == left {
+                        return Ok(Next::Broken { what: what.into(), torn: true });
+                    }
+                    self.length += begin + stored;
+                    return Ok(Next::Damaged(head, what));
                 }
             }
         } else {
@@ -240,6 +265,20 @@ impl SegmentReader {
         };
         self.length += begin + stored;
         Ok(Next::Frame(head, records))
+    }
+
+    /// Goes on with the next whole head after something that is no frame; whether there is one.
+    pub(crate) fn resume(&mut self) -> Result<bool, LedgerError> {
+        let (place, begin) = (self.place(), self.length + 1);
+        let mut rest = Vec::new();
+        let read = self.input.seek(SeekFrom::Start(begin)).and_then(|_| self.input.read_to_end(&mut rest));
+        read.map_err(LedgerError::io(&place))?;
+        let whole =
+            |window: &[u8]| window.starts_with(frame::MAGIC) && matches!(Head::read(&mut &window[..]), Ok(Some(_)));
+        let Some(found) = rest.windows(HEAD_BYTES + 4).position(whole) else { return Ok(false) };
+        self.length = begin + found as u64;
+        self.input.seek(SeekFrom::Start(self.length)).map_err(LedgerError::io(place))?;
+        Ok(true)
     }
 
     /// Whether a head that does not check may be what a crash left: it is cut off, or was never written.
@@ -276,6 +315,7 @@ pub(crate) fn is_readable(home: &Home, segment: u64) -> Result<bool, LedgerError
             }
             Next::End | Next::Broken { torn: true, .. } => return Ok(false),
             Next::Broken { what, .. } => return Err(LedgerError::altered(place, what)),
+            Next::Damaged(_, what) => return Err(LedgerError::altered(place, what)),
         }
     }
 }
@@ -286,7 +326,9 @@ pub(crate) fn strip(home: &Home, segment: u64) -> Result<(), LedgerError> {
     let mut bytes = reader.head.encode();
     loop {
         match reader.next(|_| false)? {
-            Next::Frame(head, _) => bytes.write_all(&head.with_checksum()).map_err(home.io("memory"))?,
+            Next::Frame(head, _) | Next::Damaged(head, _) => {
+                bytes.write_all(&head.with_checksum()).map_err(home.io("memory"))?;
+            }
             Next::End | Next::Broken { torn: true, .. } => break,
             Next::Broken { what, .. } => return Err(LedgerError::altered(reader.place(), what)),
         }

@@ -7,17 +7,18 @@ use normgate::contract::Day;
 
 use crate::access;
 use crate::anchor::{self, Anchor, WITNESSES};
-use crate::claims::Claims;
+use crate::claims::{self, Claims};
 use crate::cosign::Cosigner;
 use crate::error::LedgerError;
 use crate::frame::Head;
 use crate::history::{self, History};
-use crate::holds::{self, Held, Place};
+use crate::holds::{self, Held, Opened, Place};
 use crate::home::{CHECKPOINTS, HOLDS, KEYS, PUBLIC, SEGMENTS};
 use crate::keys::{self, Class, Key, RETENTION_DAYS, Signer, Slot, sha256};
 use crate::merkle::{Edge, Hash, leaf};
 use crate::note::{Checkpoint, Verifier, is_named};
 use crate::record::{AccessHead, Entry, Event, Gap, Level, Purge, Record};
+use crate::recorded::Recorded;
 use crate::segment::{self, Next, SegmentHead, SegmentReader};
 
 /// What a ledger is held against besides itself.
@@ -60,6 +61,9 @@ pub struct Verification {
 /// How far a purge's time may be ahead of what else is known of the time: a day. Engineering default.
 pub(crate) const CLOCK_TOLERANCE_MS: i64 = 86_400_000;
 
+/// Who decides whether a crash did it.
+const DECIDES: &str = "a crash tore it, or it was altered; opening the ledger for writing decides and records which";
+
 /// What the walk through the segments collects.
 #[derive(Default)]
 struct Walk<'a> {
@@ -81,12 +85,22 @@ struct Walk<'a> {
     released: BTreeSet<String>,
     /// Heads of frames that held records say they are of, by frame.
     frames: BTreeMap<u64, Vec<(Place, Head)>>,
+    /// What is held as it was opened, with its file, by record.
+    copies: BTreeMap<u64, Vec<(String, Recorded)>>,
     /// Keys that some segment was sealed with.
     sealed: BTreeSet<(Slot, String)>,
     claims: Claims,
     modules: &'a [Module],
     /// Whether cosignatures are under a key that was given: whoever writes to the folder chooses those that it names.
     trusted: bool,
+    /// The frame and the record that come next; none where damage leaves nobody knowing.
+    next: Option<(u64, u64)>,
+    /// Whether the log so far is known: from damage on it is not, until the next segment says what is before it.
+    adrift: bool,
+    /// Whether damage took frames with it.
+    lost: bool,
+    /// Checkpoints that are of other frames than those that are here, the first with its sentence.
+    rewritten: Vec<String>,
     /// Cosigned heads in the ledger's folder or given, whether or not they agree.
     anchors: Vec<Anchor>,
     /// The first lines of notes in the ledger's folder, which say what they were signed over.
@@ -117,30 +131,23 @@ impl History {
     /// When a file cannot be read at all. What is altered is a finding.
     pub fn verify(&self, against: &Against<'_>) -> Result<Verification, LedgerError> {
         let trusted = against.cosigner.is_some();
-        let mut walk = Walk { modules: against.modules, trusted, ..Walk::default() };
+        let mut walk = Walk { modules: against.modules, trusted, next: Some((0, 0)), ..Walk::default() };
         let verifier = self.check_keys(against.key, &mut walk)?;
-        let cosigners = self.check_witnesses(against.cosigner, &mut walk)?;
+        let cosigners = self.check_witnesses(against.cosigner, &mut walk);
         if let Some(verifier) = &verifier {
             self.read_checkpoints(against.known, verifier, &cosigners, &mut walk)?;
         }
+        walk.claims.cosigners = cosigners;
+        walk.claims.witnessed(&walk.anchors);
         self.read_holds(&mut walk)?;
-        match segment::list(&self.home) {
-            Ok(segments) => self.walk(&segments, &mut walk)?,
-            Err(error) => walk.out.findings.push(error.to_string()),
-        }
+        self.walk(&segment::list(&self.home)?, &mut walk)?;
+        walk.out.findings.extend(walk.claims.untimely());
         self.check_access(&mut walk);
         self.check_holds(&mut walk)?;
         self.check_epochs(&mut walk)?;
         walk.check_purges();
         walk.out.anchor = walk.anchors.iter().max_by_key(|anchor| (anchor.size, anchor.at_s)).cloned();
-        for (size, claims) in std::mem::take(&mut walk.claimed) {
-            for (place, _) in claims {
-                let frames = walk.log.size;
-                walk.out.findings.push(format!(
-                    "{place}: it was signed over {size} frames, and {frames} are there: the end of the ledger is missing"
-                ));
-            }
-        }
+        walk.check_end();
         walk.out.frames = walk.log.size;
         walk.out.disturbed = std::mem::take(&mut walk.claims.disturbed);
         walk.say_sample();
@@ -161,7 +168,7 @@ impl History {
                 None
             }
         };
-        let public = self.home.read(PUBLIC)?;
+        let public = out.seen(self.home.read(PUBLIC)).flatten();
         let said = public.and_then(|text| {
             Verifier::parse(&String::from_utf8_lossy(&text))
                 .ok()
@@ -179,26 +186,30 @@ impl History {
         for name in self.home.names(".")? {
             let known =
                 [PUBLIC, WITNESSES, access::FILE, "lock", SEGMENTS, KEYS, CHECKPOINTS, HOLDS].contains(&name.as_str());
-            if !known {
+            if !known && access::of_aside(&name).is_none() && !name.ends_with(".part") {
                 out.findings.push(format!("{}: it is none of the ledger's files", self.home.of(&name)));
             }
         }
-        if self.home.read("lock")?.is_some_and(|bytes| !bytes.is_empty()) {
+        let strange = |folder: &'static str, known: fn(&str) -> bool| {
+            let names =
+                self.home.names(folder)?.into_iter().filter(move |name| !name.ends_with(".part") && !known(name));
+            Ok::<_, LedgerError>(names.map(move |name| format!("{folder}/{name}")))
+        };
+        let segments = strange(SEGMENTS, |name| segment::of_file(name).is_some())?;
+        for name in segments.chain(strange(HOLDS, |name| holds::of_file(name).is_some())?) {
+            out.findings
+                .push(format!("{}: it is none of the ledger's files; all others are read", self.home.of(&name)));
+        }
+        if out.seen(self.home.read("lock")).flatten().is_some_and(|bytes| !bytes.is_empty()) {
             out.findings.push(format!("{}: it is not empty", self.home.of("lock")));
         }
         Ok(trusted)
     }
 
     /// The witnesses whose cosignatures count.
-    fn check_witnesses(&self, given: Option<&Cosigner>, walk: &mut Walk<'_>) -> Result<Vec<Cosigner>, LedgerError> {
-        let named = match anchor::witnesses(&self.home) {
-            Err(error @ LedgerError::Altered { .. }) => {
-                walk.out.findings.push(error.to_string());
-                Vec::new()
-            }
-            named => named?,
-        };
-        Ok(given.map_or(named, |given| vec![given.clone()]))
+    fn check_witnesses(&self, given: Option<&Cosigner>, walk: &mut Walk<'_>) -> Vec<Cosigner> {
+        let named = walk.out.seen(anchor::witnesses(&self.home)).unwrap_or_default();
+        given.map_or(named, |given| vec![given.clone()])
     }
 
     fn read_checkpoints(
@@ -211,7 +222,9 @@ impl History {
         let mut notes = Vec::new();
         for name in self.home.names(CHECKPOINTS)?.into_iter().filter(|name| !name.ends_with(".part")) {
             let name = format!("{CHECKPOINTS}/{name}");
-            notes.push((self.home.of(&name), self.home.read(&name)?.unwrap_or_default()));
+            if let Some(note) = walk.out.seen(self.home.read(&name)) {
+                notes.push((self.home.of(&name), note.unwrap_or_default()));
+            }
         }
         notes.extend(known.map(|note| ("the checkpoint that was given".to_owned(), note.as_bytes().to_vec())));
         for (place, note) in notes {
@@ -243,21 +256,28 @@ impl History {
     fn walk(&self, segments: &[(u64, bool)], walk: &mut Walk<'_>) -> Result<(), LedgerError> {
         // What the segment before was found to be, once its successor can be asked: its length and what follows it.
         let mut before: Option<(u64, Vec<u8>, String)> = None;
+        let mut expected = 0;
         walk.check_root();
-        for (place, (number, purged)) in segments.iter().enumerate() {
-            if *number != place as u64 {
+        for (number, purged) in segments {
+            if *number != expected {
                 walk.out.findings.push(format!("{}: segments before {number} are missing", self.home.of(SEGMENTS)));
+                (walk.next, walk.adrift) = (None, true);
             }
+            expected = *number + 1;
             if !*purged && self.home.exists(&segment::file(*number, true)) {
                 walk.out.notes.push(format!("segment {number}: a purge was interrupted; purge again to finish it"));
             }
-            let mut reader = match SegmentReader::open(&self.home, *number, *purged) {
-                Ok(reader) => reader,
-                Err(error) => {
-                    walk.out.findings.push(error.to_string());
-                    before = None;
-                    continue;
-                }
+            if expected == segments.len() as u64 && segment::is_unbegun(&self.home, *number, *purged).is_ok_and(|is| is)
+            {
+                walk.out.findings.push(format!(
+                    "{}: it ends before it begins: {DECIDES}",
+                    self.home.of(&segment::file(*number, *purged))
+                ));
+                continue;
+            }
+            let Some(mut reader) = walk.out.seen(SegmentReader::open(&self.home, *number, *purged)) else {
+                (before, walk.next, walk.adrift) = (None, None, true);
+                continue;
             };
             let head = reader.head.clone();
             walk.check_head(&head, *purged, before.take());
@@ -266,11 +286,7 @@ impl History {
         }
         // Nobody has said yet what a crash left at the very end.
         if let Some((_, tail, place)) = before.filter(|(_, tail, _)| !tail.is_empty()) {
-            walk.out.findings.push(format!(
-                "{place}: {} bytes at the end are no whole frame: a crash tore it, or it was altered; opening the ledger for writing \
-                 decides and records which",
-                tail.len()
-            ));
+            walk.out.findings.push(format!("{place}: {} bytes at the end are no whole frame: {DECIDES}", tail.len()));
         }
         Ok(())
     }
@@ -288,17 +304,13 @@ impl History {
             let place = reader.place();
             match reader.next(|_| true)? {
                 Next::Frame(head, records) => {
-                    if head.frame != walk.log.size || head.first_record != walk.out.records {
-                        walk.out.findings.push(format!("{place}: frames are missing before frame {}", head.frame));
-                    }
+                    walk.follow(&head, &place);
                     for (place, said) in walk.frames.remove(&head.frame).into_iter().flatten() {
                         if said != head {
                             let place = self.home.of(&holds::file(&place));
                             walk.out.findings.push(format!("{place}: its frame is not the one in the log"));
                         }
                     }
-                    walk.log.push(leaf(&head.encode()));
-                    walk.out.records += u64::from(head.records);
                     match records {
                         Some(records) => walk.check_frame(&head, &records, &segment, &keys, first),
                         // What begins a segment is of the time when it was begun, and bears nothing out.
@@ -313,62 +325,62 @@ impl History {
                     first = false;
                     walk.check_root();
                 }
+                Next::Damaged(head, what) => {
+                    walk.out.findings.push(format!("{place}: {what}: its {} records cannot be read", head.records));
+                    walk.follow(&head, &place);
+                    walk.frames.remove(&head.frame);
+                    walk.claims.damaged();
+                    first = false;
+                    walk.check_root();
+                }
                 Next::End => {
                     walk.stripped.extend(reader.purged.then_some((segment.segment, last_day)));
                     return Ok(Vec::new());
                 }
                 Next::Broken { what, torn } => {
-                    walk.stripped.extend(reader.purged.then_some((segment.segment, last_day)));
                     let tail = reader.tail()?;
-                    if !torn {
-                        walk.out.findings.push(format!("{place}: {what}"));
+                    if torn || !walk.goes_on(reader, &place, &what)? {
+                        walk.stripped.extend(reader.purged.then_some((segment.segment, last_day)));
+                        return Ok(tail);
                     }
-                    return Ok(tail);
+                    first = false;
                 }
             }
         }
     }
 
     fn check_access(&self, walk: &mut Walk<'_>) {
-        match access::heads(&self.home) {
-            Ok(heads) => {
-                for said in &walk.access {
-                    let index = said.lines.checked_sub(1).map(|index| index as usize);
-                    if index.is_some_and(|index| heads.get(index) != Some(said)) {
-                        walk.out.findings.push(format!(
-                            "{}: line {} is not the one that the ledger recorded",
-                            self.home.of(access::FILE),
-                            said.lines
-                        ));
-                    }
-                }
+        let Some((heads, findings, notes)) = walk.out.seen(access::check(&self.home)) else { return };
+        walk.out.findings.extend(findings);
+        walk.out.notes.extend(notes);
+        for AccessHead { lines, head } in walk.access.iter().filter(|said| said.lines > 0) {
+            if heads.get(lines) != Some(head) {
+                let place = self.home.of(access::FILE);
+                walk.out.findings.push(format!("{place}: line {lines} is not the one that the ledger recorded"));
             }
-            Err(error) => walk.out.findings.push(error.to_string()),
         }
     }
 
     /// Takes note of the frames that held records say they are of.
     fn read_holds(&self, walk: &mut Walk<'_>) -> Result<(), LedgerError> {
-        let places = match holds::list(&self.home) {
-            Ok(places) => places,
-            Err(error) => {
-                walk.out.findings.push(error.to_string());
-                return Ok(());
-            }
-        };
-        for place in places {
-            let key = holds::key(&self.home, &place.0)?;
+        for place in holds::list(&self.home)? {
+            let Some(key) = walk.out.seen(holds::key(&self.home, &place.0)) else { continue };
+            let file = self.home.of(&holds::file(&place));
             let read = Held::read(&self.home, &place).ok().and_then(|(held, _)| {
-                let opens = key.is_none_or(|key| held.open(&key).is_some());
-                held.proof().filter(|_| opens)
+                let opened = key.map(|key| held.open(&key));
+                // A case whose key is gone is over.
+                held.proof().filter(|_| !matches!(opened, Some(None))).map(|(head, ..)| (head, opened.flatten()))
             });
-            match read {
-                Some((head, ..)) => walk.frames.entry(head.frame).or_default().push((place, head)),
-                None => {
-                    let place = self.home.of(&holds::file(&place));
-                    walk.out.findings.push(format!("{place}: it is not what was held, or its case's key is another"));
-                }
+            let Some((head, opened)) = read else {
+                walk.out.findings.push(format!("{file}: it is not what was held, or its case's key is another"));
+                continue;
+            };
+            if let Some(Opened { recorded, .. }) = opened {
+                let found = claims::counted_otherwise(&recorded).into_iter();
+                walk.out.findings.extend(found.map(|what| format!("{file}: {what}")));
+                walk.copies.entry(recorded.record).or_default().push((file, recorded));
             }
+            walk.frames.entry(head.frame).or_default().push((place, head));
         }
         Ok(())
     }
@@ -377,7 +389,7 @@ impl History {
     fn check_holds(&self, walk: &mut Walk<'_>) -> Result<(), LedgerError> {
         for place in holds::list(&self.home).unwrap_or_default() {
             let file = self.home.of(&holds::file(&place));
-            let hash = self.home.read(&holds::file(&place))?.map(|bytes| sha256(&bytes));
+            let hash = walk.out.seen(self.home.read(&holds::file(&place))).flatten().map(|bytes| sha256(&bytes));
             match walk.held.remove(&place) {
                 Some(said) if Some(&said) == hash.as_ref() => {}
                 Some(_) => walk.out.findings.push(format!("{file}: it is not what was held")),
@@ -390,7 +402,9 @@ impl History {
         for place in std::mem::take(&mut walk.held).into_keys() {
             walk.out.findings.push(format!("{}: it is missing", self.home.of(&holds::file(&place))));
         }
-        for frame in std::mem::take(&mut walk.frames).into_values().flatten() {
+        let frames = std::mem::take(&mut walk.frames);
+        // What damage took with it is no other finding.
+        for frame in frames.into_values().flatten().filter(|_| !walk.lost) {
             let place = self.home.of(&holds::file(&frame.0));
             walk.out.findings.push(format!("{place}: the log has no such frame"));
         }
@@ -402,14 +416,14 @@ impl History {
         let mut names: BTreeSet<String> = self.home.names(KEYS)?.into_iter().collect();
         for name in names.iter().filter(|name| self.home.wrapping.is_some() && !name.ends_with(".part")) {
             let name = format!("{KEYS}/{name}");
-            if keys::is_plain(&self.home, &name)? {
+            if walk.out.seen(keys::is_plain(&self.home, &name)) == Some(true) {
                 walk.out.notes.push(format!("{}: the key is not wrapped", self.home.of(&name)));
             }
         }
         names.remove("signing.key");
         for (case, _) in holds::list(&self.home).unwrap_or_default() {
             let file = holds::key_file(&case);
-            if !names.remove(file.trim_start_matches(&format!("{KEYS}/"))) && self.home.read(&file)?.is_none() {
+            if !names.remove(file.trim_start_matches(&format!("{KEYS}/"))) && !self.home.exists(&file) {
                 walk.out.findings.push(format!("{}: the key of the case is lost; put it back", self.home.of(&file)));
             }
         }
@@ -453,22 +467,59 @@ impl History {
                 )),
             }
         }
-        for name in names.iter().filter(|name| !name.ends_with(".part")) {
+        for name in &names {
+            if name.ends_with(".key.part") {
+                let place = self.home.of(&format!("{KEYS}/{name}"));
+                walk.out.notes.push(format!("{place}: a key was being made or destroyed; purge again to finish it"));
+                continue;
+            }
             walk.out.notes.push(format!("{}: nothing was sealed with it", self.home.of(&format!("{KEYS}/{name}"))));
         }
         Ok(())
     }
 }
 
+impl Verification {
+    /// What was read; what cannot be read is a finding.
+    fn seen<T>(&mut self, read: Result<T, LedgerError>) -> Option<T> {
+        read.map_err(|error| self.findings.push(error.to_string())).ok()
+    }
+}
+
 impl Walk<'_> {
+    /// Takes a frame into the log.
+    fn follow(&mut self, head: &Head, place: &str) {
+        let (frame, record) = (head.frame, head.first_record);
+        if self.next.is_some_and(|next| next != (frame, record)) {
+            self.out.findings.push(format!("{place}: frames are missing before frame {frame}"));
+            (self.adrift, self.lost) = (true, true);
+        }
+        self.next = Some((frame + 1, record + u64::from(head.records)));
+        self.log.push(leaf(&head.encode()));
+        self.out.records += u64::from(head.records);
+    }
+
+    /// Says what is no frame, and looks for the next one that is; whether there is one.
+    fn goes_on(&mut self, reader: &mut SegmentReader, place: &str, what: &str) -> Result<bool, LedgerError> {
+        let goes_on = reader.resume()?;
+        let rest = if goes_on { format!("up to {}", reader.place()) } else { "the rest of the segment".into() };
+        self.out.findings.push(format!("{place}: {what}: {rest} cannot be read"));
+        (self.next, self.adrift, self.lost) = (None, true, true);
+        self.claims.damaged();
+        Ok(goes_on)
+    }
+
     /// Holds the log so far against the checkpoints of this size.
     fn check_root(&mut self) {
+        if self.adrift {
+            return;
+        }
         let root = self.log.root();
         for (place, claimed) in self.claimed.remove(&self.log.size).into_iter().flatten() {
             if claimed == root {
                 self.out.checkpoints += 1;
             } else {
-                self.out.findings.push(format!(
+                self.rewritten.push(format!(
                     "{place}: the first {} frames are not those that it was signed over: history was rewritten",
                     self.log.size
                 ));
@@ -476,10 +527,49 @@ impl Walk<'_> {
         }
     }
 
+    /// Checkpoints that do not agree with the log, or that nothing here can be held against.
+    fn check_end(&mut self) {
+        let also = |others: usize, what: &str| match others {
+            0 => String::new(),
+            others => format!(" (and {others} more {what})"),
+        };
+        if let Some(first) = self.rewritten.first() {
+            self.out.findings.push(format!("{first}{}", also(self.rewritten.len() - 1, "checkpoints")));
+        }
+        let frames = self.log.size;
+        let beyond = self.claimed.split_off(&(frames + 1));
+        let places: Vec<_> =
+            beyond.iter().rev().flat_map(|(size, claims)| claims.iter().map(move |(place, _)| (size, place))).collect();
+        if let Some((size, place)) = places.first() {
+            let others = also(places.len() - 1, "checkpoints");
+            self.out.findings.push(format!(
+                "{place}: it was signed over {size} frames, and {frames} are there: the end of the ledger is missing{others}"
+            ));
+        }
+        match self.claimed.values().flatten().count() {
+            0 => {}
+            unheld => self
+                .out
+                .notes
+                .push(format!("{unheld} checkpoints are of frames that cannot be read, and were held against nothing")),
+        }
+    }
+
     fn check_head(&mut self, head: &SegmentHead, purged: bool, before: Option<(u64, Vec<u8>, String)>) {
         let number = head.segment;
-        if head.log().as_ref() != Some(&self.log) || head.records != self.out.records {
+        let log = head.log();
+        if !self.adrift && (log.as_ref() != Some(&self.log) || head.records != self.out.records) {
             self.out.findings.push(format!("segment {number}: it does not follow from the segments before it"));
+        }
+        // After damage the log goes on from what the segment says; its roots are held against checkpoints again.
+        if let Some(log) = log {
+            (self.log, self.adrift) = (log, false);
+            (self.out.records, self.next) = (head.records, Some((head.frames, head.records)));
+        }
+        if let Some(slot) = Slot::needed(head.epoch).find(|slot| !head.keys.contains_key(&slot.name())) {
+            self.out
+                .findings
+                .push(format!("segment {number}: it names no {} key, which every segment has", slot.name()));
         }
         if !purged {
             self.sealed.extend(head.slots().map(|(slot, id)| (slot, id.clone())));
@@ -559,7 +649,7 @@ impl Walk<'_> {
                 if !self.notes.contains(text) {
                     self.out.findings.push(format!("record {number}: the cosigned head that it names is not here"));
                 }
-                self.claims.anchored(note);
+                self.claims.drawn_by(note);
             }
             Event::Closed { access } => self.access.push(access.clone()),
             Event::ClockBack { from_ms } => {
@@ -586,7 +676,10 @@ impl Walk<'_> {
                 self.released.insert(case.clone());
                 self.out.notes.push(format!("record {number}: {by} ended case {case}"));
             }
-            Event::Set(set) => self.claims.described(set, self.modules),
+            Event::Set(set) => {
+                let found = self.claims.described(set, self.modules);
+                self.out.findings.extend(found.into_iter().map(|what| format!("record {number}: {what}")));
+            }
         }
     }
 
@@ -594,6 +687,11 @@ impl Walk<'_> {
         let Event::Decision(listed) = &record.entry.event else { return };
         *(if listed.level == Level::Full { &mut self.out.full } else { &mut self.out.commit }) += 1;
         let recorded = history::open(segment.epoch, record, keys);
+        for (file, held) in self.copies.remove(&record.entry.record).into_iter().flatten() {
+            if recorded.as_ref().is_ok_and(|recorded| !holds::agrees(&held, recorded)) {
+                self.out.findings.push(format!("{file}: it says something else than record {}", held.record));
+            }
+        }
         match recorded.and_then(|recorded| self.claims.list(&recorded, record, keys)) {
             Ok(found) => self.out.findings.extend(found),
             Err(error) => self.out.findings.push(error.to_string()),
@@ -645,8 +743,15 @@ impl Walk<'_> {
         }
     }
 
-    /// Says how the sample was drawn, where that is worth knowing.
+    /// Says how the sample was drawn, and what no module at hand tells, where that is worth knowing.
     fn say_sample(&mut self) {
+        if !self.claims.absent.is_empty() {
+            let absent: Vec<&str> = self.claims.absent.iter().map(String::as_str).collect();
+            self.out.notes.push(format!(
+                "modules that are not at hand do not tell which lists had to be kept in full; give them with -p: {}",
+                absent.join(", ")
+            ));
+        }
         if self.claims.least_ppm == Some(0) {
             self.out.notes.push(
                 "some writer kept no sample (0 in a million): all that nobody has to account for is a commitment"

@@ -26,7 +26,7 @@ use crate::level;
 use crate::merkle::{Edge, Hash, leaf};
 use crate::note::{Checkpoint, Verifier};
 use crate::prepared::{self, Prepared, Waiting, What};
-use crate::record::{About, AccessHead, Body, Entry, Event, Gap, Level, Listed, Part, Purge, Record};
+use crate::record::{About, Body, Entry, Event, Gap, Level, Listed, Part, Purge, Record};
 use crate::recorded::Query;
 use crate::sample::{Lots, Seed};
 use crate::segment::{self, Before, Next, SegmentHead, SegmentReader};
@@ -68,6 +68,12 @@ fn check_purge(now_ms: i64, latest_ms: i64, until: Day, what: Purge, idle: bool)
         ));
     }
     Ok(())
+}
+
+/// What is wrong with a segment that no crash leaves so.
+fn no_crash(place: String, what: &str) -> LedgerError {
+    let message = format!("{what}, and no crash leaves that; see `normgate ledger verify`, and restore the file");
+    LedgerError::altered(place, message)
 }
 
 /// The segment that is being written.
@@ -147,7 +153,7 @@ impl Writer {
         }
         let home = Home::create(path, settings.wrap.clone())?;
         let lock = home.lock()?;
-        let segments = segment::list(&home)?;
+        let segments = segment::begun(&home)?;
         let signer = match Signer::read(&home)? {
             None if !segments.is_empty() => {
                 return Err(LedgerError::Absent(format!(
@@ -223,11 +229,8 @@ impl Writer {
                     torn = Some(reader.tail()?);
                     break;
                 }
-                Next::Broken { what, .. } => {
-                    let message =
-                        format!("{what}, and no crash leaves that; see `normgate ledger verify`, and restore the file");
-                    return Err(LedgerError::altered(reader.place(), message));
-                }
+                Next::Broken { what, .. } => return Err(no_crash(reader.place(), &what)),
+                Next::Damaged(_, what) => return Err(no_crash(reader.place(), what)),
             }
         }
         let torn = torn.unwrap_or_default();
@@ -441,6 +444,13 @@ impl Writer {
         self.write(draft)
     }
 
+    /// Puts on the disk that the ledger is open, before anything is recorded.
+    pub(crate) fn begin_at(&mut self, ms: i64) -> Result<(), LedgerError> {
+        let mut draft = Draft::default();
+        self.make_room(ms, &mut draft)?;
+        self.write(draft)
+    }
+
     /// Sees to it that a segment of the right day is open. What was drafted before is written where it belongs.
     fn make_room(&mut self, ms: i64, draft: &mut Draft) -> Result<(), LedgerError> {
         let day = Day::containing(ms);
@@ -498,22 +508,17 @@ impl Writer {
         };
         let name = segment::file(self.next_segment, false);
         let bytes = head.encode();
-        let mut file = self.home.new_file(&name)?;
-        let mut begun = file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(self.home.io(&name));
-        if begun.is_ok() {
-            let (number, length, described) = (head.segment, bytes.len() as u64, HashSet::new());
-            self.open = Some(Open { file, name: name.clone(), number, keys, length, described });
-            let mut draft = Draft::default();
-            let (segment, gap, sample_ppm) = (head.digest(), self.gap.clone(), Some(self.settings.sample_ppm));
-            let opened = Event::Opened { segment, gap, access: self.access()?, sample_ppm };
-            self.note(opened, now_ms(), &mut draft);
-            // Said again in every segment, which may come to stand alone.
-            self.seed = None;
-            self.note_anchor(&mut draft);
-            begun = self.write_all(draft);
-        }
-        if let Err(error) = begun {
-            // An empty or half a segment would be taken for an altered one.
+        let file = self.home.begin(&name, &bytes)?;
+        let (number, length, described) = (head.segment, bytes.len() as u64, HashSet::new());
+        self.open = Some(Open { file, name: name.clone(), number, keys, length, described });
+        let mut draft = Draft::default();
+        let (segment, gap, sample_ppm) = (head.digest(), self.gap.clone(), Some(self.settings.sample_ppm));
+        let opened = Event::Opened { segment, gap, access: access::head(&self.home), sample_ppm };
+        self.note(opened, now_ms(), &mut draft);
+        // Said again in every segment, which may come to stand alone.
+        self.seed = None;
+        self.note_anchor(&mut draft);
+        if let Err(error) = self.write_all(draft) {
             self.open = None;
             self.home.remove(&name)?;
             return Err(error);
@@ -533,10 +538,6 @@ impl Writer {
             return Ok(());
         }
         Err(LedgerError::NotRecorded { message: self.refused.clone() })
-    }
-
-    fn access(&self) -> Result<AccessHead, LedgerError> {
-        Ok(access::heads(&self.home)?.pop().unwrap_or_default())
     }
 
     fn note(&self, event: Event, ms: i64, draft: &mut Draft) {
@@ -723,7 +724,7 @@ impl Writer {
                 self.home.destroy(&slot.file())?;
             }
         }
-        Ok(())
+        self.home.finish_destroying()
     }
 
     /// Puts the erasure of a day's personal columns on the record, then does it.
@@ -736,12 +737,8 @@ impl Writer {
                 "{day} is not over; yesterday's personal columns can be erased at the latest"
             )));
         }
-        let mut personal = Vec::new();
-        for slot in Slot::all(day).filter(|slot| slot.class == Class::Personal) {
-            if self.home.exists(&slot.file()) {
-                personal.push(slot);
-            }
-        }
+        let left = |slot: &Slot| [slot.file(), slot.file() + ".part"].iter().any(|name| self.home.exists(name));
+        let personal: Vec<Slot> = Slot::all(day).filter(|slot| slot.class == Class::Personal && left(slot)).collect();
         if personal.is_empty() {
             return Err(LedgerError::Absent(format!(
                 "{day}: no personal columns of that day are left, or there never were any"
@@ -752,29 +749,36 @@ impl Writer {
     }
 
     /// Seals a record again for a case, and puts that on the record.
-    pub(crate) fn hold(&mut self, decision_id: &str, case: String, by: String) -> Result<(), LedgerError> {
+    pub(crate) fn hold(&mut self, which: &str, case: String, by: String) -> Result<(), LedgerError> {
         holds::check_name(&case)?;
+        let mut found = Vec::new();
+        let damage = history::records(&self.home, &Query::of(which), |found_here, _| {
+            let Entry { record, event, .. } = &found_here.record.entry;
+            found.extend(matches!(event, Event::Decision(_)).then_some(*record));
+            Ok(())
+        })?;
+        if found.is_empty() {
+            damage.told()?;
+        }
+        let record = history::one(&self.home, which, found, |record| *record)?;
         let key = keys::provide(&self.home, &holds::key_file(&case))?;
-        let query = Query { decision: Some(decision_id.to_owned()), ..Query::default() };
-        let mut sets = HashMap::new();
-        let mut held = None;
-        history::records(&self.home, &query, |found, keys| {
+        let (mut sets, mut held) = (HashMap::new(), None);
+        history::records(&self.home, &Query { record: Some(record), ..Query::default() }, |found, keys| {
             match &found.record.entry.event {
                 Event::Set(set) => drop(sets.insert(set.policy_set.clone(), (**set).clone())),
-                Event::Decision(listed) if held.is_none() => {
-                    let record = found.record.entry.record;
+                Event::Decision(listed) => {
                     let set = sets.get(&listed.policy_set).cloned().ok_or_else(|| {
                         LedgerError::altered(format!("record {record}"), "its policy set is not described")
                     })?;
                     let place = (found.head, found.frame, found.index);
-                    held = Some((record, Held::seal(found.segment.epoch, set, place, keys, &key)?));
+                    held = Some(Held::seal(found.segment.epoch, set, place, keys, &key)?);
                 }
                 _ => {}
             }
             Ok(())
         })?;
-        let absent = || LedgerError::Absent(format!("no decision {decision_id} is here, or its key is gone"));
-        let (record, held) = held.ok_or_else(absent)?;
+        let gone = || LedgerError::KeyGone { place: format!("record {record}") };
+        let held = held.ok_or_else(gone)?;
         let file = held.write(&self.home, &(case.clone(), record))?;
         self.say(Event::Held { case, held: record, file, by })
     }
@@ -785,8 +789,12 @@ impl Writer {
         if held.is_empty() {
             return Err(LedgerError::Absent(format!("nothing is held for case `{case}`")));
         }
-        self.say(Event::Released { case: case.clone(), by })?;
-        self.home.destroy(&holds::key_file(&case))?;
+        // Where the key is gone, an earlier call was interrupted after that, and this one does what is left.
+        let key = holds::key_file(&case);
+        if self.home.exists(&key) {
+            self.say(Event::Released { case, by })?;
+            self.home.destroy(&key)?;
+        }
         held.iter().try_for_each(|place| self.home.remove(&holds::file(place)))
     }
 
@@ -813,7 +821,7 @@ impl Writer {
         if self.open.is_some() {
             let mut draft = Draft::default();
             self.note_losses(now_ms(), &mut draft);
-            let closed = Event::Closed { access: self.access()? };
+            let closed = Event::Closed { access: access::head(&self.home) };
             self.note(closed, now_ms(), &mut draft);
             self.write_all(draft)?;
             self.checkpoint()?;

@@ -1,6 +1,8 @@
 //! What is recorded is found, proven, judged again and purged; what is altered, lost or rewritten is noticed.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/scene.rs"]
+mod scene;
 mod support;
 
 use std::fs;
@@ -15,6 +17,7 @@ use normgate_ledger::{
     LedgerError, Level, Purge, Query, RETENTION_DAYS, Recorded, Redaction, Replay, Settings, Subject, Verifier,
     WhenFull, Why, Witness, check,
 };
+use scene::{Regulator, copy, demoted, labelled, now_s, plain};
 use serde_json::{Value, json};
 use support::folder;
 
@@ -32,27 +35,6 @@ const BEFORE_ANSWER: Settings = Settings {
     wrap: None,
 };
 
-/// A list of which nobody has to give account, of one user.
-fn plain(number: u64) -> Value {
-    json!({
-        "id": format!("r{number}"),
-        "ctx": {"now_ms": 1_767_225_600_000_i64, "local_min": 600, "can_render_labels": true, "surface": "feed", "off_option": true},
-        "user": {"ref": format!("user-{}", number % 3), "age_band": "a18_60", "age_assurance": "id_verified",
-                 "personalization": "on", "tags": [{"tag_id": "likes-tea", "in_dictionary": true, "review": "approved",
-                                                     "state": "active", "sensitive": false}]},
-        "session": {"continuous_s": 600, "today_s": 1_200},
-        "candidates": [{"id": format!("c{number}"), "kind": "article", "scan_state": "done", "retrieval_basis": "generic",
-                        "commercial": false, "age_rating": "all", "news": {"is_news": false}, "title": "not kept"}],
-    })
-}
-
-/// The same with an item that must be labelled.
-fn labelled(number: u64) -> Value {
-    let mut request = plain(number);
-    request["candidates"][0]["aigc"] = json!({"meta_label": "1"});
-    request
-}
-
 fn judge(request: &Value) -> (Batch, Arc<Outcome>) {
     let batch = Batch::from_json(request.to_string().as_bytes()).unwrap();
     let outcome = GATE.evaluate(&batch);
@@ -69,7 +51,7 @@ fn judged_before(request: &Value, ms: i64) -> (Batch, Arc<Outcome>) {
 
 /// Records lists, every other one labelled, and gives their decision ids.
 fn record(ledger: &Ledger, numbers: std::ops::Range<u64>) -> Vec<String> {
-    let lists = numbers.map(|number| judge(&if number % 2 == 0 { labelled(number) } else { plain(number) }));
+    let lists = numbers.map(|number| judge(&if number % 2 == 0 { demoted(number) } else { plain(number) }));
     let recorded = lists.map(|(batch, outcome)| {
         ledger.record(&batch, &outcome).unwrap();
         outcome.decision_id()
@@ -105,19 +87,6 @@ fn notes(folder: &Path) -> Vec<String> {
     let verified = History::open(folder).unwrap().verify(&Against::default()).unwrap();
     assert_eq!(verified.findings, Vec::<String>::new());
     verified.notes
-}
-
-/// A copy of a ledger as it lies on the disk now: what a crash would leave.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -164,7 +133,7 @@ fn a_gate_with_a_ledger_keeps_decisions_and_what_became_of_them() {
     let folder = folder("confirmed");
     let ledger = Arc::new(Ledger::open(&folder, BEFORE_ANSWER).unwrap());
     let gate = Gate::builder().policies(embedded::arp()).recorder(Arc::clone(&ledger) as _).build().unwrap();
-    let mut minor = labelled(1);
+    let mut minor = demoted(1);
     minor["user"]["minor_mode"] = true.into();
     let said: Vec<Confirmation> = [plain(0), minor]
         .iter()
@@ -213,7 +182,7 @@ fn obeyed(outcome: &Outcome) -> Confirmation {
 fn what_was_done_against_a_decision_is_listed() {
     let folder = folder("breaches");
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-    let mut request = labelled(0);
+    let mut request = demoted(0);
     let item = |id: &str, more: Value| {
         let mut item = request["candidates"][0].clone();
         item["id"] = id.into();
@@ -228,7 +197,7 @@ fn what_was_done_against_a_decision_is_listed() {
     assert!(!outcome.vetoes.is_empty(), "a user who does not want it vetoes the profile");
     ledger.record(&batch, &outcome).unwrap();
     ledger.confirm(&obeyed(&outcome)).unwrap();
-    let (batch, other) = judge(&labelled(1));
+    let (batch, other) = judge(&demoted(1));
     ledger.record(&batch, &other).unwrap();
     ledger.close().unwrap();
     let of = |folder: &Path| History::open(folder).unwrap().fulfilment(&Query::default(), 0).unwrap();
@@ -310,7 +279,7 @@ fn what_somebody_may_have_to_account_for_is_kept_in_full() {
     let mut major = plain(2);
     major["candidates"][0]["major_impact"] = json!(true);
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-    for request in [plain(0), labelled(0), held, major] {
+    for request in [plain(0), demoted(0), held, major] {
         let (batch, outcome) = judge(&request);
         ledger.record(&batch, &outcome).unwrap();
     }
@@ -414,7 +383,7 @@ fn every_altered_bit_is_noticed() {
     let ledger = Ledger::open(&folder, Settings { segment_bytes: 20_000, ..BEFORE_ANSWER }).unwrap();
     record(&ledger, 0..24);
     let purged_day = normgate::contract::Day::containing(judge(&plain(0)).1.circumstances.clock_ms - 300 * 86_400_000);
-    let (batch, outcome) = judged_before(&labelled(99), 300 * 86_400_000);
+    let (batch, outcome) = judged_before(&demoted(99), 300 * 86_400_000);
     ledger.record(&batch, &outcome).unwrap();
     record(&ledger, 24..26);
     ledger.purge(purged_day, Purge::All, "a test").unwrap();
@@ -544,7 +513,7 @@ fn purged_days_are_provable_and_not_readable() {
     let day = 86_400_000;
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
     for ago in [309, 308, 307] {
-        let (batch, outcome) = judged_before(&labelled(ago), ago as i64 * day);
+        let (batch, outcome) = judged_before(&demoted(ago), ago as i64 * day);
         ledger.record(&batch, &outcome).unwrap();
     }
     let older = ledger.checkpoint().unwrap();
@@ -588,9 +557,9 @@ fn expired() -> Day {
 fn what_an_obligation_asks_to_keep_longer_outlives_the_rest() {
     let folder = folder("longer");
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-    let (batch, outcome) = judged_before(&labelled(0), 400 * DAY_MS);
+    let (batch, outcome) = judged_before(&demoted(0), 400 * DAY_MS);
     ledger.record(&batch, &outcome).unwrap();
-    let (batch, outcome) = judged_before(&labelled(2), 400 * DAY_MS);
+    let (batch, outcome) = judged_before(&demoted(2), 400 * DAY_MS);
     let mut outcome = Arc::unwrap_or_clone(outcome);
     outcome.obligations[0].retain_d = Some(300);
     let id = outcome.decision_id();
@@ -629,7 +598,7 @@ fn key_names(folder: &Path) -> Vec<String> {
 fn a_day_has_few_keys_however_many_retentions_are_asked_for() {
     let folder = folder("retentions");
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-    let (batch, outcome) = judge(&labelled(0));
+    let (batch, outcome) = judge(&demoted(0));
     for retain_d in [1, 200, 366, 1_000, 1_096, 1_440, 9_999, 36_525, i64::MAX, -5] {
         let mut outcome = Arc::unwrap_or_clone(Arc::clone(&outcome));
         outcome.obligations[0].retain_d = Some(retain_d);
@@ -652,7 +621,7 @@ fn personal_columns_are_kept_as_long_as_the_platform_says_at_most() {
     let refused = Ledger::open(&folder, Settings { personal_max_d: 30, ..BEFORE_ANSWER }).err().unwrap().to_string();
     assert!(refused.contains("invalid personal_max_d `30`: expected 184 at least"), "{refused}");
     let ledger = Ledger::open(&folder, Settings { personal_max_d: 1_000, ..BEFORE_ANSWER }).unwrap();
-    let (batch, outcome) = judged_before(&labelled(0), 400 * DAY_MS);
+    let (batch, outcome) = judged_before(&demoted(0), 400 * DAY_MS);
     let mut outcome = Arc::unwrap_or_clone(outcome);
     outcome.obligations[0].retain_d = Some(36_525);
     ledger.record(&batch, &Arc::new(outcome)).unwrap();
@@ -672,7 +641,7 @@ fn an_erasure_before_its_time_is_on_the_record_and_no_alteration() {
     let folder = folder("erased");
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
     for days in [3, 2] {
-        let (batch, outcome) = judged_before(&labelled(days), days as i64 * DAY_MS);
+        let (batch, outcome) = judged_before(&demoted(days), days as i64 * DAY_MS);
         ledger.record(&batch, &outcome).unwrap();
     }
     let days_ago = |days: i64| Day::containing(normgate::contract::now_ms() - days * DAY_MS);
@@ -714,7 +683,7 @@ fn a_ledger_of_an_earlier_build_says_that_it_is_one() {
 fn nothing_is_purged_that_has_to_be_kept_but_personal_columns() {
     let folder = folder("kept");
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-    let (batch, outcome) = judged_before(&labelled(0), 100 * DAY_MS);
+    let (batch, outcome) = judged_before(&demoted(0), 100 * DAY_MS);
     ledger.record(&batch, &outcome).unwrap();
     record(&ledger, 1..2);
     let day = |ago: i64| Day::containing(normgate::contract::now_ms() - ago * DAY_MS);
@@ -736,7 +705,7 @@ fn nothing_is_purged_that_has_to_be_kept_but_personal_columns() {
 fn a_clock_far_past_the_newest_record_purges_nothing_unless_told_so_and_is_found() {
     let folder = folder("far");
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-    let (batch, outcome) = judged_before(&labelled(0), 300 * DAY_MS);
+    let (batch, outcome) = judged_before(&demoted(0), 300 * DAY_MS);
     ledger.record(&batch, &outcome).unwrap();
     for what in [Purge::All, Purge::Personal] {
         let refused = ledger.purge(expired(), what, "me").unwrap_err().to_string();
@@ -749,11 +718,28 @@ fn a_clock_far_past_the_newest_record_purges_nothing_unless_told_so_and_is_found
     assert!(wrong.len() == 1 && wrong[0].contains("more than a day ahead of everything before it"), "{wrong:?}");
     // What was recorded by an earlier clock afterwards says that the clock was put forward.
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-    let (batch, outcome) = judged_before(&labelled(1), 299 * DAY_MS);
+    let (batch, outcome) = judged_before(&demoted(1), 299 * DAY_MS);
     ledger.record(&batch, &outcome).unwrap();
     ledger.close().unwrap();
     let wrong = findings(&folder);
     assert!(wrong.len() == 1 && wrong[0].contains("ahead of what was recorded or cosigned after it"), "{wrong:?}");
+}
+
+#[test]
+fn a_release_that_was_interrupted_is_ended_by_the_next() {
+    let folder = folder("release-again");
+    let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
+    let (batch, outcome) = judged_before(&labelled(1), 300 * DAY_MS);
+    ledger.record(&batch, &outcome).unwrap();
+    for case in ["case-7", "case-8"] {
+        ledger.hold(&outcome.decision_id(), case, "officer").unwrap();
+    }
+    // Ended after the key was destroyed: what it sealed lies there still, and opens for nobody.
+    fs::remove_file(folder.join("keys/case.case-7.key")).unwrap();
+    ledger.release("case-7", "officer").unwrap();
+    assert!(ledger.release("case-7", "officer").unwrap_err().to_string().contains("nothing is held"));
+    assert_eq!(files(&folder.join("holds")).len(), 1, "the other case goes on");
+    ledger.close().unwrap();
 }
 
 #[test]
@@ -762,7 +748,7 @@ fn what_is_held_for_a_case_outlives_its_day() {
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
     let ids: Vec<String> = (0..6)
         .map(|number| {
-            let (batch, outcome) = judged_before(&labelled(number), 300 * DAY_MS);
+            let (batch, outcome) = judged_before(&demoted(number), 300 * DAY_MS);
             ledger.record(&batch, &outcome).unwrap();
             outcome.decision_id()
         })
@@ -839,7 +825,7 @@ fn a_clock_that_goes_back_is_on_the_record() {
     let folder = folder("clock");
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
     for ago in [2_000, 7_200_000, 7_100_000, 0, 500] {
-        let (batch, outcome) = judged_before(&labelled(ago as u64), ago);
+        let (batch, outcome) = judged_before(&demoted(ago as u64), ago);
         ledger.record(&batch, &outcome).unwrap();
     }
     ledger.close().unwrap();
@@ -852,7 +838,7 @@ fn a_full_queue_refuses_by_name_and_loses_nothing_silently() {
     let folder = folder("full");
     let settings = Settings { when_full: WhenFull::Refuse, queue: 1, ..Settings::default() };
     let ledger = Ledger::open(&folder, settings).unwrap();
-    let (batch, outcome) = judge(&labelled(0));
+    let (batch, outcome) = judge(&demoted(0));
     let (mut accepted, mut refused) = (0, 0);
     while refused == 0 && accepted < 1_000_000 {
         match ledger.record(&batch, &outcome) {
@@ -887,42 +873,6 @@ fn look_ups_stand_in_a_log_that_cannot_be_shortened() {
         fs::write(&log, shortened).unwrap();
         assert!(findings(&folder).iter().any(|finding| finding.contains("access.jsonl")));
     }
-}
-
-/// A witness of a test, with a key of its own.
-struct Regulator {
-    pair: aws_lc_rs::signature::Ed25519KeyPair,
-    state: PathBuf,
-}
-
-impl Regulator {
-    fn new(folder: &Path, seed: u8) -> Self {
-        let pair = aws_lc_rs::signature::Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
-        Self { pair, state: folder.with_extension(format!("{seed}.json")) }
-    }
-
-    fn cosigner(&self) -> Cosigner {
-        use aws_lc_rs::signature::KeyPair;
-        Cosigner::of(self.pair.public_key().as_ref().try_into().unwrap())
-    }
-
-    /// Cosigns what a ledger has signed last, as of so many seconds, and has the ledger keep it.
-    fn anchor(&self, folder: &Path, at_s: u64) {
-        let history = History::open(folder).unwrap();
-        let old = history.last_cosigned(&self.cosigner()).unwrap().map_or(0, |(anchor, _)| anchor.size);
-        let submission = history.submission(old).unwrap();
-        let sign = |text: &[u8]| self.pair.sign(text).as_ref().to_vec();
-        let witness = Witness { cosigner: self.cosigner(), sign: &sign, state: &self.state };
-        let log = history.verifier().unwrap();
-        let Answered::Cosigned(line) = witness.add_checkpoint(&submission.body, Some(&log), at_s).unwrap() else {
-            panic!("{}", submission.body)
-        };
-        history.keep_anchor(&submission, &line, &self.cosigner(), normgate::contract::now_ms()).unwrap();
-    }
-}
-
-fn now_s() -> u64 {
-    u64::try_from(normgate::contract::now_ms() / 1_000).unwrap()
 }
 
 #[test]
@@ -966,7 +916,7 @@ fn a_cosignature_bears_a_purge_out_or_contradicts_its_clock() {
     for (name, late_s, finds) in [("borne-out", 0, false), ("contradicted", 10 * 86_400, true)] {
         let folder = folder(name);
         let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();
-        let (batch, outcome) = judged_before(&labelled(0), 300 * DAY_MS);
+        let (batch, outcome) = judged_before(&demoted(0), 300 * DAY_MS);
         ledger.record(&batch, &outcome).unwrap();
         ledger.purge_after_idling(expired(), Purge::All, "me").unwrap();
         ledger.close().unwrap();
@@ -1149,4 +1099,29 @@ fn what_is_no_file_or_too_large_for_one_is_named_and_waited_for_by_nobody() {
     fifo(&folder.join("lock"));
     let refused = Ledger::open(&folder, BEFORE_ANSWER).err().unwrap().to_string();
     assert!(refused.contains("lock"), "{refused}");
+}
+
+#[test]
+fn a_process_that_is_killed_before_its_first_commit_leaves_a_gap() {
+    let (running, killed) = (folder("before-commit"), folder("killed-before-commit"));
+    let ledger = Ledger::open(&running, BEFORE_ANSWER).unwrap();
+    record(&ledger, 0..2);
+    ledger.close().unwrap();
+    // Nothing is committed before it closes: whatever is answered in between is lost by a kill.
+    let settings =
+        Settings { durability: Durability::Behind { interval: Duration::from_secs(3_600) }, ..BEFORE_ANSWER };
+    let ledger = Ledger::open(&running, settings).unwrap();
+    record(&ledger, 2..3);
+    copy(&running, &killed);
+    ledger.close().unwrap();
+    let ledger = Ledger::open(&killed, BEFORE_ANSWER).unwrap();
+    record(&ledger, 3..4);
+    ledger.close().unwrap();
+    assert_eq!(found(&killed, &Query::default()).len(), 3);
+    let gaps = notes(&killed).iter().filter(|note| note.contains("lists that were answered may be missing")).count();
+    assert_eq!((gaps, findings(&killed)), (1, vec![]));
+    // Who opens it and records nothing leaves nothing.
+    let before = files(&running);
+    Ledger::open(&running, BEFORE_ANSWER).unwrap().close().unwrap();
+    assert_eq!(files(&running), before);
 }

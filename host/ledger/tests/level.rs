@@ -5,8 +5,8 @@ mod support;
 
 use std::sync::Arc;
 
-use normgate::contract::Modality;
-use normgate::{Batch, Config, Gate, Override, embedded};
+use normgate::contract::{Modality, Vocabulary};
+use normgate::{Batch, Config, Gate, Module, Override, embedded};
 use normgate_ledger::{Against, History, Ledger, Level, Query, Recorded, Settings, Why};
 use serde_json::{Value, json};
 use support::folder;
@@ -150,4 +150,44 @@ fn a_fact_that_request_and_configuration_differ_on() {
     let [(full, why), (usual, _)] = kept("fact", &gate, [&elsewhere, &plain()]);
     assert!(full == Level::Full && why.contains(&Why::ProviderFact), "{why:?}");
     assert_eq!(usual, Level::Commit);
+}
+
+#[test]
+fn what_an_association_calls_a_must_fills_nobodys_records() {
+    let module = embedded::arp().into_iter().find(|module| module.manifest.module == "art09").unwrap();
+    let mut illegal = plain();
+    illegal["candidates"][0]["signals"] = json!([{"code": "L8", "source": "authority"}]);
+    // The same rules under the name of an association, and of an authority that may do everything.
+    let of = |authority: &str| {
+        let manifest = serde_json::to_string(&*module.manifest).unwrap();
+        let manifest = manifest
+            .replace(r#","binds_emergency":true"#, "")
+            .replace("reference/art09-synthetic-labels", &format!("{authority}/labels"))
+            .replace("art09", "club");
+        let mut bytes = module.bytes.to_vec();
+        normgate_package::set_section(&mut bytes, "normgate:manifest", manifest.as_bytes());
+        Module::read("club.wasm", &bytes, Vocabulary::shipped()).unwrap()
+    };
+    let judging = |authority: &str, config: &str| {
+        let config = Config::parse(&format!(
+            "[authorities.club]\neffect = \"block\"\n[authorities.office]\nbase = \"full\"\n{config}"
+        ))
+        .unwrap();
+        Gate::builder().policies([of(authority)]).config(config).trusting().build().unwrap()
+    };
+    for (name, config) in [("acts", ""), ("shadow", "[modes]\nclub = \"shadow\""), ("off", "[modes]\nclub = \"off\"")] {
+        let level = |authority: &str| {
+            kept(&format!("{name}-{authority}"), &judging(authority, config), [&illegal, &plain()])[0].clone()
+        };
+        assert_eq!(level("club"), (Level::Commit, vec![]), "{name}");
+        assert_eq!(level("office").0, Level::Full, "{name}");
+    }
+    // Nor does a module that is gone, or does not fit.
+    let beyond = Config::parse("[authorities.club]\neffect = \"label\"\n").unwrap();
+    let gate = Gate::builder().policies([of("club")]).config(beyond).trusting().tolerant().build().unwrap();
+    assert_eq!(kept("left-out", &gate, [&illegal, &plain()])[0].0, Level::Commit);
+    let gate = judging("club", "");
+    let empty = Config::parse("[authorities.club]\neffect = \"block\"\n").unwrap();
+    gate.swap(Gate::builder().config(empty).trusting().generation().unwrap());
+    assert_eq!(kept("gone", &gate, [&illegal, &plain()])[0].0, Level::Commit);
 }

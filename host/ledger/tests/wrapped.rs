@@ -48,8 +48,9 @@ fn answer(how: &[String], task: &[String]) {
 
 /// Runs the tests that are asked for.
 fn run(arguments: &[String]) {
-    let tests: [(&str, fn()); 5] = [
+    let tests: [(&str, fn()); 6] = [
         ("wrapped_keys_open_with_their_command_alone", wrapped_keys_open_with_their_command_alone),
+        ("a_script_is_a_command_too", a_script_is_a_command_too),
         ("the_command_is_asked_once_a_key", the_command_is_asked_once_a_key),
         ("a_command_that_does_wrong_is_refused_before_anything_is_sealed", wrong_commands_are_refused),
         ("a_command_that_dies_loses_nothing_silently", a_command_that_dies_loses_nothing_silently),
@@ -181,6 +182,27 @@ fn wrapped_keys_open_with_their_command_alone() {
     let refused = ledger.close().unwrap_err().to_string();
     assert!(refused.contains("the key is not wrapped") && refused.contains(key.to_str().unwrap()), "{refused}");
 }
+
+/// No shell reads the arguments; that a program names one in its first line is its own affair.
+#[cfg(unix)]
+fn a_script_is_a_command_too() {
+    let script = PRIVATE.join("script");
+    let text = "#!/bin/sh\ntest \"$1\" = '$(touch harm); x' || exit 9\ncase $2 in wrap) base64;; unwrap) base64 -d;; *) exit 8;; esac\n";
+    fs::write(&script, text).unwrap();
+    close(&script);
+    let arguments = [script.to_str().unwrap().to_owned(), "$(touch harm); x".to_owned()];
+    let wrap = || Some(WrapCommand::new(&arguments).unwrap());
+    let folder = folder("wrapped-by-a-script");
+    let ledger = Ledger::open(&folder, Settings { wrap: wrap(), ..settings(&[]) }).unwrap();
+    record(&ledger, 0);
+    ledger.close().unwrap();
+    assert!(keys(&folder).iter().all(|key| key.starts_with("wrapped ")), "{:?}", keys(&folder));
+    assert_eq!(readable(&History::wrapped(&folder, wrap()).unwrap()).unwrap(), 1);
+    assert!(!Path::new("harm").exists());
+}
+
+#[cfg(not(unix))]
+fn a_script_is_a_command_too() {}
 
 fn the_command_is_asked_once_a_key() {
     let folder = folder("wrapped-counted");

@@ -5,13 +5,18 @@
 //! An association signs no file either, and delegates to `NAME-modules` and `NAME-data`. What these list must lie in their own
 //! folder, under a name that can be written in one way only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use tough::schema::{DelegatedRole, Delegations, PathSet, Targets};
 
 use crate::error::Refusal;
 use crate::names::{self, Duty, FileName, Kind, role_of};
 use crate::release::Release;
+use crate::store::Floor;
+
+/// Most that the number of a release may be above the one before it. An engineering default: nobody ships a thousand releases between
+/// two syncs, and a thief with a key cannot use up the numbers.
+pub(crate) const RELEASE_STEP: u64 = 1_000;
 
 /// A file that a role signs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +50,108 @@ impl Charter {
         let mut all = self.associations.iter();
         all.find(|(_, namespaces)| namespaces.iter().any(|known| known == namespace)).map(|(name, _)| name.as_str())
     }
+}
+
+/// A line of releases that was held against what was taken before.
+pub(crate) struct Held<'a> {
+    /// What was taken before, and where that is known from.
+    pub(crate) floor: &'a Floor,
+    /// What it is, for the sentence.
+    pub(crate) what: &'a str,
+}
+
+impl Charter {
+    /// The cases of a module: signed by the same role, and named by digest in what was signed of the module.
+    ///
+    /// # Errors
+    /// Where there are none, in a clause.
+    pub(crate) fn cases_of(&self, module: &Listed) -> Result<&Listed, String> {
+        let mut beside =
+            self.files.iter().filter(|other| other.file == module.file.cases() && other.role == module.role);
+        let named = |cases: &&Listed| module.release.cases.as_deref() == Some(&format!("sha256:{}", cases.sha256));
+        beside.find(named).ok_or_else(|| {
+            "it comes without the cases that were signed with it; its publisher adds it with --cases".into()
+        })
+    }
+
+    /// Takes out what is older than floors allow, and releases whose number leaps over too many. Each costs its own line alone: says
+    /// which, a refusal each.
+    pub(crate) fn hold(&mut self, repository: &str, floors: &[Held<'_>]) -> Vec<Refusal> {
+        let mut refused = Vec::new();
+        let mut lines: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
+        for listed in self.files.iter().filter(|listed| listed.file.kind != Kind::Cases) {
+            lines.entry(listed.file.line()).or_default().push(listed.clone());
+        }
+        // An older store knows the higher release of a module and a bundle of one id.
+        let mut by_id: BTreeMap<String, u64> = BTreeMap::new();
+        for listed in lines.values().flatten() {
+            let highest = by_id.entry(listed.file.id()).or_default();
+            *highest = listed.file.release.max(*highest);
+        }
+        for (line, mut releases) in lines {
+            releases.sort_by_key(|listed| listed.file.release);
+            let Some(newest) = releases.last().cloned() else { continue };
+            let refuse = |listed: &Listed, why: String| Refusal {
+                repository: repository.into(),
+                authority: listed.association.clone(),
+                role: listed.role.clone(),
+                file: listed.file.to_string(),
+                why,
+            };
+            let (mut known, mut older) = (0, None);
+            for Held { floor, what } in floors {
+                for (name, number) in [(&line, newest.file.release), (&newest.file.id(), by_id[&newest.file.id()])] {
+                    let Some(least) = floor.get(name) else { continue };
+                    known = known.max(*least);
+                    if number < *least && older.is_none() {
+                        let why =
+                            format!("release {number} is older than {least}, {what}; an old state is being served");
+                        older = Some(refuse(&newest, why));
+                    }
+                }
+            }
+            let (gone, refusal) = match older {
+                Some(refusal) => (releases, Some(refusal)),
+                None => {
+                    let first = first_leap(releases.iter().map(|listed| listed.file.release), known);
+                    let (_, leaping) = releases.split_at(first.unwrap_or(releases.len()));
+                    let refusal = leaping.first().map(|listed| {
+                        refuse(listed, format!(
+                            "its number leaps over more than {RELEASE_STEP} releases, so that nobody could ship after it; its holders \
+                             sign without it, or whoever gave the trust anchor names a higher `minimum`"
+                        ))
+                    });
+                    (leaping.to_vec(), refusal)
+                }
+            };
+            refused.extend(refusal);
+            let gone: BTreeSet<FileName> = gone.into_iter().flat_map(|l| [l.file.cases(), l.file]).collect();
+            self.files.retain(|listed| !gone.contains(&listed.file));
+        }
+        refused
+    }
+}
+
+/// Where numbers in order leap over too many, from the highest that is known.
+fn first_leap(numbers: impl IntoIterator<Item = u64>, mut known: u64) -> Option<usize> {
+    numbers.into_iter().position(|number| {
+        let leaps = number > known.saturating_add(RELEASE_STEP);
+        known = known.max(number);
+        leaps
+    })
+}
+
+/// Of the files of a role, those that nobody takes, since their number leaps over too many.
+pub(crate) fn leaps<'n>(names: impl IntoIterator<Item = &'n str>) -> HashSet<String> {
+    let mut lines: BTreeMap<String, BTreeMap<u64, Vec<FileName>>> = BTreeMap::new();
+    for file in names.into_iter().filter_map(FileName::parse) {
+        lines.entry(file.line()).or_default().entry(file.release).or_default().push(file);
+    }
+    let leaping = lines.into_values().flat_map(|releases| {
+        let first = first_leap(releases.keys().copied(), 0).unwrap_or(releases.len());
+        releases.into_values().skip(first).flatten()
+    });
+    leaping.map(|file| file.to_string()).collect()
 }
 
 /// Reads the tree of roles below a targets role, and holds it against the one legal shape. `file_of` gives the name of the file

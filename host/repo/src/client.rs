@@ -1,15 +1,16 @@
 //! Loading a repository: TUF by `tough`, and every check that it leaves to its user.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
 use tough::error::Error as Tuf;
 use tough::schema::RoleType;
-use tough::{IntoVec, Limits, Repository, RepositoryLoader, TargetName};
+use tough::{ExpirationEnforcement, IntoVec, Limits, Repository, RepositoryLoader, TargetName};
 
-use crate::charter::{self, Charter, Listed};
+use crate::charter::{self, Charter, Held, Listed};
 use crate::error::{Refusal, Result};
-use crate::names::{Kind, role_of};
+use crate::names::role_of;
 use crate::store::Floor;
 use crate::transport::{Bounds, Seen, Watched, role_in};
 use crate::trust::Trust;
@@ -18,35 +19,70 @@ use crate::trust::Trust;
 pub(crate) struct Verified {
     repository: Repository,
     bounds: Bounds,
-    trust: Trust,
     /// Who may speak for whom, and every file.
     pub(crate) charter: Charter,
+    /// Releases that are not taken, and are not among the files.
+    pub(crate) refused: Vec<Refusal>,
     /// The version of each role, and the highest release of each module and bundle.
     pub(crate) versions: Floor,
     /// When the timestamp expires, in milliseconds since 1970 UTC.
     pub(crate) expires_ms: i64,
 }
 
+/// Most that the version of a role may be above the one that was taken before. An engineering default: a publication every second for
+/// a century stays below, and a thief with a key cannot use up the versions.
+const VERSION_STEP: u64 = 1 << 32;
+
 /// Loads a repository over a datastore, which changes: give a copy.
 ///
 /// `floor` holds what was taken before, whatever the datastore says.
 pub(crate) async fn load(trust: &Trust, datastore: &Path, floor: &Floor, bounds: Bounds) -> Result<Verified, Refusal> {
-    // 1. The trust anchor.
     let anchor = std::fs::read(&trust.root).map_err(|error| {
         let why = format!(
             "the trust anchor cannot be read ({error}); get it from the authority by another way than its repository"
         );
         refusal(trust, "root", trust.root.display().to_string(), why)
     })?;
-    // 2. The Update Framework: signatures, thresholds, versions, expiry, digests, lengths.
+    let watched =
+        Watched::new(&trust.location, bounds).map_err(|why| refusal(trust, "root", trust.location.to_string(), why))?;
+    verify(trust, &anchor, watched, Some(datastore), floor).await
+}
+
+/// Loads a repository as a platform would, once these files were published in it.
+pub(crate) async fn load_ahead(
+    trust: &Trust,
+    anchor: &[u8],
+    files: BTreeMap<String, Vec<u8>>,
+    floor: &Floor,
+    now_ms: i64,
+) -> Result<Verified, Refusal> {
+    let watched = Watched::new(&trust.location, Bounds::default())
+        .map_err(|why| refusal(trust, "root", trust.location.to_string(), why))?;
+    let verified = verify(trust, anchor, watched.over(files), None, floor).await?;
+    // By the clock of whoever publishes, which may be set.
+    for (role, file, expires_ms) in verified.lives() {
+        if expires_ms <= now_ms {
+            return Err(refusal(trust, &role, file, "it has expired; its holders must renew it".into()));
+        }
+    }
+    Ok(verified)
+}
+
+async fn verify(
+    trust: &Trust,
+    anchor: &[u8],
+    watched: Watched,
+    datastore: Option<&Path>,
+    floor: &Floor,
+) -> Result<Verified, Refusal> {
+    // 1. The Update Framework: signatures, thresholds, versions, expiry, digests, lengths.
+    let bounds = watched.bounds();
     let below = |folder: &str| {
         trust
             .location
             .join(folder)
             .map_err(|error| refusal(trust, "root", trust.location.to_string(), error.to_string()))
     };
-    let watched =
-        Watched::new(&trust.location, bounds).map_err(|why| refusal(trust, "root", trust.location.to_string(), why))?;
     let limits = Limits {
         max_root_size: bounds.metadata,
         max_targets_size: bounds.metadata,
@@ -54,12 +90,14 @@ pub(crate) async fn load(trust: &Trust, datastore: &Path, floor: &Floor, bounds:
         max_snapshot_size: bounds.metadata,
         ..Limits::default()
     };
-    let loading = RepositoryLoader::new(&anchor, below("metadata/")?, below("targets/")?)
+    let mut loader = RepositoryLoader::new(&anchor, below("metadata/")?, below("targets/")?)
         .transport(watched.clone())
-        .limits(limits)
-        .datastore(datastore)
-        .load();
-    let repository = match tokio::time::timeout(bounds.total, loading).await {
+        .limits(limits);
+    loader = match datastore {
+        Some(datastore) => loader.datastore(datastore),
+        None => loader.expiration_enforcement(ExpirationEnforcement::Unsafe),
+    };
+    let repository = match tokio::time::timeout(bounds.total, loader.load()).await {
         Ok(Ok(repository)) => repository,
         Ok(Err(error)) => return Err(explain(trust, &watched.seen(), &error)),
         Err(_) => {
@@ -73,20 +111,29 @@ pub(crate) async fn load(trust: &Trust, datastore: &Path, floor: &Floor, bounds:
         Some(meta) => format!("{}.{role}.json", meta.version),
         None => format!("{role}.json"),
     };
-    // 3. The shape: every delegated role is there, every pattern and name is legal, nobody lists a file of another.
+    // 2. The shape: every delegated role is there, every pattern and name is legal, nobody lists a file of another.
     let targets = &repository.targets().signed;
-    let charter = charter::read(&trust.name, targets, &file_of)?;
-    // 4. The floor: nothing is older than what was taken before, or than what came with the trust anchor.
+    let mut charter = charter::read(&trust.name, targets, &file_of)?;
+    // 3. The floor: nothing is older than what was taken before, or than what came with the trust anchor, and no number leaps so far
+    //    that nobody could follow. A role refuses the repository, a release its own line.
+    let floors = [
+        Held { floor, what: "which was taken before" },
+        Held { floor: &trust.minimum, what: "the minimum that came with the trust anchor" },
+    ];
+    hold_roles(trust, &of_roles(&repository), &floors, &file_of)?;
+    let refused = charter.hold(&trust.name, &floors);
     let mut verified = Verified {
         expires_ms: repository.timestamp().signed.expires.as_millisecond(),
-        versions: versions(&repository, &charter),
+        versions: of_roles(&repository),
         charter,
+        refused,
         repository,
         bounds,
-        trust: trust.clone(),
     };
-    verified.hold_floor(floor, "which was taken before", &file_of)?;
-    verified.hold_floor(&trust.minimum, "the minimum that came with the trust anchor", &file_of)?;
+    for listed in &verified.charter.files {
+        let release = verified.versions.entry(listed.file.line()).or_default();
+        *release = listed.file.release.max(*release);
+    }
     // A role that is gone keeps its floor, in case that it comes back. An association that is delegated to anew begins anew with its
     // releases; that no old state passes for this is seen from the roles.
     for (name, version) in floor {
@@ -100,19 +147,30 @@ pub(crate) async fn load(trust: &Trust, datastore: &Path, floor: &Floor, bounds:
 }
 
 impl Verified {
+    /// Each role that somebody has to renew, with its file and when it expires, in milliseconds since 1970 UTC.
+    fn lives(&self) -> Vec<(String, String, i64)> {
+        let (root, targets) = (&self.repository.root().signed, &self.repository.targets().signed);
+        let mut lives = vec![
+            ("root".to_owned(), root.version, root.expires),
+            ("targets".to_owned(), targets.version, targets.expires),
+        ];
+        for (_, role) in charter::delegations(targets) {
+            let signed = role.targets.iter().map(|signed| &signed.signed);
+            lives.extend(signed.map(|signed| (role.name.clone(), signed.version, signed.expires)));
+        }
+        let named = |(role, version, expires): (String, std::num::NonZeroU64, jiff::Timestamp)| {
+            let file = format!("{version}.{role}.json");
+            (role, file, expires.as_millisecond())
+        };
+        lives.into_iter().map(named).collect()
+    }
+
     /// Fetches a file whole, until an instant; nothing of it is used before its digest is known to be right.
     ///
     /// # Errors
     /// Why not, in a clause.
     pub(crate) async fn fetch(&self, listed: &Listed, end: Instant) -> Result<Vec<u8>, String> {
-        let bound = match listed.file.kind {
-            Kind::Module => normgate::MAX_MODULE_BYTES as u64,
-            Kind::Cases => self.bounds.cases,
-            Kind::Data => self.bounds.data,
-        };
-        if listed.length > bound {
-            return Err(format!("it has {} bytes, and at most {bound} are taken", listed.length));
-        }
+        self.bounds.hold(listed)?;
         let reading = async {
             let target = TargetName::new(listed.file.to_string())?;
             match self.repository.read_target(&target).await? {
@@ -129,41 +187,41 @@ impl Verified {
             }
         }
     }
-
-    fn hold_floor(&mut self, floor: &Floor, what: &str, file_of: &dyn Fn(&str) -> String) -> Result<(), Refusal> {
-        for (name, least) in floor {
-            let version = match lines_of(name) {
-                Some(lines) => lines.iter().filter_map(|line| self.versions.get(line)).max(),
-                None => self.versions.get(name),
-            };
-            let Some(version) = version.filter(|version| *version < least) else { continue };
-            let why = format!("version {version} is older than {least}, {what}; an old state is being served");
-            return Err(match name.split_once('/') {
-                None if name == "timestamp" => refusal(&self.trust, name, "timestamp.json".into(), why),
-                None if name == "root" || name == "snapshot" => {
-                    refusal(&self.trust, name, format!("{version}.{name}.json"), why)
-                }
-                None => refusal(&self.trust, name, file_of(name), why),
-                Some((namespace, _)) => {
-                    let newest = self
-                        .charter
-                        .files
-                        .iter()
-                        .filter(|l| (l.file.id() == *name || l.file.line() == *name) && l.file.kind != Kind::Cases)
-                        .max_by_key(|l| l.file.release);
-                    let (role, file) =
-                        newest.map_or(("targets".into(), name.clone()), |l| (l.role.clone(), l.file.to_string()));
-                    let authority = self.charter.association_of(namespace).unwrap_or(namespace).to_owned();
-                    let why = why.replacen("version", "release", 1);
-                    Refusal { repository: self.trust.name.clone(), authority, role, file, why }
-                }
-            });
-        }
-        Ok(())
-    }
 }
 
-fn versions(repository: &Repository, charter: &Charter) -> Floor {
+/// Refuses a repository of which a role is older than floors allow, or leaps too far over them.
+fn hold_roles(
+    trust: &Trust,
+    versions: &Floor,
+    floors: &[Held<'_>],
+    file_of: &dyn Fn(&str) -> String,
+) -> Result<(), Refusal> {
+    for (name, version) in versions {
+        let refuse = |why: String| {
+            let file = match name.as_str() {
+                "timestamp" => "timestamp.json".into(),
+                "root" | "snapshot" => format!("{version}.{name}.json"),
+                _ => file_of(name),
+            };
+            Err(refusal(trust, name, file, why))
+        };
+        let known = || floors.iter().filter_map(|Held { floor, what }| Some((floor.get(name)?, what)));
+        if let Some((least, what)) = known().find(|(least, _)| version < least) {
+            return refuse(format!("version {version} is older than {least}, {what}; an old state is being served"));
+        }
+        let before = known().map(|(least, _)| *least).max().unwrap_or(0);
+        if *version > before.saturating_add(VERSION_STEP) {
+            return refuse(format!(
+                "version {version} is more than {VERSION_STEP} above {before}, which was taken before: forged, so that nobody could \
+                 publish after it; where it is right, name a higher `minimum` in [[repositories]]"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The version of each role.
+fn of_roles(repository: &Repository) -> Floor {
     let mut versions = Floor::from([
         ("root".to_owned(), repository.root().signed.version.get()),
         ("timestamp".to_owned(), repository.timestamp().signed.version.get()),
@@ -174,10 +232,6 @@ fn versions(repository: &Repository, charter: &Charter) -> Floor {
         if let Some(signed) = &role.targets {
             versions.insert(role.name.clone(), signed.signed.version.get());
         }
-    }
-    for listed in &charter.files {
-        let release = versions.entry(listed.file.line()).or_default();
-        *release = listed.file.release.max(*release);
     }
     versions
 }
@@ -251,7 +305,10 @@ fn explain(trust: &Trust, seen: &Seen, error: &Tuf) -> Refusal {
                 seen.metadata.iter().find(|(_, bytes)| lists(bytes)).map_or("targets", |(file, _)| role_in(file));
             refusal(trust, role, name.raw().to_owned(), "outside of what this role may sign".into())
         }
-        Tuf::SystemTimeSteppedBackward { .. } => here(format!("{error}; set the clock of this machine")),
+        Tuf::SystemTimeSteppedBackward { .. } => here(format!(
+            "{error}; set the clock of this machine, or where it was wrong before, take latest_known_time.json out of the newest tuf-N \
+             of this repository in the store"
+        )),
         _ => here(cause(error)),
     }
 }

@@ -3,11 +3,12 @@
 //! A private key is Ed25519 in PKCS #8, as PEM (`NAME.pem`). A public key (`NAME.pub`) is the JSON that stands in the metadata.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
+use normgate::private;
 use serde::Serialize;
 use tough::schema::decoded::{Decoded, Hex};
 use tough::schema::key::Key;
@@ -15,8 +16,11 @@ use tough::schema::{Role, Signature, Signed};
 
 use crate::digest::hex;
 use crate::error::{Place, Result, at};
+use crate::fault;
 
 const TAG: &str = "PRIVATE KEY";
+/// Most bytes of the file of a key: a hundred times what one takes.
+const LARGEST: u64 = 64 << 10;
 const TAKEN: &str = "a key is there already, and none is ever overwritten; take another name";
 
 /// A public key and its id.
@@ -37,7 +41,7 @@ impl PublicKey {
     /// # Errors
     /// When there is none, or it is not the JSON of a key.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read(path).place(path.display())?;
+        let text = private::read_regular(path, LARGEST).place(path.display())?;
         let key: Key = serde_json::from_slice(&text).map_err(|error| {
             at(
                 path.display(),
@@ -94,28 +98,10 @@ fn fresh(path: &Path) -> Result<String> {
     Ok(pem::encode(&pem::Pem::new(TAG, document.as_ref())))
 }
 
-/// Writes a file with these rights, whole or not at all, and never over another: it gets its name once everything is in it.
-#[cfg_attr(not(unix), expect(unused_variables, reason = "rights are Unix's"))]
+/// Writes the file of a key, unless one is there.
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    let part = path.with_file_name(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()));
-    let whole = || -> io::Result<()> {
-        // What an interrupted call left is its own.
-        match fs::remove_file(&part) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-        let mut file = options.open(&part)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::hard_link(&part, path)
-    };
-    let written = whole();
-    let _ = fs::remove_file(&part);
-    written.map_err(|error| match error.kind() {
+    let written = fault::step("key").and_then(|()| private::write_new(path, bytes, mode));
+    written.and_then(|()| fault::step("key-written")).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => at(path.display(), TAKEN),
         _ => at(path.display(), error),
     })
@@ -152,7 +138,7 @@ impl SigningKey {
                 ));
             }
         }
-        let text = fs::read(path).place(path.display())?;
+        let text = private::read_regular(path, LARGEST).place(path.display())?;
         let wrong = || at(path.display(), "not a private key; give the .pem file that `normgate key generate` wrote");
         let pem = pem::parse(text).map_err(|_| wrong())?;
         let pair = Ed25519KeyPair::from_pkcs8(pem.contents()).map_err(|_| wrong())?;

@@ -32,6 +32,8 @@ use crate::release::Release;
 /// by its line ([`FileName::line`]), or in an older store by its id, where the higher release of a module and a bundle counts.
 pub(crate) type Floor = BTreeMap<String, u64>;
 
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// How many generations are kept, the one in force included.
 const KEPT: usize = 10;
 
@@ -73,6 +75,9 @@ pub struct Generation {
     /// Of each repository, the versions below which nothing was taken any more when it was made.
     #[serde(default)]
     pub(crate) floors: BTreeMap<String, Floor>,
+    /// Which prefix each policy that judged when it was made has, by id: who came first keeps it.
+    #[serde(default)]
+    pub(crate) holders: BTreeMap<String, String>,
     /// The modules by digest.
     #[serde(skip)]
     loaded: BTreeMap<String, Module>,
@@ -92,6 +97,7 @@ impl Generation {
             .policies(day.map(|day| self.upcoming(day)).unwrap_or_default())
             .last_good(self.last_good())
             .urgent(day.map(|day| self.urgent_on(day)).unwrap_or_default())
+            .holders(self.holders.clone())
             .label(&format!("generation {}", self.number))
             .config(config)
             .tolerant();
@@ -384,6 +390,21 @@ impl Store {
         let next = copy().place(self.place(&folder))?;
         let path = self.path.join(&folder).join(&next);
         Ok((next, path))
+    }
+
+    /// Lets a clock go back that was ahead by a day at most when a datastore was written: what it had seen is forgotten, and nothing
+    /// else. So a clock that was wrong for some hours stops nobody from syncing, and no state that expired is shown for more than
+    /// a day. Says so.
+    pub(crate) fn forgive_clock(&self, folder: &str) -> Result<Option<String>> {
+        const KNOWN: &str = "latest_known_time.json";
+        let file = format!("{folder}/{KNOWN}");
+        let Some(known) = self.json::<jiff::Timestamp>(&file)? else { return Ok(None) };
+        let ahead_ms = known.as_millisecond() - now_ms();
+        if !(1..=DAY_MS).contains(&ahead_ms) {
+            return Ok(None);
+        }
+        self.dir.remove_file(&file).place(self.place(&file))?;
+        Ok(Some(format!("the clock is {} minutes behind where it stood when this was last synced", ahead_ms / 60_000)))
     }
 
     /// Has a datastore that tough wrote on the disk for good, and then trusted, with the floor, by one rename.

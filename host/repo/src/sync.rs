@@ -18,6 +18,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use normgate::contract::Manifest;
 use normgate::{Artifacts, Base, Compiler, Config, Gate};
 use tokio::sync::Semaphore;
 
@@ -57,6 +58,8 @@ pub struct Synced {
     pub refused: Vec<(String, Error)>,
     /// What a person should know: a sentence each.
     pub notices: Vec<String>,
+    /// What judges now, or was announced, that did not before: a sentence each.
+    pub changes: Vec<String>,
 }
 
 /// Brings a store up to date with repositories.
@@ -134,6 +137,7 @@ impl<'a> Syncing<'a> {
                 switched: false,
                 refused: Vec::new(),
                 notices: damaged.into_iter().collect(),
+                changes: Vec::new(),
             },
             store,
             repositories,
@@ -197,8 +201,8 @@ impl<'a> Syncing<'a> {
                 self.synced.refused.push((name.to_owned(), error));
             }
         }
-        let next = self.next_generation()?;
-        self.try_out(&next)?;
+        let mut next = self.next_generation()?;
+        self.try_out(&mut next)?;
         if self.is_to_be_switched_to(&next) {
             self.synced.notices.extend(self.dropped(&next));
             for part in self.parts.values() {
@@ -216,6 +220,7 @@ impl<'a> Syncing<'a> {
             if let Err(error) = self.store.clean() {
                 self.synced.notices.push(error.to_string());
             }
+            self.synced.changes.extend(changes(self.before.as_ref(), &next));
             (self.before, self.damaged) = (Some(next), false);
         } else {
             raise(self.store, &trusted)?;
@@ -242,9 +247,12 @@ impl<'a> Syncing<'a> {
 
     /// Builds a generation as every gate is built from a store, today and on each day on which it changes, and notes which modules
     /// do not fit.
-    fn try_out(&mut self, next: &Generation) -> Result<()> {
+    fn try_out(&mut self, next: &mut Generation) -> Result<()> {
         let today = crate::today().ok_or_else(|| at("the clock", "it stands outside of the calendar; set it"))?;
         let mut said = BTreeSet::new();
+        let modules: Vec<_> = self.parts.values().flat_map(|part| part.loaded.values().cloned()).collect();
+        let unmatched = self.checks.config.unmatched(&modules);
+        self.synced.notices.extend(unmatched.into_iter().map(|error| format!("{error}; nothing comes of it")));
         // The one before lives until the next is built, so that what it compiled is compiled once.
         let mut built = Vec::new();
         for day in std::iter::once(today).chain(next.changes_after(today)) {
@@ -261,6 +269,15 @@ impl<'a> Syncing<'a> {
                     self.synced.notices.push(format!("{id} {version} is left out{from}: {why}"));
                 }
             }
+            if day == today {
+                let weakened = gate.notices().iter().filter(|notice| notice.code == "norm-weakened");
+                self.synced.notices.extend(weakened.map(|notice| notice.message.clone()));
+                let out =
+                    |module: &normgate::Module| gate.left_out().iter().any(|out| out.digest == module.digest_text());
+                let judging = next.modules_on(today).into_iter().filter(|module| !out(module));
+                next.holders =
+                    judging.map(|module| (module.manifest.id.clone(), module.manifest.module.clone())).collect();
+            }
             built.truncate(1);
             built.push(gate);
         }
@@ -271,6 +288,7 @@ impl<'a> Syncing<'a> {
         let mut next = Generation::default();
         (next.number, next.created_ms) = (self.store.highest()? + 1, now_ms());
         next.floors.clone_from(&self.floors);
+        next.holders = self.before.as_ref().map(|before| before.holders.clone()).unwrap_or_default();
         for part in self.parts.values() {
             next.add(&part.modules, &part.loaded);
             next.data.extend(part.data.iter().cloned());
@@ -283,7 +301,9 @@ impl<'a> Syncing<'a> {
                 let still = before.previous.iter().find(|old| old.id == entry.id && old.digest != entry.digest);
                 // Only what may still do what it does: otherwise the gate would not open for the sake of an old version.
                 let opens = |old: &&Entry| {
-                    let builder = |module| Gate::builder().policies([module]).config(self.checks.config.clone());
+                    let builder = |module| {
+                        Gate::builder().policies([module]).config(self.checks.config.clone()).of_a_larger_set()
+                    };
                     before
                         .module(old)
                         .is_some_and(|module| self.checks.equip(builder(module.clone())).generation().is_ok())
@@ -328,6 +348,68 @@ impl<'a> Syncing<'a> {
         }
         said
     }
+}
+
+/// What judges now, or was announced, and did not before: of each module, what of it changed.
+fn changes(before: Option<&Generation>, next: &Generation) -> Vec<String> {
+    let Some(today) = day_at(now_ms()) else { return Vec::new() };
+    let old = before.map(|before| before.in_force(today)).unwrap_or_default();
+    let mut said = Vec::new();
+    for entry in next.in_force(today) {
+        let (id, version) = (&entry.id, &entry.says.version);
+        match old.iter().find(|old| old.id == *id) {
+            None => said.push(format!("{id} {version} judges now")),
+            Some(old) if old.digest != entry.digest => {
+                let what = match (before.and_then(|before| before.module(old)), next.module(entry)) {
+                    (Some(old), Some(new)) => differences(&old.manifest, &new.manifest),
+                    _ => Vec::new(),
+                };
+                let what =
+                    if what.is_empty() { "no rule and no parameter is another one".into() } else { what.join("; ") };
+                said.push(format!("{id} {version} judges in the place of {}: {what}", old.says.version));
+            }
+            Some(_) => {}
+        }
+    }
+    let known =
+        |entry: &Entry| before.is_some_and(|before| before.modules.iter().any(|old| old.digest == entry.digest));
+    for entry in next.modules.iter().filter(|entry| !known(entry)) {
+        if let Some(from) = entry.says.effective_from.filter(|from| *from > today) {
+            said.push(format!("{} {} is announced for {from}", entry.id, entry.says.version));
+        }
+    }
+    said
+}
+
+/// How the rules and parameters of a module differ from those of the version before.
+fn differences(old: &Manifest, new: &Manifest) -> Vec<String> {
+    let mut said = Vec::new();
+    for rule in &new.rules {
+        match old.rules.iter().find(|old| old.id == rule.id) {
+            None => said.push(format!("rule {} is new", rule.id)),
+            Some(old) if old != rule => said.push(format!("rule {} is changed", rule.id)),
+            Some(_) => {}
+        }
+    }
+    let gone = old.rules.iter().filter(|old| new.rules.iter().all(|rule| rule.id != old.id));
+    said.extend(gone.map(|rule| format!("rule {} is gone", rule.id)));
+    for parameter in &new.parameters {
+        let (name, value) = (&parameter.name, &parameter.default);
+        match old.parameters.iter().find(|old| old.name == *name) {
+            None => said.push(format!("{name} is {value}, and new")),
+            Some(old) if old.default != *value => said.push(format!("{name} is {value}, and was {}", old.default)),
+            Some(old) if old != parameter => said.push(format!("{name} has other bounds or days")),
+            Some(_) => {}
+        }
+    }
+    let gone = old.parameters.iter().filter(|old| new.parameters.iter().all(|known| known.name != old.name));
+    said.extend(gone.map(|parameter| format!("{} is gone", parameter.name)));
+    for (name, value) in new.overlays.iter().filter(|(name, value)| old.overlays.get(*name) != Some(value)) {
+        said.push(format!("it tightens {name} to {value}"));
+    }
+    let gone = old.overlays.keys().filter(|name| !new.overlays.contains_key(*name));
+    said.extend(gone.map(|name| format!("it tightens {name} no longer")));
+    said
 }
 
 /// Whether a file was refused of an authority that the platform lets do everything.

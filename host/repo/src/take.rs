@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use crate::charter::Listed;
 use crate::client::{self, Verified};
 use crate::error::{Error, Refusal, Result, at};
-use crate::names::Kind;
+use crate::names::{FileName, Kind};
 use crate::store::{Entry, Generation, Store, Trusted, days_of, read_module};
 use crate::sync::Checks;
 use crate::trial::{Unfit, try_out};
@@ -93,6 +93,7 @@ impl Taking<'_> {
         let today = crate::today().ok_or_else(|| at("the clock", "it stands outside of the calendar; set it"))?;
         let trusted = store.trusted(&trust.name)?;
         let (datastore, path) = store.copy_datastore(&trust.name, &trusted)?;
+        let forgiven = store.forgive_clock(&format!("repositories/{}/{datastore}", trust.name))?;
         let verified = client::load(trust, &path, &trusted.floor, checks.bounds).await?;
         let mut taken = Taken {
             part: Part::default(),
@@ -101,6 +102,21 @@ impl Taking<'_> {
             refused: Vec::new(),
             trusted: Trusted { datastore: Some(datastore), floor: verified.versions.clone() },
         };
+        taken.notices.extend(forgiven.map(|notice| format!("{}: {notice}", trust.name)));
+        for refusal in &verified.refused {
+            let Some(file) = FileName::parse(&refusal.file) else { continue };
+            if !trust.authorities.contains(&file.namespace) {
+                continue;
+            }
+            taken.refused.push(refusal.clone().into());
+            // Where nothing is left of a line, what was last taken of it stays.
+            let line = file.line();
+            if verified.charter.files.iter().all(|listed| listed.file.line() != line) {
+                let of_line = |entry: &&Entry| FileName::parse(&entry.file).is_some_and(|file| file.line() == line);
+                known.entries().filter(of_line).for_each(|before| taken.part.keep(before, known));
+            }
+        }
+        let ground = Ground { taking: self, verified: &verified, end };
         if trusted.datastore.is_none() && !trusted.floor.is_empty() {
             let name = &trust.name;
             taken.notices.push(format!("{name}: its floor was missing in the store; the one of the generations holds"));
@@ -115,7 +131,7 @@ impl Taking<'_> {
             let Some(listed) = queue.waiting.pop_front() else { continue };
             let begin = Instant::now();
             let entry = Entry::of(listed, &trust.name);
-            let done = self.one(&verified, listed, &entry, queue, end, &mut taken.part).await;
+            let done = ground.one(listed, &entry, queue, &mut taken.part).await;
             queue.spent += begin.elapsed();
             match done {
                 Ok(()) => continue,
@@ -134,125 +150,6 @@ impl Taking<'_> {
         taken.part.modules.sort_by(|a, b| (&a.id, a.release).cmp(&(&b.id, b.release)));
         taken.part.data.sort_by(|a, b| (&a.id, a.release).cmp(&(&b.id, b.release)));
         Ok(taken)
-    }
-
-    /// Takes one file, within what its association may still use.
-    async fn one(
-        &self,
-        verified: &Verified,
-        listed: &Listed,
-        entry: &Entry,
-        queue: &mut Queue<'_>,
-        end: Instant,
-        part: &mut Part,
-    ) -> Result<(), Unfit> {
-        let bounds = self.checks.bounds;
-        queue.files += 1;
-        queue.bytes = queue.bytes.saturating_add(listed.length);
-        if queue.files > bounds.files {
-            return Err(Unfit::Wrong(format!("{} has more than {} files to be taken", entry.authority, bounds.files)));
-        }
-        if queue.bytes > bounds.altogether {
-            let why = format!(
-                "with it, what is to be taken of {} is larger than {} bytes",
-                entry.authority, bounds.altogether
-            );
-            return Err(Unfit::Wrong(why));
-        }
-        if self.known.entries().any(|known| known == entry) {
-            let module = self.known.loaded.get(&entry.digest);
-            queue.days.extend(module.into_iter().flat_map(|module| days_of(&module.manifest)).chain(entry.says.days()));
-            part.keep(entry, self.known);
-            return Ok(());
-        }
-        self.in_time(end)?;
-        match listed.file.kind {
-            Kind::Data => self.bundle(verified, listed, entry, end, part).await,
-            _ => self.module(verified, listed, entry, queue, end, part).await,
-        }
-    }
-
-    fn in_time(&self, end: Instant) -> Result<(), Unfit> {
-        if Instant::now() < end {
-            return Ok(());
-        }
-        let total = self.checks.bounds.total;
-        Err(Unfit::Wrong(format!("the repository took longer than {total:?}; the next sync goes on here")))
-    }
-
-    async fn bundle(
-        &self,
-        verified: &Verified,
-        listed: &Listed,
-        entry: &Entry,
-        end: Instant,
-        part: &mut Part,
-    ) -> Result<(), Unfit> {
-        let wrong = |error: Error| Unfit::Wrong(error.to_string());
-        if self.store.object("data", &entry.digest).map_err(wrong)?.is_none() {
-            part.bundles.push(verified.fetch(listed, end).await.map_err(Unfit::Wrong)?);
-        }
-        part.data.push(entry.clone());
-        Ok(())
-    }
-
-    async fn module(
-        &self,
-        verified: &Verified,
-        listed: &Listed,
-        entry: &Entry,
-        queue: &mut Queue<'_>,
-        end: Instant,
-        part: &mut Part,
-    ) -> Result<(), Unfit> {
-        let today = crate::today().unwrap_or(Day::containing(0));
-        let first = entry.says.effective_from.unwrap_or(today).max(today);
-        if let Some(before) = self.known.in_force(&entry.id, first)
-            && before.release < entry.release
-            && entry.says.number() < before.says.number()
-            && !entry.says.lowers
-        {
-            return Err(Unfit::Wrong(format!(
-                "version {} is lower than {}, which is in force; its publisher adds it with --lower, if that is meant",
-                entry.says.version, before.says.version
-            )));
-        }
-        let bytes = verified.fetch(listed, end).await.map_err(Unfit::Wrong)?;
-        let module = read_module(entry, &bytes).map_err(|error| Unfit::Wrong(error.to_string()))?;
-        let manifest = &module.manifest;
-        if manifest.id != entry.id {
-            let why = format!("its manifest says `{}`; a module is shipped under its own name", manifest.id);
-            return Err(Unfit::Wrong(why));
-        }
-        if manifest.version != entry.says.version {
-            let (inside, signed) = (&manifest.version, &entry.says.version);
-            return Err(Unfit::Wrong(format!("its manifest says version {inside}, and what was signed {signed}")));
-        }
-        let bounds = self.checks.bounds;
-        queue.days.extend(entry.says.days().into_iter().chain(days_of(manifest)));
-        queue.days.retain(|day| *day > today);
-        if queue.days.len() > bounds.days {
-            let why =
-                format!("with it, {} changes on more than {} days; fewer are taken", entry.authority, bounds.days);
-            return Err(Unfit::Wrong(why));
-        }
-        // Its cases: signed by the same role, and named by digest in what was signed of the module.
-        let cases =
-            verified.charter.files.iter().find(|other| other.file == listed.file.cases() && other.role == listed.role);
-        let named = |cases: &&Listed| entry.says.cases.as_deref() == Some(&format!("sha256:{}", cases.sha256));
-        let Some(cases) = cases.filter(named) else {
-            let why = "it comes without the cases that were signed with it; its publisher adds it with --cases";
-            return Err(Unfit::Wrong(why.into()));
-        };
-        let text = verified.fetch(cases, end).await.map_err(Unfit::Wrong)?;
-        // It is never closed.
-        let _place = self.bench.acquire().await;
-        self.in_time(end)?;
-        try_out(&module, &text, self.checks)?;
-        tracing::info!(repository = %self.trust.name, id = %entry.id, release = entry.release, "tried and found good");
-        part.loaded.insert(entry.digest.clone(), module);
-        part.modules.push(entry.clone());
-        Ok(())
     }
 
     /// Of each id that the repository may speak for: the highest release in force, and those to come. What is known comes first.
@@ -274,6 +171,129 @@ impl Taking<'_> {
         needed.sort_by_key(|listed| unknown(listed));
         needed
     }
+}
+
+/// A repository that was verified, and until when its files are fetched.
+struct Ground<'a> {
+    taking: &'a Taking<'a>,
+    verified: &'a Verified,
+    end: Instant,
+}
+
+impl Ground<'_> {
+    /// Takes one file, within what its association may still use.
+    async fn one(&self, listed: &Listed, entry: &Entry, queue: &mut Queue<'_>, part: &mut Part) -> Result<(), Unfit> {
+        let Taking { known, checks: Checks { bounds, .. }, .. } = *self.taking;
+        queue.files += 1;
+        queue.bytes = queue.bytes.saturating_add(listed.length);
+        if queue.files > bounds.files {
+            return Err(Unfit::Wrong(format!("{} has more than {} files to be taken", entry.authority, bounds.files)));
+        }
+        if queue.bytes > bounds.altogether {
+            let why = format!(
+                "with it, what is to be taken of {} is larger than {} bytes",
+                entry.authority, bounds.altogether
+            );
+            return Err(Unfit::Wrong(why));
+        }
+        if known.entries().any(|known| known == entry) {
+            let module = known.loaded.get(&entry.digest);
+            queue.days.extend(module.into_iter().flat_map(|module| days_of(&module.manifest)).chain(entry.says.days()));
+            part.keep(entry, known);
+            return Ok(());
+        }
+        self.in_time()?;
+        match listed.file.kind {
+            Kind::Data => self.bundle(listed, entry, part).await,
+            _ => self.module(listed, entry, queue, part).await,
+        }
+    }
+
+    fn in_time(&self) -> Result<(), Unfit> {
+        if Instant::now() < self.end {
+            return Ok(());
+        }
+        let total = self.taking.checks.bounds.total;
+        Err(Unfit::Wrong(format!("the repository took longer than {total:?}; the next sync goes on here")))
+    }
+
+    async fn bundle(&self, listed: &Listed, entry: &Entry, part: &mut Part) -> Result<(), Unfit> {
+        let wrong = |error: Error| Unfit::Wrong(error.to_string());
+        if self.taking.store.object("data", &entry.digest).map_err(wrong)?.is_none() {
+            part.bundles.push(self.fetch(listed).await?);
+        }
+        part.data.push(entry.clone());
+        Ok(())
+    }
+
+    async fn module(
+        &self,
+        listed: &Listed,
+        entry: &Entry,
+        queue: &mut Queue<'_>,
+        part: &mut Part,
+    ) -> Result<(), Unfit> {
+        let Taking { trust, checks, known, bench, .. } = *self.taking;
+        let today = crate::today().unwrap_or(Day::containing(0));
+        let first = entry.says.effective_from.unwrap_or(today).max(today);
+        if let Some(before) = known.in_force(&entry.id, first)
+            && before.release < entry.release
+            && entry.says.number() < before.says.number()
+            && !entry.says.lowers
+        {
+            return Err(Unfit::Wrong(format!(
+                "version {} is lower than {}, which is in force; its publisher adds it with --lower, if that is meant",
+                entry.says.version, before.says.version
+            )));
+        }
+        let bytes = self.fetch(listed).await?;
+        let module = as_signed(entry, &bytes).map_err(Unfit::Wrong)?;
+        let prefix = &module.manifest.module;
+        let before = known.in_force(&entry.id, first).and_then(|before| known.loaded.get(&before.digest));
+        if let Some(before) = before.filter(|before| before.manifest.module != *prefix) {
+            let known = &before.manifest.module;
+            let why = format!(
+                "its rules begin with `{prefix}`, and those of the version before with `{known}`; a policy keeps its prefix"
+            );
+            return Err(Unfit::Wrong(why));
+        }
+        let bounds = checks.bounds;
+        queue.days.extend(entry.says.days().into_iter().chain(days_of(&module.manifest)));
+        queue.days.retain(|day| *day > today);
+        if queue.days.len() > bounds.days {
+            let why =
+                format!("with it, {} changes on more than {} days; fewer are taken", entry.authority, bounds.days);
+            return Err(Unfit::Wrong(why));
+        }
+        let cases = self.verified.charter.cases_of(listed).map_err(Unfit::Wrong)?;
+        let text = self.fetch(cases).await?;
+        // It is never closed.
+        let _place = bench.acquire().await;
+        self.in_time()?;
+        try_out(&module, &text, checks)?;
+        tracing::info!(repository = %trust.name, id = %entry.id, release = entry.release, "tried and found good");
+        part.loaded.insert(entry.digest.clone(), module);
+        part.modules.push(entry.clone());
+        Ok(())
+    }
+
+    async fn fetch(&self, listed: &Listed) -> Result<Vec<u8>, Unfit> {
+        self.verified.fetch(listed, self.end).await.map_err(Unfit::Wrong)
+    }
+}
+
+/// Reads a module, and holds it against what was signed of it.
+pub(crate) fn as_signed(entry: &Entry, bytes: &[u8]) -> Result<Module, String> {
+    let module = read_module(entry, bytes).map_err(|error| error.to_string())?;
+    let manifest = &module.manifest;
+    if manifest.id != entry.id {
+        return Err(format!("its manifest says `{}`; a module is shipped under its own name", manifest.id));
+    }
+    if manifest.version != entry.says.version {
+        let (inside, signed) = (&manifest.version, &entry.says.version);
+        return Err(format!("its manifest says version {inside}, and what was signed {signed}"));
+    }
+    Ok(module)
 }
 
 impl Part {

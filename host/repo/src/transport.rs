@@ -4,7 +4,6 @@
 //! bytes arrive is no part of the trust.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +12,14 @@ use std::time::Duration;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 use futures_util::{Stream, StreamExt, stream};
+use normgate::private::read_whole;
 use reqwest::{Client, Response, StatusCode, redirect};
 use serde::Deserialize;
 use tough::{Bytes, Transport, TransportError, TransportErrorKind, async_trait};
 use url::Url;
+
+use crate::charter::Listed;
+use crate::names::Kind;
 
 /// How far below the targets role a role may lie: an association, and the two that it delegates to.
 const DEEPEST: usize = 2;
@@ -60,6 +63,21 @@ impl Default for Bounds {
             trial: Duration::from_secs(10),
             patience: Duration::from_secs(20),
         }
+    }
+}
+
+impl Bounds {
+    /// Refuses a file that is larger than one of its kind may be.
+    pub(crate) fn hold(&self, listed: &Listed) -> Result<(), String> {
+        let bound = match listed.file.kind {
+            Kind::Module => normgate::MAX_MODULE_BYTES as u64,
+            Kind::Cases => self.cases,
+            Kind::Data => self.data,
+        };
+        if listed.length > bound {
+            return Err(format!("it has {} bytes, and at most {bound} are taken", listed.length));
+        }
+        Ok(())
     }
 }
 
@@ -126,6 +144,8 @@ pub(crate) struct Watched {
     inner: Inner,
     location: Url,
     bounds: Bounds,
+    /// What lies over the files of the place, by name.
+    over: Arc<BTreeMap<String, Vec<u8>>>,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -142,9 +162,18 @@ impl Watched {
     pub(crate) fn new(location: &Url, bounds: Bounds) -> Result<Self, String> {
         let inner = match location.to_file_path() {
             Ok(path) if location.scheme() == "file" => Inner::Directory(path),
-            _ => Inner::Http(Web::new(bounds)?),
+            _ => Inner::Http(Web::new(location, bounds)?),
         };
-        Ok(Self { inner, location: location.clone(), bounds, seen: Arc::default() })
+        Ok(Self { inner, location: location.clone(), bounds, over: Arc::default(), seen: Arc::default() })
+    }
+
+    /// The same with other files over those of the place.
+    pub(crate) fn over(self, files: BTreeMap<String, Vec<u8>>) -> Self {
+        Self { over: Arc::new(files), ..self }
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
     /// Takes out what was seen so far.
@@ -160,9 +189,11 @@ impl Watched {
     async fn whole(&self, url: &Url, file: &str) -> Fetched {
         let largest = self.bounds.data.max(normgate::MAX_MODULE_BYTES as u64);
         let bound = if file.starts_with("metadata/") { self.bounds.metadata } else { largest };
-        let bytes = match &self.inner {
-            Inner::Directory(path) => read_below(path, file, bound, url)?,
-            Inner::Http(web) => {
+        let bytes = match (&self.inner, self.over.get(file)) {
+            (_, Some(bytes)) if bytes.len() as u64 > bound => return Err(too_large(url, bound)),
+            (_, Some(bytes)) => bytes.clone(),
+            (Inner::Directory(path), None) => read_below(path, file, bound, url)?,
+            (Inner::Http(web), None) => {
                 let mut stream = web.fetch(url).await?;
                 let mut bytes = Vec::new();
                 while let Some(chunk) = stream.next().await {
@@ -212,12 +243,16 @@ impl Transport for Watched {
 struct Web(Client);
 
 impl Web {
-    fn new(bounds: Bounds) -> Result<Self, String> {
+    fn new(location: &Url, bounds: Bounds) -> Result<Self, String> {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             // Whoever else sets one in this moment sets as good a one.
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
-        let client = Client::builder().redirect(redirect::Policy::none());
+        let mut client = Client::builder().redirect(redirect::Policy::none());
+        // Through a tunnel a proxy sees nothing of https; anything else it could answer itself.
+        if location.scheme() != "https" {
+            client = client.no_proxy();
+        }
         let client = client.timeout(bounds.request).connect_timeout(bounds.request).build();
         client.map(Self).map_err(|error| format!("no web client can be had: {error}"))
     }
@@ -272,13 +307,7 @@ fn read_below(folder: &Path, file: &str, bound: u64, url: &Url) -> Result<Vec<u8
     #[cfg(unix)]
     cap_std::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
     let opened = dir.open_with(file, &options).map_err(fail)?;
-    // Anything but a file could block, or never end. What was opened is asked: the name may mean another file by now.
-    if !opened.metadata().map_err(fail)?.is_file() {
-        return Err(TransportError::new_with_cause(TransportErrorKind::Other, url, "it is no regular file"));
-    }
-    let mut bytes = Vec::new();
-    opened.take(bound.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
-    if bytes.len() as u64 > bound { Err(too_large(url, bound)) } else { Ok(bytes) }
+    read_whole(opened.into_std(), bound).map_err(fail)
 }
 
 /// The role whose metadata a path holds: `metadata/3.film-club.json` that of `film-club`.

@@ -53,8 +53,11 @@ fn on_its_days(module: &Module, checks: &Checks) -> Result<Vec<normgate::Generat
     }
     days.insert(today);
     let open = |day: Day| {
-        let builder =
-            || checks.equip(Gate::builder().policies([module.clone()]).config(checks.config.clone())).as_of(day);
+        let builder = || {
+            checks
+                .equip(Gate::builder().policies([module.clone()]).config(checks.config.clone()).of_a_larger_set())
+                .as_of(day)
+        };
         let opened = builder().tolerant().generation().map_err(|error| Unfit::Wrong(error.to_string()))?;
         if opened.left_out().is_empty() {
             return Ok(opened);

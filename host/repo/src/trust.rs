@@ -20,8 +20,8 @@ pub struct Trust {
     pub location: Url,
     /// The authorities in whose name it may speak. Modules of others are left aside, with a notice.
     pub authorities: Vec<String>,
-    /// The smallest versions that are taken, by role or by id of a module: known when the anchor was handed over, so that a new
-    /// platform cannot be shown an old state.
+    /// The smallest versions that are taken, by role or by line of a module or bundle: known when the anchor was handed over, so that
+    /// a new platform cannot be shown an old state.
     pub minimum: BTreeMap<String, u64>,
 }
 
@@ -41,6 +41,15 @@ struct Entry {
 }
 
 impl Trust {
+    /// The directory of whoever publishes it.
+    pub(crate) fn here(directory: &Path) -> Result<Self> {
+        let path = std::path::absolute(directory).place(directory.display())?;
+        let location =
+            Url::from_directory_path(path).map_err(|()| at(directory.display(), "no path of a directory"))?;
+        let (authorities, minimum) = (Vec::new(), BTreeMap::new());
+        Ok(Self { name: "here".into(), root: PathBuf::new(), location, authorities, minimum })
+    }
+
     /// Reads the entries of a configuration. Relative paths start at `base`, the folder of the file.
     ///
     /// # Errors
@@ -78,11 +87,32 @@ impl Trust {
                 root: base.join(entry.root),
                 name: entry.name,
                 authorities: entry.authorities,
-                minimum: entry.minimum,
+                minimum: minimum(entry.minimum).place(&place)?,
             });
         }
         Ok(all)
     }
+}
+
+/// The smallest versions: of a role by its name, of a module by its id or line, of a bundle by its line.
+fn minimum(said: BTreeMap<String, u64>) -> std::result::Result<BTreeMap<String, u64>, String> {
+    let read = |(name, least): (String, u64)| {
+        let parts: Vec<&str> = name.split('/').collect();
+        let name = match parts[..] {
+            [role] if names::is_name(role) => role.to_owned(),
+            [namespace, module] if names::is_name(namespace) && names::is_name(module) => {
+                format!("{namespace}/modules/{module}")
+            }
+            [namespace, "modules" | "data", file] if names::is_name(namespace) && names::is_name(file) => name,
+            _ => {
+                return Err(format!(
+                    "minimum `{name}`: expected a role, a module as NAMESPACE/NAME, or a bundle as NAMESPACE/data/NAME"
+                ));
+            }
+        };
+        Ok((name, least))
+    };
+    said.into_iter().map(read).collect()
 }
 
 /// A URL of a web server, or of a directory.
@@ -135,7 +165,31 @@ mod tests {
         assert_eq!(trust[0].location.as_str(), "file:///etc/normgate/norms/");
         assert_eq!(trust[0].root, Path::new("/etc/normgate/root.json"));
         assert_eq!(trust[1].location.as_str(), "https://norms.example/x/");
-        assert_eq!(trust[1].minimum["club/night"], 2);
+        assert_eq!(trust[1].minimum, [("club/modules/night".to_owned(), 2), ("timestamp".to_owned(), 4)].into());
+    }
+
+    #[test]
+    fn a_minimum_names_something_that_has_a_version() {
+        let entry = |name: &str| {
+            let head = "[[repositories]]\nname = \"a\"\nroot = \"r\"\nlocation = \"x\"\nauthorities = [\"mct\"]\n";
+            read(&format!("{head}minimum = {{ \"{name}\" = 2 }}")).map(|trust| trust[0].minimum.clone())
+        };
+        for (name, line) in [
+            ("timestamp", "timestamp"),
+            ("club-modules", "club-modules"),
+            ("club/night", "club/modules/night"),
+            ("club/modules/night", "club/modules/night"),
+            ("club/data/night", "club/data/night"),
+        ] {
+            assert_eq!(entry(name).expect(name), [(line.to_owned(), 2)].into());
+        }
+        for name in ["Club/night", "club/night/x", "club/night.3", "club/cases/night", ""] {
+            let error = entry(name).expect_err(name);
+            assert!(
+                error.contains(&format!("minimum `{name}`: expected a role, a module as NAMESPACE/NAME")),
+                "{error}"
+            );
+        }
     }
 
     #[test]

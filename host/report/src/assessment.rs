@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use normgate::contract::{Block, Day, TagAction, now_ms};
-use normgate::{Action, Cause, Confirmation, PolicyDescription, SetDescription, exposure};
+use normgate::{Action, Cause, Confirmation, PolicyDescription, SetDescription, exposure_ppm};
 use normgate_ledger::{Anchorage, Answer, Event, Facets, Group, History, LedgerError, Level, Query, Recorded, Told};
 use serde::Serialize;
 
@@ -412,7 +412,7 @@ impl Counting {
             }
             shares.held += u64::from(verdict.action == Action::Block && verdict.hold != Block::None);
             if place < answer.shown {
-                let weight = exposure(place);
+                let weight = exposure_ppm(place);
                 seen[0] += weight;
                 seen[1] += if verdict.labels.is_empty() { 0 } else { weight };
                 seen[2] += if verdict.action == Action::Demote { weight } else { 0 };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use normgate::{Action, exposure};
+use normgate::{Action, exposure_ppm};
 use normgate_ledger::{Anchorage, Answer, Facets, Group, RowAnswer};
 use serde::Serialize;
 
@@ -144,7 +144,7 @@ impl Counts {
     pub(crate) fn observe(&mut self, pair: &Pair<'_>, personal: bool) {
         let mut all = Change { lists: 1, rows: pair.base.verdicts.len() as u64, ..Change::default() };
         let mut rules: BTreeMap<&str, (Change, Option<&str>)> = BTreeMap::new();
-        all.exposure = (0..pair.base.shown).map(exposure).sum();
+        all.exposure = (0..pair.base.shown).map(exposure_ppm).sum();
         for row in rows(pair) {
             row.count(&mut all, &mut rules);
         }
@@ -218,7 +218,7 @@ impl Counts {
 impl<'a> Row<'a> {
     fn count(&self, all: &mut Change, rules: &mut BTreeMap<&'a str, (Change, Option<&'a str>)>) {
         let ((base, was), (other, is)) = (&self.base, &self.other);
-        let shows = |place: &Option<usize>| place.map_or(0, exposure);
+        let shows = |place: &Option<usize>| place.map_or(0, exposure_ppm);
         let mut change = Change {
             moved: u64::from(was.is_some() && is.is_some() && was != is),
             lost: shows(was).saturating_sub(shows(is)),

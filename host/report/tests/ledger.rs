@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use normgate::contract::Day;
-use normgate::{Batch, Circumstances, Config, Confirmation, Gate, Language, Outcome, embedded, exposure};
+use normgate::{Batch, Circumstances, Config, Confirmation, Gate, Language, Outcome, embedded, exposure_ppm};
 use normgate_ledger::{Facets, Group, History, Ledger, LedgerError, Parts, Purge, Query, Settings};
 use normgate_report::{Assessment, Comparison, Difference, Labelled, List, Request, Side};
 use serde_json::{Value, json};
@@ -116,7 +116,7 @@ fn figures_are_those_of_the_answers() {
     let minors: Vec<_> = found.protected.iter().filter(|row| row.group == Group::Minor).collect();
     let of_minors = [&lists[0].1, &lists[2].1];
     assert_eq!((minors.len(), minors[0].lists, minors[0].surface.as_str()), (1, 2, "feed"));
-    let sum: u64 = of_minors.iter().map(|outcome| (0..outcome.shown).map(exposure).sum::<u64>()).sum();
+    let sum: u64 = of_minors.iter().map(|outcome| (0..outcome.shown).map(exposure_ppm).sum::<u64>()).sum();
     assert_eq!(minors[0].exposure, sum);
     assert!(minors[0].labelled > 0 && minors[0].labelled < sum);
 

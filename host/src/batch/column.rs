@@ -171,6 +171,24 @@ impl Column {
         }
     }
 
+    /// Whether the value of a row is known.
+    pub(crate) fn knows(&self, row: usize) -> bool {
+        fn flagged(known: &[u8], row: usize) -> bool {
+            known.get(row) == Some(&1)
+        }
+        match self {
+            Self::Tri(codes) => codes.get(row).is_some_and(|code| *code > 0),
+            Self::Integer { known, .. } => flagged(known, row),
+            Self::Integers(lists) => flagged(&lists.known, row),
+            Self::Term(codes) => codes.get(row).is_some_and(|code| *code > 0),
+            Self::Terms(lists) | Self::Ids(lists) => flagged(&lists.known, row),
+            Self::Id(ids) => ids.get(row).is_some_and(|id| *id > 0),
+            Self::Signals(lists) => flagged(&lists.known, row),
+            Self::Number(values) => values.get(row).is_some_and(Option::is_some),
+            Self::Text(values) => values.get(row).is_some_and(Option::is_some),
+        }
+    }
+
     /// The code of a term row.
     pub(crate) fn term(&self, row: usize) -> u16 {
         match self {

@@ -8,6 +8,7 @@ mod nearest;
 mod rename;
 mod strings;
 mod typed;
+mod written;
 
 use std::borrow::Cow;
 use std::io::Write;

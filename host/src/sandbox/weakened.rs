@@ -13,9 +13,9 @@ use wasmtime::{Store, StoreLimits};
 use super::{Allowance, Answer, Call, Compiled, FailureKind, Guest, Sandbox, Used, fuelled};
 
 #[deprecated = "this build of normgate is WEAKENED: it protects nobody, and is for `make hostile WEAK=1` alone"]
-const WEAKENED: () = ();
+const WARNING: () = ();
 /// Says so at every compilation.
-const _: () = WEAKENED;
+const _: () = WARNING;
 
 /// The instance that a module's last call left.
 #[derive(Default)]

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 use normgate_sdk::terms::{RetrievalBasis, TagOrigin, TagPurpose, TagReview};
-use normgate_sdk::{State, Tri, people};
+use normgate_sdk::{ById, State, Tri, people};
 use signals::{H, L, M};
 
 normgate_sdk::policy!(candidate: judge);
@@ -104,26 +104,29 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
 
     // Once a row, where any tag is marked at all.
     let rows = if marked.is_empty() { None } else { Some(call.candidates()) };
+    let by_id: ById<&Marked<'_>> = marked.iter().filter_map(|mark| Some((mark.tag.tag_id()?, mark))).collect();
+    let mut matched: Vec<Option<&Marked<'_>>> = Vec::new();
     for item in rows.into_iter().flatten() {
-        let Some(matched) = item.matched_tags() else { continue };
-        let mark = |id| marked.iter().find(|mark| mark.tag.tag_id() == Some(id));
-        let bans = |id| mark(id).map_or(0, |mark| mark.bans);
+        let Some(ids) = item.matched_tags() else { continue };
+        matched.clear();
+        matched.extend(ids.map(|id| by_id.get(id).copied()));
+        let bans = |mark: &Option<&Marked<'_>>| mark.map_or(0, |mark| mark.bans);
         let basis = item.retrieval_basis();
         let unknown = matches!(basis, RetrievalBasis::Unknown | RetrievalBasis::Unlisted);
         let personal = basis == RetrievalBasis::Personal || unknown;
-        let touched = matched.clone().fold(0, |all, id| all | bans(id));
+        let touched = matched.iter().fold(0, |all, mark| all | bans(mark));
 
         for ban in BANS.into_iter().filter(|ban| touched & ban.bit() != 0) {
             let counted = enforced | ban.bit();
-            if personal && matched.clone().all(|id| bans(id) & counted != 0) {
+            if personal && matched.iter().all(|mark| bans(mark) & counted != 0) {
                 block(rules, ban, &item, unknown);
             } else {
-                for mark in matched.clone().filter_map(mark) {
+                for mark in matched.iter().flatten() {
                     mark.vetoed.set(mark.vetoed.get() | mark.bans & ban.bit());
                 }
             }
         }
-        matched.filter_map(mark).for_each(|mark| mark.matched.set(true));
+        matched.iter().flatten().for_each(|mark| mark.matched.set(true));
     }
 
     // Once a tag: what the rows made of it.

@@ -61,17 +61,20 @@ fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
 
     let rows = call.candidates().count();
     let (mut topics, mut authors) = (Above::new(window, rows), Above::new(window, rows));
-    // Sorted, to be searched by halving.
-    let mut groups: Vec<i64> = Vec::with_capacity(rows);
+    // The groups of the list, sorted once to be searched by halving, and whether a row that counts has each.
+    let group_of = |item: &Candidate<'_>| item.dup_group().filter(|group| *group != 0 && item.rank_pos().is_some());
+    let mut groups: Vec<i64> = call.candidates().filter_map(|item| group_of(&item)).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    let mut above = vec![false; groups.len()];
 
     for item in call.candidates() {
         let exempt = matches!(item.exempt(), Exempt::Emergency | Exempt::PublicNotice);
         let placed = item.rank_pos().is_some();
-        let group = item.dup_group().filter(|group| *group != 0 && placed);
-        let place = group.map(|group| (group, groups.binary_search(&group)));
+        let group = group_of(&item).and_then(|group| groups.binary_search(&group).ok());
 
         let mut blocked = false;
-        if !exempt && let Some((_, Ok(_))) = place {
+        if !exempt && group.is_some_and(|group| above[group]) {
             let hit = rules.duplicate(&item);
             if shown_on == SearchResults {
                 hit.demote();
@@ -91,8 +94,8 @@ fn arrange(call: &Call<'_>, rules: &mut Rules<'_>) {
             topics.push(topic);
             authors.push(author);
         }
-        if let Some((group, Err(index))) = place {
-            groups.insert(index, group);
+        if let Some(group) = group {
+            above[group] = true;
         }
         if exempt {
             continue;

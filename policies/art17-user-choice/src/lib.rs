@@ -3,8 +3,10 @@
 //! An unknown basis counts as personal. Service notices are exempt from the row rules of this article, and of this
 //! article only.
 
+use std::cell::Cell;
+
 use normgate_sdk::terms::{Kind, Personalization, RetrievalBasis, Switch, TagState};
-use normgate_sdk::{people, surface};
+use normgate_sdk::{ById, people, surface};
 
 normgate_sdk::policy!(candidate: judge);
 
@@ -47,8 +49,11 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
     }
 
     // Once a row.
-    let deleted: Vec<Tag<'_>> = call.tags().filter(|tag| tag.state() == TagState::UserDeleted).collect();
-    let deleted_tag = |id| deleted.iter().find(|tag| tag.tag_id() == Some(id));
+    let deleted = call.tags().filter(|tag| tag.state() == TagState::UserDeleted);
+    // Each with whether it is vetoed already: however many rows match a tag, its veto is said once.
+    let deleted: ById<(Tag<'_>, Cell<bool>)> =
+        deleted.filter_map(|tag| Some((tag.tag_id()?, (tag, Cell::new(false))))).collect();
+    let deleted_tag = |id| deleted.get(id);
     for item in call.candidates().filter(|item| item.kind() != Kind::ServiceNotice) {
         let basis = item.retrieval_basis();
         let unknown = matches!(basis, RetrievalBasis::Unknown | RetrievalBasis::Unlisted);
@@ -69,7 +74,7 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
             if personal && all.peek().is_some() && all.all(|tag| tag.is_some()) {
                 rules.deleted_tag(&item).because_unknown(unknown).block();
             } else {
-                for tag in tags.filter_map(deleted_tag) {
+                for (tag, _) in tags.filter_map(deleted_tag).filter(|(_, vetoed)| !vetoed.replace(true)) {
                     rules.deleted_tag(&item).veto_tag(tag.row());
                 }
             }

@@ -48,7 +48,7 @@ impl Workshop {
         let policies = policies.into_iter().filter(|policy| !INNOCENTS.contains(&policy.manifest.module.as_str()));
         let text = format!(
             r#"(module
-                (memory (export "memory") 64 256)
+                (memory (export "memory") 8 256)
                 (global $next (mut i32) (i32.const 65536))
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
                     (global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
@@ -84,7 +84,7 @@ impl Workshop {
         let author = |name: &str| Author::of(HOSTILE, name);
         match numbers.position(20) {
             0..5 => {
-                let memory = r#"(memory (export "memory") 64 256)"#;
+                let memory = r#"(memory (export "memory") 8 256)"#;
                 let realloc = r#"(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)"#;
                 let core = smith(numbers, &format!("{memory} {realloc}"), None)?;
                 // What the packager refuses, a determined author would have packaged by hand.
@@ -96,7 +96,7 @@ impl Workshop {
                 })
             }
             5..10 => {
-                let memory = r#"(module (import "bones" "memory" (memory 64 256)))"#;
+                let memory = r#"(module (import "bones" "memory" (memory 8 256)))"#;
                 let core = smith(numbers, "", Some(memory))?;
                 let component = beside_bones(&self.bones, &core)?;
                 let bytes = labelled(numbers, component, &author("bones"), shape, claims);

@@ -8,6 +8,9 @@ use crate::manifests::{BLOCK, DEMOTE, EFFECTS, REPORT};
 use crate::numbers::Numbers;
 use crate::requests::CANARY;
 
+/// Pages of memory, which fit on the shortest list.
+const PAGES: u32 = 8;
+
 /// The core module of a spy, a liar, a hog, a burner or a flood.
 pub(crate) struct Spy {
     pub(crate) core: Vec<u8>,
@@ -34,14 +37,21 @@ pub(crate) fn any(numbers: &mut Numbers) -> Result<Spy, String> {
 
 /// One that takes all there is: for a gate with the limits of a platform.
 pub(crate) fn heavy(numbers: &mut Numbers) -> Result<Spy, String> {
-    if numbers.position(2) == 0 { burner(numbers, i32::MAX) } else { flood(numbers, 1_400_000) }
+    if numbers.position(2) == 0 {
+        burner(numbers, i32::MAX)
+    } else {
+        {
+            let items = *numbers.pick(&[40_000, 1_400_000]);
+            flood(numbers, items)
+        }
+    }
 }
 
 /// One that says one thing in order: this effect of the first row.
 pub(crate) fn honest(effect: u16) -> Result<Spy, String> {
     let said = item("(i32.const 0)", effect, 0, 0);
     core(
-        &memory(64),
+        &memory(PAGES),
         "",
         &format!("(if (i32.lt_u (local.get 0) (i32.ne (i32.load (local.get 9)) (i32.const 0))) (then {said}))"),
         false,
@@ -69,12 +79,13 @@ pub(crate) fn spy(numbers: &mut Numbers) -> Result<Spy, String> {
     let end = "(i32.mul (memory.size) (i32.const 65536))";
     let kept = "(local.set $seen (global.get $kept))";
     let (fields, realloc, body) = match numbers.position(10) {
-        0 => (memory(64), String::new(), format!("{kept} (global.set $kept (local.get $own))")),
-        1 => (memory(64), String::new(), swap(4_096 + numbers.position(7_000) * 8)),
-        2 => (memory(64), String::new(), swap(4_194_296)),
+        0 => (memory(PAGES), String::new(), format!("{kept} (global.set $kept (local.get $own))")),
+        1 => (memory(PAGES), String::new(), swap(4_096 + numbers.position(7_000) * 8)),
+        2 => (memory(PAGES), String::new(), swap(524_280)),
         3 => {
-            let grow = "(if (i32.eq (memory.size) (i32.const 64)) (then (drop (memory.grow (i32.const 16)))))";
-            (memory(64), String::new(), format!("{grow} {}", swap(5_000_000)))
+            let grow =
+                format!("(if (i32.eq (memory.size) (i32.const {PAGES})) (then (drop (memory.grow (i32.const 4)))))");
+            (memory(PAGES), String::new(), format!("{grow} {}", swap(700_000)))
         }
         // A table holds 64 bits as functions and nulls.
         4 => {
@@ -87,7 +98,7 @@ pub(crate) fn spy(numbers: &mut Numbers) -> Result<Spy, String> {
                     (i32.wrap_i64 (i64.and (i64.shr_u (local.get $own) (i64.extend_i32_u (local.get $at))) (i64.const 1)))))
                 (local.set $at (i32.add (local.get $at) (i32.const 1)))
                 (br_if $on (i32.lt_u (local.get $at) (i32.const 64))))";
-            (format!("{} {table}", memory(64)), String::new(), body.to_owned())
+            (format!("{} {table}", memory(PAGES)), String::new(), body.to_owned())
         }
         // All of memory beyond what it needs itself.
         5 => (memory(6), String::new(), scan("(i32.const 65536)", end)),
@@ -119,7 +130,7 @@ pub(crate) fn spy(numbers: &mut Numbers) -> Result<Spy, String> {
         // A segment that is gone once it was dropped: the second call would trap.
         _ => {
             let drop = "(memory.init $d (i32.const 3000) (i32.const 0) (i32.const 8)) (data.drop $d)";
-            (format!(r#"{} (data $d "12345678")"#, memory(64)), String::new(), drop.to_owned())
+            (format!(r#"{} (data $d "12345678")"#, memory(PAGES)), String::new(), drop.to_owned())
         }
     };
     let report = format!(
@@ -150,7 +161,7 @@ fn liar(numbers: &mut Numbers) -> Result<Spy, String> {
         // An effect of the other stage.
         _ => (0, item(&row("0"), 7, 0, 0)),
     };
-    core(&memory(64), "", &format!("(if (i32.eq (local.get 0) (i32.const {stage})) (then {lie}))"), true)
+    core(&memory(PAGES), "", &format!("(if (i32.eq (local.get 0) (i32.const {stage})) (then {lie}))"), true)
 }
 
 /// One that takes what it can get.
@@ -160,15 +171,15 @@ fn hog(numbers: &mut Numbers) -> Result<Spy, String> {
         0 | 1 => "(loop $on (br $on))",
         2 => {
             "(loop $on (br_if $on (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
-              (memory.fill (i32.const 65536) (i32.const 90) (i32.const 4000000))"
+              (memory.fill (i32.const 65536) (i32.const 90) (i32.const 900000))"
         }
         3 => "(drop (call $down))",
         4 => "(i32.store (i32.const 1024) (i32.const 65536)) (i32.store (i32.const 1028) (i32.const 1000000))",
         5 => "(i32.store (i32.const 1036) (i32.const -1))",
-        6 => "(return (i32.const 4194300))",
-        _ => "(memory.fill (i32.const 65536) (i32.const 94) (i32.const 4000000)) unreachable",
+        6 => "(return (i32.const 524284))",
+        _ => "(memory.fill (i32.const 65536) (i32.const 94) (i32.const 450000)) unreachable",
     };
-    core(&format!("{} {more}", memory(64)), "", body, false)
+    core(&format!("{} {more}", memory(PAGES)), "", body, false)
 }
 
 /// One that spends what it may and answers in order: others pay for it, or the clock does.
@@ -189,7 +200,7 @@ fn burner(numbers: &mut Numbers, times: i32) -> Result<Spy, String> {
          (loop $on {step}
             (br_if $on (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (i32.const {times}))))"
     );
-    core(&format!("{} {table}", memory(64)), "", &body, false)
+    core(&format!("{} {table}", memory(PAGES)), "", &body, false)
 }
 
 /// One that says everything of every row, again and again.
@@ -197,7 +208,7 @@ fn flood(numbers: &mut Numbers, items: usize) -> Result<Spy, String> {
     // Every effect of a row's rules, or obligations alone.
     let effect = *numbers.pick(&["(i32.rem_u (local.get $at) (i32.const 3))", "(i32.const 2)"]);
     // The four lists lie one behind the other, each item taking 4 + 2 + 8 + 1 bytes.
-    let [rows, effects, values, missing] = [0, 4, 6, 14].map(|bytes| 0x10_0000 + items * bytes);
+    let [rows, effects, values, missing] = [0, 4, 6, 14].map(|bytes| 0x4_0000 + items * bytes);
     let lists: String = [(1024, rows), (1032, effects), (1040, values), (1048, missing)]
         .map(|(list, cells)| {
             let count = list + 4;
@@ -214,8 +225,8 @@ fn flood(numbers: &mut Numbers, items: usize) -> Result<Spy, String> {
                 (i32.store16 offset={effects} (i32.shl (local.get $at) (i32.const 1)) {effect})
                 (br_if $on (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (i32.const {items}))))))"
     );
-    let pages = (0x10_0000 + items * 15) / 65_536 + 1;
-    core(&memory(u32::try_from(pages).unwrap_or(u32::MAX).max(64)), "", &body, false)
+    let pages = (0x4_0000 + items * 15) / 65_536 + 1;
+    core(&memory(u32::try_from(pages).unwrap_or(u32::MAX).max(PAGES)), "", &body, false)
 }
 
 fn memory(pages: u32) -> String {

@@ -144,7 +144,7 @@ pub fn merge(data: &[u8]) {
 /// A module that answers an item a row: row, effect and flag from its first column, the value from its second.
 #[expect(clippy::panic, reason = "it is made from constants")]
 fn echo() -> Module {
-    let lists = [(1024, 262_144), (1032, 524_288), (1040, 786_432), (1048, 1_048_576)].map(|(list, cells)| {
+    let lists = [(1024, 4_096), (1032, 5_120), (1040, 6_144), (1048, 7_168)].map(|(list, cells)| {
         format!(
             "(i32.store (i32.const {list}) (i32.const {cells})) (i32.store (i32.const {}) (local.get $rows))",
             list + 4
@@ -152,8 +152,8 @@ fn echo() -> Module {
     });
     let text = format!(
         r#"(module
-            (memory (export "memory") 64)
-            (global $next (mut i32) (i32.const 2097152))
+            (memory (export "memory") 8)
+            (global $next (mut i32) (i32.const 65536))
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
                 (global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
                 (global.get $next)
@@ -168,12 +168,12 @@ fn echo() -> Module {
                 (block $done (loop $on
                     (br_if $done (i32.ge_u (local.get $at) (local.get $rows)))
                     (local.set $code (i64.load (i32.add (local.get $codes) (i32.shl (local.get $at) (i32.const 3)))))
-                    (i64.store32 offset=262144 (i32.shl (local.get $at) (i32.const 2)) (local.get $code))
-                    (i64.store16 offset=524288 (i32.shl (local.get $at) (i32.const 1))
+                    (i64.store32 offset=4096 (i32.shl (local.get $at) (i32.const 2)) (local.get $code))
+                    (i64.store16 offset=5120 (i32.shl (local.get $at) (i32.const 1))
                         (i64.shr_u (local.get $code) (i64.const 32)))
-                    (i64.store offset=786432 (i32.shl (local.get $at) (i32.const 3))
+                    (i64.store offset=6144 (i32.shl (local.get $at) (i32.const 3))
                         (i64.load (i32.add (local.get $values) (i32.shl (local.get $at) (i32.const 3)))))
-                    (i64.store8 offset=1048576 (local.get $at) (i64.shr_u (local.get $code) (i64.const 48)))
+                    (i64.store8 offset=7168 (local.get $at) (i64.shr_u (local.get $code) (i64.const 48)))
                     (local.set $at (i32.add (local.get $at) (i32.const 1)))
                     (br $on)))
                 (i32.const 1024)))"#,

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use normgate::contract::{ColumnSpec, ColumnType, Vocabulary};
-use normgate::{ArgumentValue, Batch, Cause, Gate, InputError, Mistake, Outcome, RuleRef, Target};
+use normgate::{ArgumentValue, Batch, Gate, InputError, Mistake, Outcome, RuleRef, Target};
 use serde_json::Value;
 
+use crate::judge::codes::Sample;
 use crate::judge::eval::nearest;
 use crate::judge::requests::Requests;
 
@@ -40,6 +41,8 @@ struct Findings {
     mistakes: BTreeMap<(String, String), (u64, String, u64)>,
     /// Columns that some request sends.
     sent: BTreeSet<String>,
+    /// Signal codes that rows and tags carry.
+    codes: Sample,
 }
 
 /// What the absence of one column did.
@@ -73,6 +76,7 @@ pub(crate) fn report(gate: &Gate, input: &Path, allow_unknown: bool) -> Result<b
         findings.print_gaps();
         findings.print_duties();
         findings.print_never_sent(gate);
+        findings.codes.print();
     }
     Ok(refused == 0 && (unknown.is_empty() || allow_unknown))
 }
@@ -81,13 +85,16 @@ impl Findings {
     fn judge(&mut self, gate: &Gate, batch: &Batch) {
         self.judged += 1;
         self.rows += batch.candidates();
+        self.codes.count(batch);
         for column in batch.known_columns() {
             if !self.sent.contains(column) {
                 self.sent.insert(column.to_owned());
             }
         }
         let outcome = gate.evaluate(batch);
-        for (rule, target) in missing(&outcome) {
+        // What the host withholds for what was sent is told as a mistake.
+        let by_rules = |(rule, _): &(RuleRef, Target)| outcome.policy_set().rule(*rule).is_some();
+        for (rule, target) in outcome.for_want_of_input().filter(by_rules) {
             let (blamed, open) = causes(&outcome, rule, target);
             let id = outcome.policy_set().rule_id(rule);
             if blamed.is_empty() && open.is_empty() {
@@ -157,6 +164,7 @@ impl Findings {
                 say!("{:>8}  {name}", gap.decisions.len());
                 say!("          fires    {}", by_times(&gap.rules));
                 if let Some((_, column)) = Vocabulary::shipped().column(name) {
+                    say!("          is       {}", column.note);
                     say!("          send     {}", wanted(column));
                     say!("          else     {}", column.unknown);
                 }
@@ -245,23 +253,6 @@ fn by_times(names: &BTreeMap<String, u64>) -> String {
     let mut sorted: Vec<(&String, &u64)> = names.iter().collect();
     sorted.sort_by_key(|(name, times)| (Reverse(**times), *name));
     sorted.into_iter().map(|(name, times)| format!("{name} ({times})")).collect::<Vec<_>>().join(", ")
-}
-
-/// Everything that was decided because something was unknown.
-fn missing(outcome: &Outcome) -> Vec<(RuleRef, Target)> {
-    let mut found = Vec::new();
-    for verdict in &outcome.verdicts {
-        let reasons = outcome.reasons(verdict).iter().filter(|reason| reason.cause == Cause::MissingInput);
-        let policies = reasons.filter(|reason| outcome.policy_set().rule(reason.rule).is_some());
-        found.extend(policies.map(|reason| (reason.rule, Target::Candidate(verdict.row))));
-    }
-    for (row, tag) in outcome.tags.iter().enumerate() {
-        let reasons = tag.reasons.iter().filter(|(.., cause)| *cause == Cause::MissingInput);
-        found.extend(reasons.map(|(rule, ..)| (*rule, Target::Tag(row as u32))));
-    }
-    let violations = outcome.violations.iter().filter(|(.., cause)| *cause == Cause::MissingInput);
-    found.extend(violations.map(|(target, rule, _)| (*rule, *target)));
-    found
 }
 
 /// What to blame: columns of the rule's evidence that are unknown, and those that are known and leave it open. A column that was

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::{Args as ClapArgs, ValueEnum};
 use normgate::contract::Vocabulary;
-use normgate::{Detail, Language, nearest_field};
+use normgate::{Detail, Gate, InputError, InputStats, Language, ModuleStats, nearest_field};
+use normgate_ledger::Ledger;
 use serde_json::json;
 
 use crate::account::ledger::Recording;
 use crate::account::private;
-use crate::judge::requests::{Requests, complain};
+use crate::ending;
+use crate::judge::requests::{Requests, are_of_a_file, complain};
 use crate::judge::source::Source;
 use crate::screen::{self, JsonLines, Progress};
 
@@ -23,6 +25,9 @@ const OUTPUT: &str = "standard output";
 /// Judge requests: JSON objects in, one answer a line out, in the same order. A request may stand in one line or in several. What
 /// cannot be judged is answered with an error in its place, which lists everything that is wrong with it, and the requests around it
 /// are judged. Read from standard input, an empty line is answered with an error too, and ends a request that was begun.
+///
+/// TERM, INT and HUP end it in order: the ledger is closed, and --stats and --diff are written; a second signal ends it at once. Exit 1:
+/// a line was refused, a list was not recorded, or a module failed.
 ///
 /// Example: normgate eval -i requests.jsonl --only art18 --explain en
 #[derive(ClapArgs)]
@@ -33,6 +38,10 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     source: Source,
+
+    /// Answer with what a response needs and what is to be done, without reasons: ids in order, labels, duties (docs/answer.md)
+    #[arg(long, conflicts_with_all = ["explain", "evidence"])]
+    brief: bool,
 
     /// Add to each reason its sentence, article and remedy
     #[arg(long, value_name = "LANGUAGE")]
@@ -56,9 +65,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     diff: Option<PathBuf>,
 
+    /// Keep the last 256 requests in memory, and write them to this file when a module's breaker opens and at the end, for whoever
+    /// follows the runbook. They hold what was sent about users
+    #[arg(long, value_name = "FILE")]
+    last_requests: Option<PathBuf>,
+
     #[command(flatten)]
     recording: Recording,
 }
+
+/// Requests that `--last-requests` keeps.
+const LAST: usize = 256;
 
 /// A language of sentences.
 #[derive(Clone, Copy, ValueEnum)]
@@ -79,36 +96,90 @@ impl From<Lang> for Language {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let gate = args.source.build()?;
-    let detail = Detail { explain: args.explain.map(Language::from), evidence: args.evidence };
+    // A breaker goes by the clock, and what is read from a file is to come out the same every time.
+    let from_file = are_of_a_file(&args.input);
+    let gate = args.source.build_with(|builder| {
+        let builder = if from_file { builder.without_breakers() } else { builder };
+        match &args.last_requests {
+            Some(path) => builder.recording(LAST).last_requests(path),
+            None => builder,
+        }
+    })?;
     let ledger = args.recording.open()?;
     let waited_for = args.input.as_os_str() == "-";
     let mut requests = Requests::open(&args.input, gate.reader().strict(args.strict))?;
     if waited_for {
         requests = requests.answering();
     }
-    let (mut output, progress) = (JsonLines::new(), Progress::beside_output());
-    let flush_each = screen::is_terminal() || waited_for;
+    ending::watch()?;
 
     let mut tally = Tally::default();
-    while let Some(request) = requests.next()? {
+    let judged = judge(args, &gate, ledger.as_ref(), &mut requests, &mut tally);
+
+    // Whatever ended it, what was judged is kept, counted and told.
+    let (recorded, closed) = ledger.map_or((String::new(), Ok(())), |ledger| args.recording.close(ledger));
+    let stats = gate.stats();
+    let written = args.stats.as_ref().map_or(Ok(()), |path| {
+        let text = stats.to_prometheus() + &recorded;
+        std::fs::write(path, text).with_context(|| path.display().to_string())
+    });
+    let compared = args.diff.as_ref().map_or(Ok(()), |path| {
+        let diff = gate.shadow_diff();
+        screen::aside(&diff.to_string());
+        private::write(path, format!("{}\n", json!(diff)))
+    });
+    tell_of_input(&stats.input, args.strict);
+    if tally.unrecorded > 0 {
+        remark!("{} lists were not recorded, and are answered with an error", tally.unrecorded);
+    }
+    let failed = stats.modules.iter().filter(|module| tell_of_failures(module, stats.requests)).count();
+    if ending::came() {
+        remark!("ended by a signal after line {}", requests.number);
+    }
+    let kept = args
+        .last_requests
+        .as_ref()
+        .map_or(Ok(()), |path| gate.write_last_requests(path).map(drop).with_context(|| path.display().to_string()));
+    let mut errors = [judged, closed, written, compared, kept].into_iter().filter_map(Result::err);
+    if let Some(first) = errors.next() {
+        errors.for_each(|error| screen::complain(&error));
+        return Err(first);
+    }
+    let all_well = tally.refused == 0 && tally.unrecorded == 0 && failed == 0;
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Judges and answers request by request, to their end or until a signal comes.
+fn judge(args: &Args, gate: &Gate, ledger: Option<&Ledger>, requests: &mut Requests, tally: &mut Tally) -> Result<()> {
+    let detail = Detail { explain: args.explain.map(Language::from), evidence: args.evidence };
+    let (mut output, progress) = (JsonLines::new(), Progress::beside_output());
+    let flush_each = screen::is_terminal() || args.input.as_os_str() == "-";
+    while !ending::came()
+        && let Some(request) = requests.next().with_context(|| args.input.display().to_string())?
+    {
         match request {
             Ok(batch) => {
                 tally.judged += 1;
                 let outcome = Arc::new(gate.evaluate(&batch));
-                if let Some(ledger) = &ledger {
-                    ledger.record(&batch, &outcome)?;
+                match ledger.map_or(Ok(()), |ledger| ledger.record(&batch, &outcome)) {
+                    Ok(()) => {
+                        let answer = if args.brief { outcome.to_brief_json() } else { outcome.to_json(detail) };
+                        output.write(&answer).context(OUTPUT)?;
+                    }
+                    // Whoever has lists recorded before they are answered gives none that is not.
+                    Err(error) => {
+                        tally.unrecorded += 1;
+                        let message = format!("not recorded: {error}");
+                        let error = InputError { id: batch.id().map(str::to_owned), message, ..InputError::default() };
+                        output.write(&refusal(requests.number, &error)).context(OUTPUT)?;
+                    }
                 }
-                output.write(&outcome.to_json(detail)).context(OUTPUT)?;
             }
+            // A line that the signal cut off is nobody's.
+            Err(_) if ending::came() => break,
             Err(error) => {
                 tally.refused += 1;
-                let mut wrong = json!({"path": error.path, "message": error.message});
-                if !error.more.is_empty() {
-                    wrong["more"] = json!(error.more);
-                }
-                let answer = json!({"line": requests.number, "id": error.id, "error": wrong});
-                output.write(&answer.to_string()).context(OUTPUT)?;
+                output.write(&refusal(requests.number, &error)).context(OUTPUT)?;
                 complain(requests.number, &error);
             }
         }
@@ -119,34 +190,52 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             progress.show(&tally);
         }
     }
-    output.flush().context(OUTPUT)?;
-    let recorded = ledger.map(|ledger| args.recording.close(ledger)).transpose()?;
     if requests.number >= 1_000 {
         progress.show(&tally);
     }
-    drop(progress);
-    if let Some(path) = &args.stats {
-        let text = gate.stats().to_prometheus() + &recorded.unwrap_or_default();
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+    output.flush().context(OUTPUT)
+}
+
+/// What stands in the place of an answer.
+fn refusal(line: u64, error: &InputError) -> String {
+    let InputError { id, path, message, more } = error;
+    let mut wrong = json!({"path": path, "message": message});
+    if !more.is_empty() {
+        wrong["more"] = json!(more);
     }
-    if let Some(path) = &args.diff {
-        let diff = gate.shadow_diff();
-        private::write(path, format!("{}\n", json!(diff)))?;
-        screen::aside(&diff.to_string());
+    json!({"line": line, "id": id, "error": wrong}).to_string()
+}
+
+/// Says what was sent that the vocabulary lacks, and what was tolerated.
+fn tell_of_input(input: &InputStats, strict: bool) {
+    let InputStats { unknown_fields, bad_cells, bad_rows, .. } = input;
+    if !unknown_fields.is_empty() {
+        let way_out = if strict { "refused" } else { "ignored; --strict refuses them" };
+        remark!("fields that the vocabulary lacks were {way_out}: {}", named(unknown_fields));
     }
-    let input = gate.stats().input;
-    if !input.unknown_fields.is_empty() {
-        let way_out = if args.strict { "refused" } else { "ignored; --strict refuses them" };
-        remark!("fields that the vocabulary lacks were {way_out}: {}", named(&input.unknown_fields));
+    let counted = |counts: &mut dyn Iterator<Item = (&str, u64)>| {
+        counts.map(|(name, times)| format!("{name} ({times})")).collect::<Vec<_>>().join(", ")
+    };
+    if !bad_cells.is_empty() {
+        let cells = counted(&mut bad_cells.iter().map(|(name, times)| (name.as_str(), *times)));
+        remark!("values judged as unknown for what was sent: {cells}");
     }
-    let causes: BTreeMap<String, u64> = input.bad_rows.iter().map(|(cause, n)| (cause.to_string(), *n)).collect();
-    for (what, counts) in [("values judged as unknown", &input.bad_cells), ("rows withheld or left out", &causes)] {
-        if !counts.is_empty() {
-            let counts: Vec<String> = counts.iter().map(|(name, times)| format!("{name} ({times})")).collect();
-            remark!("{what} for what was sent: {}", counts.join(", "));
-        }
+    if !bad_rows.is_empty() {
+        let rows = counted(&mut bad_rows.iter().map(|(cause, times)| (*cause, *times)));
+        remark!("rows withheld or left out for what was sent: {rows}");
     }
-    Ok(if tally.refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Says how often a module was not heard and what that cost; false where it never failed.
+fn tell_of_failures(module: &ModuleStats, lists: u64) -> bool {
+    let ModuleStats { policy, failures, unheard, held, .. } = module;
+    if *unheard == 0 && failures.is_empty() {
+        return false;
+    }
+    let kinds: Vec<String> = failures.iter().map(|(kind, times)| format!("{} {times}", kind.name())).collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+    remark!("{policy} failed{kinds}: not heard {unheard} times in {lists} lists, {held} rows withheld for it");
+    true
 }
 
 /// Unknown fields with how often each was sent, and the field of the vocabulary that is nearest.
@@ -164,6 +253,8 @@ pub(crate) fn nearest(unknown: &str) -> String {
 struct Tally {
     judged: u64,
     refused: u64,
+    /// Judged, and kept from the answer since the ledger did not take them.
+    unrecorded: u64,
 }
 
 impl fmt::Display for Tally {

@@ -1,4 +1,4 @@
-//! `normgate explain`: a decision or a rule in words.
+//! `normgate explain`: a decision, a rule or a signal code in words.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,22 +14,24 @@ use normgate_report::{Dossier, statement};
 use crate::account::lookup::note_access;
 use crate::account::opened::history;
 use crate::account::report::Format;
+use crate::judge::codes;
 use crate::judge::eval::Lang;
 use crate::judge::requests::{Requests, complain};
 use crate::judge::source::{Source, judging_again};
 use crate::screen;
 
 /// Say in words what was decided and why: one sentence a reason, with whom it speaks to, on whose account the rule stands
-/// (required, recommended, or set by the platform), and what the addressee can do. With rule ids, says what these rules say.
+/// (required, recommended, or set by the platform), and what the addressee can do. With rule ids, says what these rules say; with signal codes,
+/// what each means, where it stands, and what it is not.
 ///
 /// With a ledger and a decision id, tells one recorded decision to whom it concerns, with a receipt.
 ///
-/// Examples: normgate explain art18.tip; normgate explain -i request.jsonl --lang zh --candidate c7;
+/// Examples: normgate explain art18.tip; normgate explain L9 --lang zh; normgate explain -i request.jsonl --lang zh --candidate c7;
 /// normgate explain 4f0c… --ledger decisions --lang zh --to viewer
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// Rules to put in words
-    #[arg(value_name = "RULE|ID", required_unless_present = "input")]
+    /// Rules or signal codes to put in words
+    #[arg(value_name = "RULE|CODE|ID", required_unless_present = "input")]
     rules: Vec<String>,
 
     /// Explain a decision that this ledger recorded, by its id
@@ -68,13 +70,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let Some(input) = &args.input else {
         let modules = args.source.modules()?;
         for (index, id) in args.rules.iter().enumerate() {
-            let Some(rule) = modules.iter().flat_map(|module| &module.manifest.rules).find(|rule| rule.id == *id)
-            else {
-                bail!("there is no rule `{id}` in the loaded modules; `normgate inspect` lists them");
-            };
             if index > 0 {
                 say!();
             }
+            if codes::is_meant(id) {
+                codes::explain(id, &modules, args.lang.into())?;
+                continue;
+            }
+            let Some(rule) = modules.iter().flat_map(|module| &module.manifest.rules).find(|rule| rule.id == *id)
+            else {
+                let code = Vocabulary::shipped().signals.codes.iter().find(|code| code.eq_ignore_ascii_case(id));
+                let meant = code.map_or(String::new(), |code| format!("; did you mean the signal code {code}?"));
+                bail!("there is no rule `{id}` in the loaded modules; `normgate inspect` lists them{meant}");
+            };
             say!("{id}");
             words.rule(rule, "  ");
         }
@@ -208,7 +216,7 @@ impl Words {
                 "    {}",
                 self.say(
                     "The module that judges this could not be asked, so the item waits; nobody found anything wrong with it.",
-                    "负责判定的模块暂时无法运行,该内容暂缓展示;并未认定其存在问题。"
+                    "负责判定的模块暂时无法运行，该内容暂缓展示；并未认定其存在问题。"
                 )
             ),
             None => {}
@@ -216,19 +224,19 @@ impl Words {
     }
 
     fn rule(&self, rule: &Rule, indent: &str) {
-        say!("{indent}{} {}", self.audience(rule.audience), self.0.of(&rule.sentence));
+        say!("{indent}{}{}", self.audience(rule.audience), self.0.of(&rule.sentence));
         let standing = rule.standing_text(Vocabulary::shipped());
-        say!("{indent}{} {}", self.say("why:", "依据:"), self.0.of(&standing));
-        say!("{indent}{} {}", self.say("what to do:", "救济:"), self.0.of(&rule.remedy));
+        say!("{indent}{}{}", self.say("why: ", "依据："), self.0.of(&standing));
+        say!("{indent}{}{}", self.say("what to do: ", "救济："), self.0.of(&rule.remedy));
     }
 
     fn audience(&self, audience: Audience) -> &'static str {
         match audience {
-            Audience::Viewer => self.say("to the viewer:", "致用户:"),
-            Audience::Author => self.say("to the author:", "致作者:"),
-            Audience::Worker => self.say("to the worker:", "致劳动者:"),
-            Audience::Merchant => self.say("to the merchant:", "致商家:"),
-            Audience::Officer => self.say("to the officer in charge:", "致负责人员:"),
+            Audience::Viewer => self.say("to the viewer: ", "致用户："),
+            Audience::Author => self.say("to the author: ", "致作者："),
+            Audience::Worker => self.say("to the worker: ", "致劳动者："),
+            Audience::Merchant => self.say("to the merchant: ", "致商家："),
+            Audience::Officer => self.say("to the officer in charge: ", "致负责人员："),
         }
     }
 }

@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
+use normgate::contract::nearest;
 use normgate::{MAX_OVERRIDE_S, Override, embedded};
 
 use crate::identity::caller;
+
+/// Longest name of who overrides, in characters.
+const LONGEST_NAME: usize = 100;
 
 /// Put one module into shadow for a while, or switch it off, on the record
 ///
@@ -19,7 +23,8 @@ use crate::identity::caller;
 /// Example: normgate override art18 --for 30m --reason "blocks everything since 14:05, ticket 4711"
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// Prefix of the module: art18; without one, lists the overrides in force
+    /// Prefix of the module, or id of its policy, of which every version is meant: art18, reference/art18-minors; without one, lists
+    /// the overrides in force
     module: Option<String>,
 
     /// How long: 90s, 30m, 2h
@@ -39,6 +44,10 @@ pub(crate) struct Args {
     #[arg(long, requires = "module")]
     reason: Option<String>,
 
+    /// Who opens the glass, for the record; the account that runs the command stands beside it
+    #[arg(long, value_name = "NAME", requires = "module")]
+    by: Option<String>,
+
     /// The configuration beside which the record is kept
     #[arg(short, long, value_name = "normgate.toml", default_value = "normgate.toml")]
     config: PathBuf,
@@ -50,6 +59,12 @@ pub(crate) fn record_of(config: &Path) -> PathBuf {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if !args.config.is_file() {
+        bail!(
+            "{}: there is no such configuration, and a record beside it would be read by nobody; name the one that your gate reads with -c",
+            args.config.display()
+        );
+    }
     let path = record_of(&args.config);
     let known = Override::read(&path).with_context(|| path.display().to_string())?;
     let Some(module) = &args.module else {
@@ -80,25 +95,41 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         (None, true) => "ended".to_owned(),
         (None, false) => bail!("say why with --reason; it stands in every outcome"),
     };
-    if module.contains(['.', '/', '@']) {
+    let carried = embedded::arp();
+    let names = || carried.iter().flat_map(|carried| [carried.manifest.module.as_str(), carried.manifest.id.as_str()]);
+    let is_carried = names().any(|name| name == module);
+    if module.contains(['.', '@']) && !is_carried {
         bail!(
-            "`{module}` is no prefix of a module, such as art18; a rule or a release gets another mode under [modes] in {}",
+            "`{module}` is no prefix of a module and no id of a policy, such as art18 or reference/art18-minors; a rule or a release gets \
+             another mode under [modes] in {}",
             args.config.display()
         );
     }
-    if !args.end && !embedded::arp().iter().any(|m| m.manifest.module == *module) {
+    if !args.end && !is_carried {
+        let meant = nearest(module, names()).map(|meant| format!(" (did you mean `{meant}`?)")).unwrap_or_default();
         remark!(
-            "`{module}` is not among the modules that this program carries; unless a module that you load has this prefix, nothing \
-             is overridden: check the spelling, and take it back with `normgate override {module} --end`"
+            "`{module}` is not among the modules that this program carries{meant}; unless a module that you load has this prefix or id, \
+             nothing is overridden: check the spelling, and take it back with `normgate override {module} --end`"
         );
     }
-    let entry = Override { off: args.off, ..Override::starting_now(module, seconds, reason, caller()) };
+    let entry = Override { off: args.off, ..Override::starting_now(module, seconds, reason, by(args)?) };
     entry.append(&path).with_context(|| path.display().to_string())?;
     match seconds {
         0 => say!("{module}: the override ends ({})", path.display()),
         seconds => say!("{module}: {} for {seconds} s ({})", said(args.off), path.display()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who overrides: whom the caller names, and the account that runs the command.
+fn by(args: &Args) -> Result<String> {
+    match args.by.as_deref().map(str::trim) {
+        None => Ok(caller()),
+        Some(name) if name.is_empty() || name.chars().count() > LONGEST_NAME => {
+            bail!("--by: say who in 1 to {LONGEST_NAME} characters; it stands in every outcome")
+        }
+        Some(name) => Ok(format!("{name}, as {}", caller())),
+    }
 }
 
 /// What an override does to its module.

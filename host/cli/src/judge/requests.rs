@@ -14,6 +14,8 @@ use normgate::{Batch, InputError, Mistake, Reader};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
+use crate::ending::Watched;
+
 /// Longest request that is read, in bytes.
 const MAX_BYTES: usize = 64 << 20;
 /// The byte order mark that editors put before a text.
@@ -35,13 +37,25 @@ pub(crate) struct Requests {
     pub(crate) number: u64,
 }
 
+/// Whether requests come from a file, also one that stands for standard input: then the same ones are read every time.
+pub(crate) fn are_of_a_file(path: &Path) -> bool {
+    if path.as_os_str() != "-" {
+        return path.is_file();
+    }
+    #[cfg(unix)]
+    if let Ok(input) = rustix::fs::fstat(io::stdin()) {
+        return rustix::fs::FileType::from_raw_mode(input.st_mode).is_file();
+    }
+    false
+}
+
 impl Requests {
     pub(crate) fn open(path: &Path, reader: Reader) -> Result<Self> {
         let input: Box<dyn BufRead> = if path.as_os_str() == "-" {
-            Box::new(BufReader::with_capacity(1 << 20, io::stdin().lock()))
+            Box::new(BufReader::with_capacity(1 << 20, Watched(io::stdin().lock())))
         } else {
             let file = File::open(path).with_context(|| path.display().to_string())?;
-            Box::new(BufReader::with_capacity(1 << 20, file))
+            Box::new(BufReader::with_capacity(1 << 20, Watched(file)))
         };
         Ok(Self::of(input, reader))
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use normgate::contract::{Day, Vocabulary};
-use normgate::{Artifacts, Backend, Config, Gate, GateBuilder, Module, Override, embedded};
+use normgate::{Allocation, Artifacts, Backend, Config, Gate, GateBuilder, Module, Override, embedded};
 use normgate_repo::{Generation, Store};
 
 use crate::foreign;
@@ -71,9 +71,15 @@ impl Source {
             bail!("{}: there is no store; `normgate sync` makes it", path.display());
         }
         let store = Store::open(path)?;
-        for (repository, heard) in store.status()? {
-            if let Some(why) = heard.stale(normgate_repo::now_ms()) {
-                remark!("{repository} is stale: {why}");
+        // What was heard is told to people, and decides nothing.
+        match store.status() {
+            Err(error) => remark!("whether something is stale is not known: {error}"),
+            Ok(status) => {
+                for (repository, heard) in status {
+                    if let Some(why) = heard.stale(normgate_repo::now_ms()) {
+                        remark!("{repository} is stale: {why}");
+                    }
+                }
             }
         }
         match store.generation()? {
@@ -90,8 +96,7 @@ impl Source {
     /// The configuration that the options name.
     pub(crate) fn config(&self) -> Result<Config> {
         let Some(path) = &self.config else { return Ok(Config::default()) };
-        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        Config::parse(&text).with_context(|| path.display().to_string())
+        configured(path)
     }
 
     /// A builder of the gate that the options name.
@@ -109,7 +114,12 @@ impl Source {
                 generation.builder(config, self.as_of)
             }
             None => {
-                let builder = Gate::builder().policies(self.modules_with(None)?).config(config).trusting();
+                let mut builder = Gate::builder().policies(self.modules_with(None)?).config(config.clone()).trusting();
+                if !self.only.is_empty() {
+                    let everything = Self { only: Vec::new(), ..self.clone() };
+                    config.check_names(&everything.modules_with(None)?).context(self.place())?;
+                    builder = builder.of_a_larger_set();
+                }
                 match self.as_of {
                     Some(day) => builder.as_of(day),
                     None => builder,
@@ -123,21 +133,54 @@ impl Source {
         Ok(builder)
     }
 
-    /// Adds the configuration file's name to an error of building.
+    /// The configuration file, for messages.
+    fn place(&self) -> String {
+        self.config.as_ref().map_or("normgate.toml".into(), |path| path.display().to_string())
+    }
+
+    /// The gate that the options name.
     pub(crate) fn build(&self) -> Result<Gate> {
-        let place = self.config.as_ref().map_or("normgate.toml".into(), |path| path.display().to_string());
-        let gate = self.gate()?.build().map_err(|error| match error {
-            normgate::BuildError::Config { .. } => anyhow::Error::new(error).context(place),
+        self.build_with(|builder| builder)
+    }
+
+    /// The same with something of the command's own. Adds the configuration file's name to an error of building.
+    pub(crate) fn build_with(&self, change: impl FnOnce(GateBuilder) -> GateBuilder) -> Result<Gate> {
+        let gate = change(self.gate()?).build().map_err(|error| match error {
+            normgate::BuildError::Config { .. } => anyhow::Error::new(error).context(self.place()),
             other => other.into(),
         })?;
         if let Some(config) = &self.config {
             gate.set_overrides(Override::read(&record_of(config))?);
         }
         if let Some(store) = &self.store {
-            gate.set_expiries(Store::open(store)?.expiries()?);
+            // A file that cannot be read was told of when the generation was opened.
+            gate.set_expiries(Store::open(store)?.expiries().unwrap_or_default());
         }
         Ok(gate)
     }
+}
+
+/// Reads a configuration. Where instances take their memory from is then so for all of the process.
+pub(crate) fn configured(path: &Path) -> Result<Config> {
+    let place = || path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(place)?;
+    let config = Config::parse(&text).with_context(place)?;
+    config.sandbox.allocation.into_iter().for_each(Allocation::of_process);
+    Ok(config)
+}
+
+/// Name of the variable that says where instances take their memory from, for every command.
+const ALLOCATION: &str = "NORMGATE_ALLOCATION";
+
+/// Takes what the environment says of where instances take their memory from.
+pub(crate) fn allocation() -> Result<()> {
+    let Some(value) = std::env::var_os(ALLOCATION) else { return Ok(()) };
+    match value.to_str() {
+        Some("pooled") => Allocation::Pooled.of_process(),
+        Some("on-demand") => Allocation::OnDemand.of_process(),
+        _ => bail!("invalid {ALLOCATION} `{}`: expected pooled or on-demand", value.display()),
+    }
+    Ok(())
 }
 
 /// Name of the variable that says whether compiled modules are kept.

@@ -9,7 +9,7 @@ use clap::{Args as ClapArgs, Subcommand};
 use normgate::contract::{Day, Vocabulary};
 use normgate::{Config, Module};
 use normgate_repo::keys::{Keyring, PublicKey};
-use normgate_repo::names::Kind;
+use normgate_repo::names::{Duty, Kind, role_of};
 use normgate_repo::publisher::{
     Added, Addition, Change, Progress, Published, Publisher, Shown, exported, sign_exported, state,
 };
@@ -244,6 +244,29 @@ fn sign(publisher: &Publisher, keys: &Keyring, staged: &[String]) -> Result<Exit
     show_progress(publisher)
 }
 
+/// Refuses to go on where somebody else staged something that these keys would sign along, unseen.
+fn hold_own(publisher: &Publisher, place: &Path, keys: &Keyring, roles: &[String]) -> Result<()> {
+    let others = publisher.staged_by_others(roles, keys)?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    for (role, changes) in &others {
+        remark!("{role} has staged changes that none of the keys given has signed:");
+        changes.iter().map(in_line).for_each(|line| remark!("{line}"));
+    }
+    bail!(
+        "nothing is staged or signed, since that would be signed too; look at it and sign it with `normgate repo sign {}{}`, and then \
+         type this command again",
+        place.display(),
+        others.iter().map(|(role, _)| format!(" --role {role}")).collect::<String>()
+    )
+}
+
+/// The roles of an association, those included that it delegates to.
+fn roles_of(association: &str) -> Vec<String> {
+    ["", "-modules", "-data"].iter().map(|duty| format!("{association}{duty}")).collect()
+}
+
 /// Signs the staged roles that were named, after showing all of each.
 fn sign_named(publisher: &Publisher, keys: &Keyring, roles: &[String]) -> Result<ExitCode> {
     let named =
@@ -293,9 +316,13 @@ fn show(shown: &Shown) {
 }
 
 fn show_change(change: &Change) {
+    say!("{}", in_line(change));
+}
+
+fn in_line(change: &Change) -> String {
     match change {
-        Change::Added(what) => say!("+ {what}"),
-        Change::Removed(what) => say!("- {what}"),
+        Change::Added(what) => format!("+ {what}"),
+        Change::Removed(what) => format!("- {what}"),
     }
 }
 
@@ -336,6 +363,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
         Command::Delegate { repository, association, own, data_keys, namespaces, threshold, hand } => {
             let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
+            let roles = [vec!["targets".to_owned()], roles_of(association)].concat();
+            hold_own(&publisher, repository, &keys, &roles)?;
             publisher.delegate(association, namespaces, &public(own)?, &public(data_keys)?, *threshold)?;
             let staged = [vec!["targets".to_owned()], publisher.together(association)?].concat();
             sign(&publisher, &keys, &staged)
@@ -363,14 +392,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                 withdraw: *withdraw,
             };
             let added = match (data, bundle_version) {
-                (Some(id), Some(version)) => publisher.add_data(id, version, &bytes, &addition)?,
+                (Some(id), Some(version)) => {
+                    hold_own(&publisher, repository, &keys, &[publisher.role_for(id, Kind::Data)?])?;
+                    publisher.add_data(id, version, &bytes, &addition)?
+                }
                 _ => {
                     let beside = file.with_file_name("cases.jsonl");
                     let cases = cases.as_ref().unwrap_or(&beside);
                     let text = std::fs::read_to_string(cases).with_context(|| {
                         format!("{}: a module travels with its cases, which platforms run", cases.display())
                     })?;
-                    try_out(file, &bytes, &text)?;
+                    let id = try_out(file, &bytes, &text)?;
+                    hold_own(&publisher, repository, &keys, &[publisher.role_for(&id, Kind::Module)?])?;
                     publisher.add_module(&file.display().to_string(), &bytes, &text, &addition)?
                 }
             };
@@ -407,22 +440,32 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Command::Renew { repository, role, hand } => {
             let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
             let roles = publisher.together(role)?;
+            hold_own(&publisher, repository, &keys, &roles)?;
             roles.iter().try_for_each(|role| publisher.renew(role))?;
             sign(&publisher, &keys, &roles)
         }
         Command::Revoke { repository, association, hand } => {
             let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
+            let roles = ["targets".to_owned()];
+            hold_own(&publisher, repository, &keys, &roles)?;
             publisher.revoke(association)?;
-            sign(&publisher, &keys, &["targets".to_owned()])
+            sign(&publisher, &keys, &roles)
         }
         Command::Rotate { repository, role, to, threshold, hand } => {
             let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
             let threshold = threshold.map_or_else(|| publisher.threshold(role), Ok)?;
+            let roles = match role_of(role) {
+                _ if ["root", "targets", "online"].contains(&role.as_str()) => vec!["root".into(), "targets".into()],
+                (association, Duty::Delegate) => [vec!["targets".to_owned()], roles_of(association)].concat(),
+                (association, _) => vec![association.to_owned(), role.clone()],
+            };
+            hold_own(&publisher, repository, &keys, &roles)?;
             let staged = publisher.rotate(role, &public(to)?, threshold)?;
             sign(&publisher, &keys, &staged)
         }
         Command::Revert { repository, id, withdraw, hand } => {
             let (publisher, keys) = (Publisher::open(repository)?, hand.keyring()?);
+            hold_own(&publisher, repository, &keys, &publisher.roles_with(id)?)?;
             let added = publisher.revert(id, *withdraw)?;
             say_added(&added);
             sign(&publisher, &keys, &[publisher.role_of(&added.file)?])
@@ -448,15 +491,16 @@ fn public(paths: &[PathBuf]) -> Result<Vec<PublicKey>> {
     paths.iter().map(|path| Ok(PublicKey::read(path)?)).collect()
 }
 
-/// Tries a module as a platform would, so that its publisher is the first to hear what is wrong.
-fn try_out(path: &Path, bytes: &[u8], cases: &str) -> Result<()> {
+/// Tries a module as a platform would, so that its publisher is the first to hear what is wrong. Says its id.
+fn try_out(path: &Path, bytes: &[u8], cases: &str) -> Result<String> {
     let place = path.display().to_string();
     let module = Module::read(&place, bytes, Vocabulary::shipped())?;
     let everything = format!("[authorities.{}]\nbase = \"full\"", module.manifest.authority());
     let config = Config::parse(&everything)?;
     let bounds = Bounds::default();
     let checks = Checks { compiler: Arc::new(compile::in_child), artifacts, config, bounds, partial: false };
-    examine(&module, cases.as_bytes(), &checks).map_err(anyhow::Error::msg).context(place)
+    examine(&module, cases.as_bytes(), &checks).map_err(anyhow::Error::msg).context(place)?;
+    Ok(module.manifest.id.clone())
 }
 
 /// Says what was added, and what became of what had been announced for later.

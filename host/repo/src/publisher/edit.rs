@@ -1,6 +1,6 @@
 //! Deciding: who may sign what, and which files. Each change is staged; nothing of it is published here.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU64;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use tough::schema::{
     DelegatedRole, Delegations, Hashes, PathPattern, PathSet, RoleKeys, RoleType, Root, Signed, Target, Targets,
 };
 
-use super::{Publisher, SPEC_VERSION, after, one, version_of, write};
+use super::{Publisher, SPEC_VERSION, Signers, after, one, signers_of_root, version_of, write};
 use crate::charter::{Charter, Listed, delegated};
 use crate::clock::{self, day_at, lifetime};
 use crate::digest::{hex, sha256};
@@ -51,19 +51,26 @@ pub struct Added {
 impl Publisher {
     /// Begins a repository: root keys of which `threshold` must sign, a key for delegating (`targets`) and one for snapshot and
     /// timestamp (`online`). The keys are `root-1`, …, `targets` and `online` in the folder; each that has no `.pub` file there is
-    /// made. To have a root key elsewhere, put its `.pub` file there first.
+    /// made. To have a root key elsewhere, put its `.pub` file there first. What an earlier call began is gone on with.
     ///
     /// # Errors
     /// When a repository is there already, or the threshold cannot be met.
     pub fn init(path: &Path, keys: &Path, roots: usize, threshold: u64) -> Result<Self> {
         let publisher = Self { path: path.to_owned(), now_ms: clock::now_ms() };
-        if publisher.published_root()?.is_some() {
+        // The targets role is staged last, and taken away last when it is published: an earlier call was interrupted, and this one does
+        // what is left.
+        let begun = publisher.staged("targets")?.is_some();
+        if publisher.published_root()?.is_some() && !begun {
             return Err(at(path.display(), "a repository is here already; take another directory"));
         }
-        // The targets role is staged last: without it, an earlier call was interrupted, and this one does what is left.
-        if publisher.staged("targets")?.is_some() {
+        if begun {
+            let root = publisher.known_root()?;
+            let asked = |by: Signers| (by.keys.len(), by.threshold) == (roots, threshold);
+            if version_of(&root) == 1 && signers_of_root(&root.signed, RoleType::Root).is_some_and(asked) {
+                return Ok(publisher);
+            }
             let way = "`normgate repo sign` and `normgate repo publish` go on with it";
-            return Err(at(path.display(), format!("a repository was begun here, and is not published yet; {way}")));
+            return Err(at(path.display(), format!("another repository was begun here; {way}")));
         }
         let place = &keys.display().to_string();
         let threshold =
@@ -417,7 +424,10 @@ impl Publisher {
     pub(crate) fn charter(&self) -> Result<Charter> {
         let targets = self.tree()?;
         let file_of = |role: &str| format!("staged/{role}.json");
-        crate::charter::read("here", &targets, &file_of).map_err(Error::Refused)
+        let mut charter = crate::charter::read("here", &targets, &file_of).map_err(Error::Refused)?;
+        // What no platform takes is nothing that a release could follow.
+        charter.hold("here", &[]);
+        Ok(charter)
     }
 
     /// The targets role with everything below it.
@@ -459,6 +469,25 @@ impl Publisher {
             at(file.id(), format!("the namespace `{}` is delegated to nobody; {way}", file.namespace))
         })?;
         Ok(role_name(association, file.duty()))
+    }
+
+    /// The role that signs what has this id.
+    ///
+    /// # Errors
+    /// When it is no id, or its namespace is nobody's.
+    pub fn role_for(&self, id: &str, kind: Kind) -> Result<String> {
+        let (namespace, name) = id.split_once('/').ok_or_else(|| at(id, "no id; write <namespace>/<name>"))?;
+        self.role_of(&FileName { namespace: namespace.into(), name: name.into(), release: 1, kind })
+    }
+
+    /// The roles that list something of this id.
+    ///
+    /// # Errors
+    /// When what is staged has another shape than a repository may have.
+    pub fn roles_with(&self, id: &str) -> Result<Vec<String>> {
+        let of_it = self.charter()?.files.into_iter().filter(|listed| listed.file.id() == id);
+        let roles: BTreeSet<String> = of_it.map(|listed| listed.role).collect();
+        Ok(roles.into_iter().collect())
     }
 
     fn add_files(&self, file: &FileName, release: &Release, bytes: &[u8], cases: Option<&[u8]>) -> Result<()> {

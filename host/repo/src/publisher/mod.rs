@@ -20,6 +20,7 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 pub use edit::{Added, Addition};
+use normgate::private::read_regular;
 pub use offline::{exported, sign_exported};
 pub use publish::{Progress, Published};
 use serde::Serialize;
@@ -30,9 +31,12 @@ use tough::schema::key::Key;
 use tough::schema::{Delegations, Role, RoleType, Root, Signed, Snapshot, Targets, Timestamp};
 pub use view::{Change, Life, Report, state};
 
-use crate::clock;
 use crate::error::{Place, Result, at};
 use crate::names::{Duty, role_name, role_of};
+use crate::{charter, clock, fault};
+
+/// Most bytes of a document that is read here; platforms take less.
+const LARGEST: u64 = 64 << 20;
 
 /// The version of the TUF specification that the metadata follows.
 pub(crate) const SPEC_VERSION: &str = "1.0.0";
@@ -213,6 +217,9 @@ impl Publisher {
         };
         targets.version = version;
         targets.expires = expires;
+        // What a thief numbered so that nobody could follow is taken by nobody, and not signed again.
+        let leaps = charter::leaps(targets.targets.keys().map(|name| name.raw()));
+        targets.targets.retain(|name, _| !leaps.contains(name.raw()));
         Ok(Signed { signed: targets, signatures: Vec::new() })
     }
 
@@ -222,7 +229,7 @@ impl Publisher {
 
     fn unstage(&self, role: &str) -> Result<()> {
         let path = self.staged_path(role);
-        fs::remove_file(&path).place(path.display())
+        fault::step("unstage").and_then(|()| fs::remove_file(&path)).place(path.display())
     }
 }
 
@@ -254,7 +261,7 @@ pub(crate) fn to_json<T: Serialize>(document: &T) -> Result<Vec<u8>> {
 
 /// Reads a document; none when there is no such file.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    match fs::read(path) {
+    match read_regular(path, LARGEST) {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).place(path.display()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(at(path.display(), error)),
@@ -265,6 +272,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let part = path.with_file_name(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()));
     let whole = || -> std::io::Result<()> {
+        fault::step("file")?;
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
@@ -276,7 +284,9 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         let mut file = fs::File::create_new(&part)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&part, path)
+        fault::step("file-written")?;
+        fs::rename(&part, path)?;
+        fault::step("file-renamed")
     };
     whole().inspect_err(|_| drop(fs::remove_file(&part))).place(path.display())
 }
@@ -285,7 +295,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 pub(crate) fn after(version: Option<u64>) -> Result<NonZeroU64> {
     let next = version.unwrap_or(0).checked_add(1).and_then(NonZeroU64::new);
     next.ok_or_else(|| {
-        at("metadata", "its version is the highest that there is; somebody forged it, so begin the role anew")
+        at("metadata", "its version is the highest that there is; somebody forged it, so bring back the metadata of before from a copy")
     })
 }
 

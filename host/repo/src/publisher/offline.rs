@@ -9,7 +9,7 @@ use tough::schema::key::Key;
 use tough::schema::{Role, Root, Signed, Targets};
 
 use super::publish::Progress;
-use super::shown::{Says, Shown};
+use super::shown::{Says, Shown, hold_known};
 use super::{Publisher, Signers, read, to_json, write};
 use crate::digest::hex;
 use crate::error::{Place, Result, at};
@@ -188,6 +188,7 @@ where
             format!("the key {} is none of the role {role}; nothing is signed", hex(stranger)),
         ));
     }
+    hold_known(role, &carried.metadata.signed)?;
     keys.sign(&mut carried.metadata, &ids)?;
     write(&place, &to_json(&carried)?)?;
     Ok(Progress::of(role, &carried.metadata, &by))

@@ -1,20 +1,26 @@
 //! Publishing: what has signatures enough becomes what platforms see, in one step.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tough::schema::{Hashes, Metafile, Role, RoleType, Root, Signed, Snapshot, Targets, Timestamp};
 
+use super::shown::{Says, hold_known};
 use super::{
-    Publisher, SPEC_VERSION, Shown, Signers, after, one, read, signers_of, signers_of_root, to_json, version_of, write,
+    Change, Publisher, SPEC_VERSION, Shown, Signers, after, one, read, signers_of, signers_of_root, to_json,
+    version_of, write,
 };
-use crate::charter;
+use crate::charter::{self, Charter, Listed};
+use crate::client;
 use crate::clock::{self, lifetime};
 use crate::error::{Place, Refusal, Result, at};
 use crate::keys::{Keyring, PublicKey, signers};
-use crate::names::{FileName, role_of};
+use crate::names::{Duty, FileName, Kind, role_name, role_of};
+use crate::store::{Entry, Floor};
+use crate::take::as_signed;
 use crate::transport::Bounds;
+use crate::trust::Trust;
 
 /// How far a staged role is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +61,13 @@ pub struct Published {
     pub waiting: Vec<Progress>,
     /// The version of the new snapshot.
     pub snapshot: u64,
+}
+
+/// Metadata that is signed and not written yet, in the order in which it is written.
+struct Next {
+    files: Vec<(String, Vec<u8>)>,
+    /// The version of its snapshot.
+    snapshot: u64,
 }
 
 /// What platforms would see.
@@ -124,6 +137,28 @@ impl Publisher {
         }
     }
 
+    /// What somebody else staged in some of these roles: lines that change what is published, where one of the keys at hand may sign
+    /// the role, and none has signed it as it is staged.
+    ///
+    /// # Errors
+    /// When a staged role belongs to nobody, or cannot be read.
+    pub fn staged_by_others(&self, roles: &[String], keys: &Keyring) -> Result<Vec<(String, Vec<Change>)>> {
+        let mut others = Vec::new();
+        for role in self.staged_roles()?.into_iter().filter(|role| roles.contains(role)) {
+            let mut mine: Vec<_> = self.all_signers(&role)?.into_iter().flat_map(|by| by.keys).collect();
+            mine.retain(|(id, _)| keys.ids().any(|own| own == id));
+            let signed = match role.as_str() {
+                "root" => self.root()?.is_some_and(|root| !signers(&root, &mine).is_empty()),
+                _ => self.staged(&role)?.is_some_and(|staged| !signers(&staged, &mine).is_empty()),
+            };
+            let (_, changes) = self.change(&role)?;
+            if !mine.is_empty() && !signed && !changes.is_empty() {
+                others.push((role, changes));
+            }
+        }
+        Ok(others)
+    }
+
     /// How far each staged role is.
     ///
     /// # Errors
@@ -163,8 +198,15 @@ impl Publisher {
     /// # Errors
     /// When what platforms would see then does not hold together, or the online key is not at hand. Nothing is published then.
     pub fn publish_signed(&self, keys: &Keyring) -> Result<Published> {
-        // 1. What is complete.
+        // 1. What is complete; and what an interrupted call published, and left staged.
+        let finished = self.finish()?;
         let (complete, waiting): (Vec<_>, Vec<_>) = self.progress()?.into_iter().partition(|p| p.missing() == 0);
+        if complete.is_empty()
+            && !finished.is_empty()
+            && let Some(snapshot) = self.snapshot()?
+        {
+            return Ok(Published { roles: finished, waiting, snapshot: version_of(&snapshot) });
+        }
         if complete.is_empty() {
             let lacking: Vec<_> =
                 waiting.iter().map(|p| format!("{} has {} of {}", p.role, p.signed, p.threshold)).collect();
@@ -180,8 +222,44 @@ impl Publisher {
         let state = self.state(&|role| roles.iter().any(|name| name == role))?;
         self.hold(&state)?;
         self.hold_newer(&roles, &state)?;
-        let snapshot = self.release(&roles, &state.root, keys, &[])?;
-        Ok(Published { roles, waiting, snapshot })
+        let next = self.sign_over(&roles, &state.root, keys, &[])?;
+        self.hold_as_platforms(&roles, &state, &next)?;
+        // 3. Seen by everybody.
+        self.write_next(&next)?;
+        roles.iter().try_for_each(|role| self.unstage(role))?;
+        Ok(Published { roles, waiting, snapshot: next.snapshot })
+    }
+
+    /// Takes away what is staged and was published as it is: an earlier call was interrupted after that. Says which roles.
+    fn finish(&self) -> Result<Vec<String>> {
+        if self.timestamp()?.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut finished = Vec::new();
+        for role in self.staged_roles()? {
+            let published = match role.as_str() {
+                "root" => match read::<Signed<Root>>(&self.staged_path(&role))? {
+                    Some(staged) => self.published_root()?.as_ref() == Some(&staged) && self.follows(&staged)?,
+                    None => false,
+                },
+                _ => self
+                    .staged(&role)?
+                    .is_some_and(|staged| self.published(&role).is_ok_and(|known| known == Some(staged))),
+            };
+            if published {
+                self.unstage(&role)?;
+                finished.push(role);
+            }
+        }
+        Ok(finished)
+    }
+
+    /// Whether the published timestamp is signed as this root has it.
+    fn follows(&self, root: &Signed<Root>) -> Result<bool> {
+        let (by, timestamp) = (signers_of_root(&root.signed, RoleType::Timestamp), self.timestamp()?);
+        let signed =
+            by.zip(timestamp).map(|(by, timestamp)| signers(&timestamp, &by.keys).len() as u64 >= by.threshold);
+        Ok(signed.unwrap_or(false))
     }
 
     /// TEST ONLY: publishes everything that is staged, however few have signed it and whatever it says, under a snapshot that leaves
@@ -190,13 +268,15 @@ impl Publisher {
     #[doc(hidden)]
     pub fn publish_anyway(&self, keys: &Keyring, omitted: &[&str]) -> Result<u64> {
         self.sign(keys)?;
-        let root = self.known_root()?;
-        self.release(&self.staged_roles()?, &root, keys, omitted)
+        let (root, roles) = (self.known_root()?, self.staged_roles()?);
+        let next = self.sign_over(&roles, &root, keys, omitted)?;
+        self.write_next(&next)?;
+        roles.iter().try_for_each(|role| self.unstage(role))?;
+        Ok(next.snapshot)
     }
 
-    /// Writes these staged roles, each under a name that nobody reads yet, and then the snapshot and the timestamp, which make
-    /// them seen.
-    fn release(&self, roles: &[String], root: &Signed<Root>, keys: &Keyring, omitted: &[&str]) -> Result<u64> {
+    /// These staged roles, each under a name that nobody reads yet, and then the snapshot and the timestamp, which make them seen.
+    fn sign_over(&self, roles: &[String], root: &Signed<Root>, keys: &Keyring, omitted: &[&str]) -> Result<Next> {
         // A role that was withdrawn keeps its line: a platform that has seen the line takes a snapshot without it for tampering.
         let mut meta = self.snapshot()?.map(|snapshot| snapshot.signed.meta).unwrap_or_default();
         let mut files = Vec::new();
@@ -210,9 +290,7 @@ impl Publisher {
             }
         }
         meta.retain(|file, _| !omitted.iter().any(|role| file.strip_suffix(".json") == Some(role)));
-        let snapshot = self.next_snapshot(files, root, meta, keys)?;
-        roles.iter().try_for_each(|role| self.unstage(role))?;
-        Ok(snapshot)
+        self.next_snapshot(files, root, meta, keys)
     }
 
     /// Says once more that nothing newer exists: a new timestamp, and a new snapshot where the old one has lived half its life.
@@ -224,7 +302,7 @@ impl Publisher {
             return Err(at(self.path.display(), "nothing has been published yet; `normgate repo publish` comes first"));
         };
         if snapshot.signed.expires < clock::in_days(self.now_ms, lifetime::SNAPSHOT / 2) {
-            return self.next_snapshot(Vec::new(), &root, snapshot.signed.meta, keys).map(drop);
+            return self.write_next(&self.next_snapshot(Vec::new(), &root, snapshot.signed.meta, keys)?);
         }
         let path = self.metadata(&self.file_of("snapshot", version_of(&snapshot)));
         let bytes = std::fs::read(&path).place(path.display())?;
@@ -232,15 +310,15 @@ impl Publisher {
         write(&self.metadata("timestamp.json"), &timestamp)
     }
 
-    /// Writes files of metadata, then a snapshot that names them, then the timestamp. Everything is signed before anything is
-    /// written: without the online key nothing changes, not even a root, which platforms would see at once.
+    /// Files of metadata, then a snapshot that names them, then the timestamp. Everything is signed before anything is written:
+    /// without the online key nothing changes, not even a root, which platforms would see at once.
     fn next_snapshot(
         &self,
         mut files: Vec<(String, Vec<u8>)>,
         root: &Signed<Root>,
         meta: HashMap<String, Metafile>,
         keys: &Keyring,
-    ) -> Result<u64> {
+    ) -> Result<Next> {
         let version = after(self.snapshot()?.as_ref().map(version_of))?;
         let expires = clock::in_days(self.now_ms, lifetime::SNAPSHOT);
         let mut snapshot = Snapshot::new(SPEC_VERSION.into(), version, expires);
@@ -251,8 +329,11 @@ impl Publisher {
         let timestamp = self.next_timestamp(root, version.get(), &bytes, keys)?;
         files.push((self.file_of("snapshot", version.get()), bytes));
         files.push((self.file_of("timestamp", 0), timestamp));
-        files.iter().try_for_each(|(file, bytes)| write(&self.metadata(file), bytes))?;
-        Ok(version.get())
+        Ok(Next { files, snapshot: version.get() })
+    }
+
+    fn write_next(&self, next: &Next) -> Result<()> {
+        next.files.iter().try_for_each(|(file, bytes)| write(&self.metadata(file), bytes))
     }
 
     /// A signed timestamp, as bytes, for a snapshot of these bytes.
@@ -327,62 +408,157 @@ impl Publisher {
         Ok(())
     }
 
-    /// Holds what would be published against what platforms have taken: they refuse what is older, larger or expired, and with it
-    /// the whole repository.
+    /// Holds the numbers of what would be published against what is published: each follows the one before it.
     fn hold_newer(&self, roles: &[String], state: &State) -> Result<()> {
         for role in roles {
             let refuse = |why: String| Err(at(format!("role {role}"), format!("{why}; nothing is published")));
-            let (version, expires, bytes, before) = if role == "root" {
-                if !state.root.signed.consistent_snapshot {
-                    return refuse("it says that files are not named by version, and platforms ask for them so".into());
-                }
-                let before = self.published_root()?.as_ref().map(version_of);
-                let version = version_of(&state.root);
-                if before.is_some_and(|before| before.checked_add(1) != Some(version)) {
-                    return refuse(format!("version {version} does not follow the published {}", before.unwrap_or(0)));
-                }
-                (version, state.root.signed.expires, to_json(&state.root)?, before)
+            let (version, expires, before) = if role == "root" {
+                // One that lies there as it is staged was written by a call that was interrupted.
+                let published = self.published_root()?;
+                let before = match &published {
+                    Some(root) if *root == state.root => version_of(root).checked_sub(1),
+                    other => other.as_ref().map(version_of),
+                };
+                (version_of(&state.root), state.root.signed.expires, before)
             } else {
                 let Some(staged) = self.staged(role)? else { continue };
-                let published = self.published(role)?;
-                let highest = |document: &Signed<Targets>| {
-                    let mut lines = BTreeMap::new();
-                    for file in document.signed.targets.keys().filter_map(|name| FileName::parse(name.raw())) {
-                        let release: &mut u64 = lines.entry(file.line()).or_default();
-                        *release = file.release.max(*release);
-                    }
-                    lines
-                };
-                // An association that was withdrawn and is delegated to anew begins anew with its releases.
-                let delegated = |targets: Signed<Targets>| {
-                    charter::delegated(&targets.signed).any(|known| known.name == role_of(role).0)
-                };
-                let goes_on = self.published("targets")?.is_some_and(delegated);
-                let lines = published.as_ref().filter(|_| goes_on).map(highest).unwrap_or_default();
-                for (line, release) in highest(&staged) {
-                    if let Some(before) = lines.get(&line).filter(|before| release < **before) {
-                        return refuse(format!("{line} goes back from release {before} to {release}"));
+                for (line, releases) in self.new_releases(role, &staged.signed)? {
+                    let before = releases.before;
+                    if let Some((release, _)) = (releases.new.iter().zip(before + 1..)).find(|(new, next)| *new != next)
+                    {
+                        return refuse(format!("release {release} of {line} does not follow the published {before}"));
                     }
                 }
-                (version_of(&staged), staged.signed.expires, to_json(&staged)?, published.as_ref().map(version_of))
+                (version_of(&staged), staged.signed.expires, self.published(role)?.as_ref().map(version_of))
             };
-            if let Some(before) = before.filter(|before| version <= *before) {
-                return refuse(format!("version {version} is not above the published {before}; stage it again"));
+            let published = before.unwrap_or(0);
+            if Some(version) != published.checked_add(1) {
+                return refuse(format!("version {version} does not follow the published {published}; stage it again"));
             }
             if expires < clock::in_days(self.now_ms, lifetime::TIMESTAMP) {
                 return refuse(format!("it expires at {expires}, within a day; renew it with `normgate repo renew`"));
             }
-            let bound = Bounds::default().metadata;
-            if bytes.len() as u64 > bound {
-                return refuse(format!("it has {} bytes, and platforms take at most {bound}", bytes.len()));
-            }
         }
         Ok(())
     }
+
+    /// The releases that a role would add, in order, by line, and the highest one before them.
+    fn new_releases(&self, role: &str, staged: &Targets) -> Result<BTreeMap<String, Releases>> {
+        // An association that was withdrawn and is delegated to anew begins anew with its releases.
+        let delegated =
+            |targets: Signed<Targets>| charter::delegated(&targets.signed).any(|known| known.name == role_of(role).0);
+        let goes_on = self.published("targets")?.is_some_and(delegated);
+        let published = self.published(role)?.filter(|_| goes_on);
+        let mut lines: BTreeMap<String, Releases> = BTreeMap::new();
+        for file in published.iter().flat_map(|published| files_of(&published.signed)) {
+            let releases = lines.entry(file.line()).or_default();
+            releases.before = releases.before.max(file.release);
+        }
+        for file in files_of(staged) {
+            let releases = lines.entry(file.line()).or_default();
+            if file.release > releases.before {
+                releases.new.insert(file.release);
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Loads what would be published as platforms do that have taken what is published, and reads what is new: whatever they refuse
+    /// is not published.
+    fn hold_as_platforms(&self, roles: &[String], state: &State, next: &Next) -> Result<()> {
+        let files: BTreeMap<String, Vec<u8>> =
+            next.files.iter().map(|(file, bytes)| (format!("metadata/{file}"), bytes.clone())).collect();
+        let first = self.file_of("root", 1);
+        let anchor = match files.get(&format!("metadata/{first}")) {
+            Some(bytes) => bytes.clone(),
+            None => {
+                let path = self.metadata(&first);
+                std::fs::read(&path).place(path.display())?
+            }
+        };
+        let (trust, floor) = (Trust::here(&self.path)?, self.floor()?);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().place(self.path.display())?;
+        let verified = runtime.block_on(client::load_ahead(&trust, &anchor, files, &floor, self.now_ms))?;
+        if verified.versions.get("root") != Some(&version_of(&state.root)) {
+            return Err(at("role root", "platforms would not reach it from the first root; nothing is published"));
+        }
+        // What stands in other roles was published before, and is not held up by.
+        let of_these = |refusal: &&Refusal| roles.contains(&refusal.role);
+        if let Some(refusal) = verified.refused.iter().find(of_these) {
+            return Err(refusal.clone().into());
+        }
+        let known = self.published_files()?;
+        for listed in verified.charter.files.iter().filter(|listed| !known.contains(&listed.file.to_string())) {
+            self.hold_file(&verified.charter, listed).map_err(|why| Refusal {
+                repository: trust.name.clone(),
+                authority: listed.association.clone(),
+                role: listed.role.clone(),
+                file: listed.file.to_string(),
+                why,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Reads a file as a platform would, short of running it.
+    fn hold_file(&self, charter: &Charter, listed: &Listed) -> Result<(), String> {
+        Bounds::default().hold(listed)?;
+        if listed.file.kind == Kind::Module {
+            let path = self.target_path(&listed.file.to_string(), &listed.sha256);
+            let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            as_signed(&Entry::of(listed, "here"), &bytes)?;
+            charter.cases_of(listed)?;
+        }
+        Ok(())
+    }
+
+    /// What platforms have taken that have taken what is published.
+    fn floor(&self) -> Result<Floor> {
+        let Some(snapshot) = self.snapshot()? else { return Ok(Floor::new()) };
+        let roles = snapshot.signed.meta.iter();
+        let mut floor: Floor = roles
+            .filter_map(|(file, meta)| Some((file.strip_suffix(".json")?.to_owned(), meta.version.get())))
+            .collect();
+        floor.insert("snapshot".into(), version_of(&snapshot));
+        floor.extend(self.timestamp()?.map(|timestamp| ("timestamp".into(), version_of(&timestamp))));
+        floor.extend(self.published_root()?.map(|root| ("root".into(), version_of(&root))));
+        for file in self.published_files()?.iter().filter_map(|name| FileName::parse(name)) {
+            let release = floor.entry(file.line()).or_default();
+            *release = file.release.max(*release);
+        }
+        Ok(floor)
+    }
+
+    /// Every file that is published and that platforms may have taken.
+    fn published_files(&self) -> Result<BTreeSet<String>> {
+        let mut files = BTreeSet::new();
+        let Some(targets) = self.published("targets")? else { return Ok(files) };
+        for association in charter::delegated(&targets.signed) {
+            for duty in [Duty::Modules, Duty::Data] {
+                let Some(role) = self.published(&role_name(&association.name, duty))? else { continue };
+                let names = || role.signed.targets.keys().map(|name| name.raw());
+                let leaps = charter::leaps(names());
+                files.extend(names().filter(|name| !leaps.contains(*name)).map(str::to_owned));
+            }
+        }
+        Ok(files)
+    }
 }
 
-/// Holds a document that is to be signed against the digest of what was shown.
-fn hold_shown<T: Role>(role: &str, document: &T, sha256: Option<&str>) -> Result<()> {
+/// The releases of one line: the highest that is published, and those above it.
+#[derive(Default)]
+struct Releases {
+    before: u64,
+    new: BTreeSet<u64>,
+}
+
+fn files_of(targets: &Targets) -> impl Iterator<Item = FileName> {
+    targets.targets.keys().filter_map(|name| FileName::parse(name.raw()))
+}
+
+/// Holds a document that is to be signed against what this program knows, and against the digest of what was shown.
+fn hold_shown<T: Role + Says>(role: &str, document: &T, sha256: Option<&str>) -> Result<()> {
+    hold_known(role, document)?;
     let place = || format!("role {role}");
     let bytes = document.canonical_form().place(place())?;
     match sha256 {

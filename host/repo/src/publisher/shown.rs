@@ -1,7 +1,8 @@
 //! What a signer is shown: all that a role says, and the digest of what is signed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use tough::TargetName;
 use tough::schema::decoded::{Decoded, Hex};
 use tough::schema::{DelegatedRole, Role, Root, Signed, Target, Targets};
 
@@ -11,6 +12,7 @@ use crate::charter::delegated;
 use crate::clock::day_at;
 use crate::digest::{hex, sha256};
 use crate::error::{Place, Result, at};
+use crate::names::{FileName, Kind};
 use crate::release::Release;
 
 /// What a role says, for whoever is to sign it.
@@ -81,6 +83,27 @@ impl Shown {
 pub(super) trait Says {
     /// Everything that it says, sorted.
     fn says(&self) -> Vec<String>;
+
+    /// What it says and this program does not know, by field.
+    fn unknown(&self) -> BTreeSet<String>;
+}
+
+/// Refuses a document with fields that this program does not know: they are shown, and only a program that knows what they mean can
+/// say to what a signer would agree.
+pub(super) fn hold_known(role: &str, document: &impl Says) -> Result<()> {
+    let unknown: Vec<String> = document.unknown().into_iter().collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let fields = unknown.join("`, `");
+    let why =
+        format!("it says `{fields}`, which this normgate does not know; sign it with one that does. It is not signed");
+    Err(at(format!("role {role}"), why))
+}
+
+/// The names of some fields.
+fn names_of<'f>(fields: impl IntoIterator<Item = &'f HashMap<String, serde_json::Value>>) -> BTreeSet<String> {
+    fields.into_iter().flat_map(HashMap::keys).cloned().collect()
 }
 
 impl Says for Root {
@@ -91,6 +114,10 @@ impl Says for Root {
         lines.extend(self._extra.iter().map(|(name, value)| format!("{name}: {value}")));
         lines.sort();
         lines
+    }
+
+    fn unknown(&self) -> BTreeSet<String> {
+        names_of(std::iter::once(&self._extra).chain(self.roles.values().map(|keys| &keys._extra)))
     }
 }
 
@@ -103,6 +130,25 @@ impl Says for Targets {
         lines.sort();
         lines
     }
+
+    fn unknown(&self) -> BTreeSet<String> {
+        let of_files = self.targets.values().flat_map(|target| [&target._extra, &target.hashes._extra]);
+        let mut unknown = names_of(std::iter::once(&self._extra).chain(of_files));
+        // What cannot be read at all is told by whoever reads it.
+        let is_read = |name: &TargetName, target: &Target| {
+            let is_cases = FileName::parse(name.raw()).is_some_and(|file| file.kind == Kind::Cases);
+            is_cases || Release::read(&target.custom).is_ok()
+        };
+        let read = self.targets.iter().filter(|(name, target)| is_read(name, target));
+        unknown.extend(read.flat_map(|(_, target)| unknown_of_release(target).map(|(name, _)| name.clone())));
+        unknown
+    }
+}
+
+/// What is said of a file beyond what a release says.
+fn unknown_of_release(target: &Target) -> impl Iterator<Item = (&String, &serde_json::Value)> {
+    let known = Release::read(&target.custom).map(|release| release.to_custom()).unwrap_or_default();
+    target.custom.iter().filter(move |(name, value)| known.get(*name) != Some(value))
 }
 
 fn delegation(role: &DelegatedRole) -> String {
@@ -112,9 +158,7 @@ fn delegation(role: &DelegatedRole) -> String {
 /// What is said of a file: its version and days, where it has some, its length and digest.
 fn content(target: &Target) -> String {
     let mut words = Vec::new();
-    let release = Release::read(&target.custom);
-    let known = release.as_ref().map(Release::to_custom).unwrap_or_default();
-    match release {
+    match Release::read(&target.custom) {
         _ if target.custom.is_empty() => {}
         Ok(Release { version, effective_from, effective_until, urgent, lowers, cases }) => {
             words.push(version);
@@ -127,10 +171,8 @@ fn content(target: &Target) -> String {
         Err(why) => words.push(format!("what is said of it cannot be read: {why}")),
     }
     // A later version of this program may mean something by it.
-    let others: BTreeSet<String> = (target.custom.iter())
-        .filter(|(name, value)| known.get(*name) != Some(value))
-        .map(|(name, value)| format!("{name}: {value}"))
-        .collect();
+    let others = unknown_of_release(target).chain(&target._extra).chain(&target.hashes._extra);
+    let others: BTreeSet<String> = others.map(|(name, value)| format!("{name}: {value}")).collect();
     words.extend(others);
     words.push(format!("{} bytes", target.length));
     words.push(format!("sha256 {}", hex(&target.hashes.sha256)));
