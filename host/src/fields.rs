@@ -204,6 +204,8 @@ pub mod candidates {
     pub const COMMERCIAL: Field<Tri> = Field::shipped("candidates.commercial");
     /// `candidates.rank_pos`
     pub const RANK_POS: Field<Integer> = Field::shipped("candidates.rank_pos");
+    /// `candidates.pinned`
+    pub const PINNED: Field<Tri> = Field::shipped("candidates.pinned");
     /// `candidates.signals`
     pub const SIGNALS: Field<Signals> = Field::shipped("candidates.signals");
     /// `candidates.media_type`

@@ -11,7 +11,7 @@ use crate::batch::nearest_field;
 use crate::breaker::BreakerState;
 use crate::latency::Histogram;
 use crate::sandbox::FailureKind;
-use crate::stats::{ModuleStats, Stats};
+use crate::stats::{InputStats, ModuleStats, Stats};
 
 impl Stats {
     /// The snapshot in the text format of Prometheus.
@@ -29,15 +29,21 @@ impl Stats {
         let by = |label: &'static str, counts: &BTreeMap<String, u64>| -> Vec<(String, f64)> {
             counts.iter().map(|(name, count)| (labels(&[(label, name)]), *count as f64)).collect()
         };
-        page.one("input_refused_total", "Requests refused for what was sent.", self.input.refused);
-        let fields = self.input.unknown_fields.iter().map(|(name, times)| {
+        let InputStats { refused, unknown_fields, bad_cells, bad_rows } = &self.input;
+        page.one("input_refused_total", "Requests refused for what was sent.", *refused);
+        let unknown = unknown_fields.iter().map(|(name, count)| {
             let near = nearest_field(Vocabulary::shipped(), name).unwrap_or_default();
-            (labels(&[("field", name), ("nearest", &near)]), *times as f64)
+            (labels(&[("field", name), ("nearest", &near)]), *count as f64)
         });
-        page.family("input_ignored_total", "counter", "Fields that the vocabulary lacks, by name.", fields);
-        let help = "Values not legal, judged as unknown.";
-        page.family("input_bad_cells_total", "counter", help, by("column", &self.input.bad_cells));
-        let rows = self.input.bad_rows.iter().map(|(cause, times)| (labels(&[("cause", cause)]), *times as f64));
+        let help = "Fields that the vocabulary lacks, in requests that were refused too.";
+        page.family("input_unknown_fields_total", "counter", help, unknown);
+        page.family(
+            "input_bad_cells_total",
+            "counter",
+            "Values not legal, judged as unknown.",
+            by("column", bad_cells),
+        );
+        let rows = bad_rows.iter().map(|(cause, count)| (labels(&[("cause", cause)]), *count as f64));
         page.family("input_bad_rows_total", "counter", "Rows withheld or left out for what was sent.", rows);
         let help = "Requests in which a decision rests on something missing, by column.";
         page.family("missing_input_total", "counter", help, by("column", &self.missing_input));

@@ -131,6 +131,7 @@ pub struct InputStats {
 
 /// Counters of the gate as a whole, beside those of its modules.
 pub(crate) struct Totals {
+    pub(crate) input: Arc<InputTotals>,
     evaluate: Latency,
     pub(crate) input: Arc<InputTotals>,
     /// Notices of outcomes, by code.
@@ -151,6 +152,7 @@ impl Default for Totals {
     fn default() -> Self {
         let nought = AtomicU64::default;
         Self {
+            input: Arc::default(),
             evaluate: Latency::default(),
             input: Arc::default(),
             noticed: Counters::of(&notices::OF_REQUESTS),
@@ -181,6 +183,7 @@ impl Totals {
     /// Counts an outcome, what it took, and the rows that each rule withheld.
     pub(crate) fn count(&self, outcome: &Outcome, took: Duration, health: &[Arc<Health>]) {
         self.evaluate.record(took);
+        self.ignored.fetch_add(outcome.batch.ignored_fields(), Ordering::Relaxed);
         outcome.missing_columns().iter().for_each(|column| self.missing.add(column));
         self.requests.fetch_add(1, Ordering::Relaxed);
         if let Some(amiss) = outcome.batch.amiss() {
@@ -251,6 +254,8 @@ pub struct Stats {
     pub overridden: u64,
     /// Requests judged by modules whose repository had expired.
     pub stale: u64,
+    /// What was sent and not as the vocabulary says.
+    pub input: InputStats,
     /// Time of judging a request, all of it together.
     pub evaluate: Histogram,
     /// What was sent and not as the vocabulary says.
@@ -341,6 +346,7 @@ impl Stats {
             emergencies: read(&totals.emergencies),
             overridden: read(&totals.overridden),
             stale: read(&totals.stale),
+            input: totals.input.counted().clone(),
             evaluate: totals.evaluate.histogram(),
             input: totals.input.counted().clone(),
             noticed: totals.noticed.read(),

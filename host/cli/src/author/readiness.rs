@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use normgate::contract::{ColumnSpec, ColumnType, Vocabulary};
-use normgate::{ArgumentValue, Batch, Cause, Gate, InputError, Mistake, Outcome, RuleRef, Target};
+use normgate::{ArgumentValue, Batch, Gate, InputError, Mistake, Outcome, RuleRef, Target};
 use serde_json::Value;
 
 use crate::judge::codes::Sample;
@@ -41,6 +41,7 @@ struct Findings {
     mistakes: BTreeMap<(String, String), (u64, String, u64)>,
     /// Columns that some request sends.
     sent: BTreeSet<String>,
+    /// Signal codes that rows and tags carry.
     codes: Sample,
 }
 
@@ -91,7 +92,9 @@ impl Findings {
             }
         }
         let outcome = gate.evaluate(batch);
-        for (rule, target) in outcome.for_want_of_input() {
+        // What the host withholds for what was sent is told as a mistake.
+        let by_rules = |(rule, _): &(RuleRef, Target)| outcome.policy_set().rule(*rule).is_some();
+        for (rule, target) in outcome.for_want_of_input().filter(by_rules) {
             let (blamed, open) = causes(&outcome, rule, target);
             let id = outcome.policy_set().rule_id(rule);
             if blamed.is_empty() && open.is_empty() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::{Args as ClapArgs, ValueEnum};
 use normgate::contract::Vocabulary;
-use normgate::{Detail, Gate, InputError, Language, ModuleStats, Stats, nearest_field};
+use normgate::{Detail, Gate, InputError, InputStats, Language, ModuleStats, nearest_field};
 use normgate_ledger::Ledger;
 use serde_json::json;
 
@@ -128,7 +128,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         screen::aside(&diff.to_string());
         private::write(path, format!("{}\n", json!(diff)))
     });
-    tell_of_input(&stats, args.strict);
+    tell_of_input(&stats.input, args.strict);
     if tally.unrecorded > 0 {
         remark!("{} lists were not recorded, and are answered with an error", tally.unrecorded);
     }
@@ -170,8 +170,7 @@ fn judge(args: &Args, gate: &Gate, ledger: Option<&Ledger>, requests: &mut Reque
                     Err(error) => {
                         tally.unrecorded += 1;
                         let message = format!("not recorded: {error}");
-                        let id = batch.id().map(str::to_owned);
-                        let error = InputError { id, path: String::new(), message, more: Vec::new() };
+                        let error = InputError { id: batch.id().map(str::to_owned), message, ..InputError::default() };
                         output.write(&refusal(requests.number, &error)).context(OUTPUT)?;
                     }
                 }
@@ -204,22 +203,26 @@ fn refusal(line: u64, error: &InputError) -> String {
     if !more.is_empty() {
         wrong["more"] = json!(more);
     }
-    json!({ "line": line, "id": id, "error": wrong }).to_string()
+    json!({"line": line, "id": id, "error": wrong}).to_string()
 }
 
-/// Says what was sent and not as the vocabulary says.
-fn tell_of_input(stats: &Stats, strict: bool) {
-    let input = &stats.input;
-    if !input.unknown_fields.is_empty() {
+/// Says what was sent that the vocabulary lacks, and what was tolerated.
+fn tell_of_input(input: &InputStats, strict: bool) {
+    let InputStats { unknown_fields, bad_cells, bad_rows, .. } = input;
+    if !unknown_fields.is_empty() {
         let way_out = if strict { "refused" } else { "ignored; --strict refuses them" };
-        remark!("fields that the vocabulary lacks were {way_out}: {}", named(&input.unknown_fields));
+        remark!("fields that the vocabulary lacks were {way_out}: {}", named(unknown_fields));
     }
-    let causes: BTreeMap<String, u64> = input.bad_rows.iter().map(|(cause, n)| (cause.to_string(), *n)).collect();
-    for (what, counts) in [("values judged as unknown", &input.bad_cells), ("rows withheld or left out", &causes)] {
-        if !counts.is_empty() {
-            let counts: Vec<String> = counts.iter().map(|(name, times)| format!("{name} ({times})")).collect();
-            remark!("{what} for what was sent: {}", counts.join(", "));
-        }
+    let counted = |counts: &mut dyn Iterator<Item = (&str, u64)>| {
+        counts.map(|(name, times)| format!("{name} ({times})")).collect::<Vec<_>>().join(", ")
+    };
+    if !bad_cells.is_empty() {
+        let cells = counted(&mut bad_cells.iter().map(|(name, times)| (name.as_str(), *times)));
+        remark!("values judged as unknown for what was sent: {cells}");
+    }
+    if !bad_rows.is_empty() {
+        let rows = counted(&mut bad_rows.iter().map(|(cause, times)| (*cause, *times)));
+        remark!("rows withheld or left out for what was sent: {rows}");
     }
 }
 
