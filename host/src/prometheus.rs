@@ -26,6 +26,7 @@ impl Stats {
         page.one("emergency_rows_total", "Uses of an emergency row.", self.emergencies);
         page.one("overridden_requests_total", "Requests judged under an override.", self.overridden);
         page.one("stale_requests_total", "Requests judged by what had expired.", self.stale);
+        page.one("input_ignored_total", "Unknown fields of requests, which were ignored.", self.ignored);
         let by = |label: &'static str, counts: &BTreeMap<String, u64>| -> Vec<(String, f64)> {
             counts.iter().map(|(name, count)| (labels(&[(label, name)]), *count as f64)).collect()
         };

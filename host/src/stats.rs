@@ -133,7 +133,7 @@ pub struct InputStats {
 pub(crate) struct Totals {
     pub(crate) input: Arc<InputTotals>,
     evaluate: Latency,
-    pub(crate) input: Arc<InputTotals>,
+    ignored: AtomicU64,
     /// Notices of outcomes, by code.
     noticed: Counters,
     /// Requests in which a decision rests on what is missing, by column.
@@ -154,7 +154,7 @@ impl Default for Totals {
         Self {
             input: Arc::default(),
             evaluate: Latency::default(),
-            input: Arc::default(),
+            ignored: nought(),
             noticed: Counters::of(&notices::OF_REQUESTS),
             missing: Counters::default(),
             requests: nought(),
@@ -258,8 +258,8 @@ pub struct Stats {
     pub input: InputStats,
     /// Time of judging a request, all of it together.
     pub evaluate: Histogram,
-    /// What was sent and not as the vocabulary says.
-    pub input: InputStats,
+    /// Unknown fields of requests, which were ignored.
+    pub ignored: u64,
     /// Notices of outcomes, by code.
     pub noticed: BTreeMap<String, u64>,
     /// Requests in which a decision rests on something missing, by column. Of a rule the first sixteen rows are looked at.
@@ -348,7 +348,7 @@ impl Stats {
             stale: read(&totals.stale),
             input: totals.input.counted().clone(),
             evaluate: totals.evaluate.histogram(),
-            input: totals.input.counted().clone(),
+            ignored: read(&totals.ignored),
             noticed: totals.noticed.read(),
             missing_input: totals.missing.read(),
             modules: modules.collect(),
