@@ -355,6 +355,7 @@ impl GateBuilder {
             notices,
             switched,
             vocabulary,
+            tolerance: self.config.input,
             as_of: self.as_of,
             clock: self.clock,
             applicability: self.applicability,

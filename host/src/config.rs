@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use normgate_contract::{Day, Manifest, Modality, Owner, Parameter, REFERENCE, Rule, Value, Vocabulary};
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Tolerance;
 use crate::error::BuildError;
 use crate::grant::{Grant, Granted};
 use crate::module::{LoadError, Module};
-use crate::names::{Known, OF_ALL};
-use crate::on_failure::OnFailures;
+use crate::names::Known;
+use crate::on_failure::{OF_ALL, OnFailures};
 use crate::sandbox::Allocation;
 
 /// Whether a rule acts or only reports.
@@ -216,6 +217,10 @@ pub struct Config {
     /// Facts about the operator: `territory`, and the fields of `provider` in a request. They win over the request's.
     #[serde(default)]
     pub provider: toml::Table,
+    /// `[input]`: what is done with values and rows of a request that are not as the vocabulary says. Reading requests is told by
+    /// it, judging is not.
+    #[serde(default)]
+    pub input: Tolerance,
     /// `[filing]`: what Art 24 and 26 ask of a provider that has filed.
     #[serde(default)]
     pub filing: Option<Filing>,

@@ -60,10 +60,11 @@ impl Gate {
         Arc::clone(&self.current.load().set)
     }
 
-    /// A reader of requests that knows the columns which loaded norms define themselves. (A batch that was read without
+    /// A reader of requests that knows the columns which loaded norms define themselves, tolerates what the configuration
+    /// tolerates (`[input]`), and has what it refuses counted. (A batch that was read without
     /// them lacks these columns, and nothing else; so a reader may outlive the generation that it was made for.)
     pub fn reader(&self) -> Reader {
-        Reader::new(Arc::clone(&self.current.load().vocabulary))
+        self.current.load().reader().counting(Arc::clone(&self.totals.input))
     }
 
     /// What the gate has been doing since it was built, and the modules that judge now since they came.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use normgate_contract::{Day, Vocabulary};
 use tracing::{info, warn};
 
-use crate::batch::Reader;
+use crate::batch::{Reader, Tolerance};
 use crate::config::{BreakerConfig, is_required};
 use crate::diff::{Diff, ShadowDiff};
 use crate::fitting::LeftOut;
@@ -31,6 +31,8 @@ pub struct Generation {
     /// What is noticed besides, while `[on_failure] all` lasts.
     pub(crate) switched: Vec<Notice>,
     pub(crate) vocabulary: Arc<Vocabulary>,
+    /// What of a request need not be as the vocabulary says.
+    pub(crate) tolerance: Tolerance,
     pub(crate) as_of: Option<Day>,
     pub(crate) clock: fn() -> i64,
     pub(crate) applicability: bool,
@@ -57,9 +59,9 @@ impl Generation {
         self.label.as_deref()
     }
 
-    /// A reader of requests that knows the columns which its norms define themselves.
+    /// A reader of requests that knows the columns which its norms define themselves, and tolerates what the configuration does.
     pub fn reader(&self) -> Reader {
-        Reader::new(Arc::clone(&self.vocabulary))
+        Reader::new(Arc::clone(&self.vocabulary)).tolerating(self.tolerance)
     }
 
     /// The policy set that judges in it.

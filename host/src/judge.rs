@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use normgate_contract::{Law, Owner, Rule, Stage};
+use normgate_contract::{Block, Law, Owner, Rule, Stage};
 use tracing::warn;
 
 use crate::batch::Batch;
@@ -19,14 +19,15 @@ use crate::merge::{Merge, Part, stage_name};
 use crate::notice::Notice;
 use crate::notices;
 use crate::order::{self, Order};
-use crate::outcome::{Draw, Outcome, Scope, Verdict};
+use crate::outcome::{Cause, Draw, Outcome, Reason, Scope, Verdict};
 use crate::overrides::Override;
 use crate::plan::Scratch;
-use crate::policy_set::{LOOSENING, Loaded, PolicySet, Resolved, RuleRef, begun, in_force};
+use crate::policy_set::{HOST_INPUT, LOOSENING, Loaded, PolicySet, Resolved, RuleRef, begun, in_force};
 use crate::purse::{self, Purse, Purses, scaled};
 use crate::record::{Circumstances, Disturbance};
 use crate::sandbox::{Allowance, FailureKind, Used, WEAKENED};
 use crate::stats::Health;
+use crate::verdict::{Action, Judgement};
 
 /// How many times as long judging again may take: whoever does it has another machine, and nobody waits for the answer.
 const AGAIN: u32 = 20;
@@ -83,11 +84,14 @@ impl Generation {
         patience: u32,
     ) -> Outcome {
         // 1. The facts as the operator stated them, and what is in force.
-        let (batch, mut notices) = match &self.facts {
+        let (whole, mut notices) = match &self.facts {
             Some(facts) => facts.apply(request),
             None => (request.clone(), Vec::new()),
         };
-        let batch = &batch;
+        // Candidates that are withheld for what they were sent as are seen by nobody.
+        let batch = &*whole.judged();
+        notices.extend(notices::amiss(&whole));
+        notices.extend(notices::age_contradiction(batch));
         let scope = scope(batch);
         let (at_ms, by_clock) = (circumstances.at_ms(), circumstances.as_of.is_none());
         let turn = Turn::new(self, batch, scope, circumstances, health, patience, &mut notices);
@@ -118,7 +122,7 @@ impl Generation {
         {
             merge.owe_filing_number(code);
         }
-        let merged = merge.finish();
+        let mut merged = merge.finish();
         let order = Order::of(batch, &merged.judgements, self.set.chosen.order);
         let (rows, shown) = order.rows();
         notices.extend(order.not_applied(&rows));
@@ -128,7 +132,7 @@ impl Generation {
         notices.extend(notices::emergencies(&self.set, batch, &emergency, &merged.spared));
         let circumstances = turn.circumstances.into_inner();
         notices.extend(circumstances.notices.iter().cloned());
-        let verdicts = rows
+        let mut verdicts: Vec<Verdict> = rows
             .into_iter()
             .map(|row| Verdict {
                 row,
@@ -136,10 +140,12 @@ impl Generation {
                 reasons: merged.spans[row as usize].clone(),
             })
             .collect();
+        let withheld = batch.candidates() as u32..whole.candidates() as u32;
+        verdicts.extend(withheld.map(|row| unread(row, &mut merged.reasons)));
         let mut outcome = Outcome {
             set: Arc::clone(&self.set),
             generation: self.label.clone(),
-            batch: batch.clone(),
+            batch: whole.clone(),
             circumstances,
             scope,
             shown,
@@ -535,6 +541,7 @@ fn parts_in(policy: &Loaded, stage: Stage, parts: &[Part]) -> Vec<Part> {
 impl Generation {
     /// The calls that `evaluate` makes for a request, in order: module, stage, and the rows that it sees.
     pub(crate) fn calls(&self, request: &Batch) -> Vec<(String, Stage, Batch)> {
+        let request = &*request.judged();
         let circumstances = Circumstances { clock_ms: self.clock_ms(), as_of: self.as_of, ..Circumstances::default() };
         let patience = self.sandbox.patience();
         let turn = Turn::new(self, request, scope(request), circumstances, &self.health, patience, &mut Vec::new());
@@ -618,6 +625,14 @@ fn slate(batch: &Batch, merge: &Merge<'_>, set: &PolicySet) -> (Vec<u32>, Batch)
     let positions = batch.known_integers("candidates.rank_pos") as i64;
     let slate = batch.gather(&order, &set.slate_columns).with_request_integer("request.slate.positions", positions);
     (order, slate)
+}
+
+/// The verdict on a row that is withheld for what it was sent as.
+fn unread(row: u32, reasons: &mut Vec<Reason>) -> Verdict {
+    let (begin, rule) = (reasons.len(), RuleRef { policy: u16::MAX, rule: HOST_INPUT });
+    reasons.push(Reason { rule, effect: Action::Block, cause: Cause::MissingInput });
+    let judgement = Judgement { block: Some(Block::None), ..Judgement::ALLOW };
+    Verdict { row, judgement, reasons: begin..begin + 1 }
 }
 
 /// Art 2: out of scope when the service is offered elsewhere, or no algorithm is at work. Unknown is in scope.

@@ -45,6 +45,8 @@ pub mod embedded;
 mod error;
 mod expiry;
 mod exposure;
+#[rustfmt::skip]
+pub mod fields;
 mod fitting;
 mod gate;
 mod generation;
@@ -79,10 +81,14 @@ mod stats;
 mod trial;
 mod verdict;
 mod wire;
+mod words;
 
 pub use arrange::{Slate, Unmet};
 pub use artifacts::{Artifact, Artifacts};
-pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_LISTED, MAX_ROWS, MAX_VALUES, Reader};
+pub use batch::{
+    BadRow, Batch, BatchBuilder, Cell, Field, InputError, MAX_LISTED, MAX_ROWS, MAX_VALUES, Mistake, OnBadCell,
+    OnBadRow, Reader, SignalOf, Tolerance, id_of_text, nearest_field, repeated_key,
+};
 pub use breaker::BreakerState;
 pub use brief::{About, Duty};
 pub use builder::GateBuilder;
@@ -109,10 +115,11 @@ pub use outcome::{
 };
 pub use overrides::{MAX_OVERRIDE_S, Override};
 pub use plan::{ArgumentValue, Arguments};
-pub use policy_set::{FILING, HOST_FAILURE, LOOSENING, PolicySet, RuleRef};
+pub use policy_set::{FILING, HOST_FAILURE, HOST_INPUT, LOOSENING, PolicySet, RuleRef};
 pub use record::{CanaryDraw, Circumstances, Disturbance};
 pub use sandbox::{Allocation, Backend, Compiler, FailureKind, Limits, precompile};
-pub use stats::{ModuleStats, ShadowStats, Stats};
+pub use stats::{InputStats, ModuleStats, ShadowStats, Stats};
 pub use trial::{Bounds, Ruling, Tally, Trial};
 pub use verdict::{Action, FULL_WEIGHT, Judgement};
 pub use wire::{Detail, Explanation, Language};
+pub use words::Words;

@@ -11,9 +11,6 @@ use crate::grant::lists;
 use crate::notice::Notice;
 use crate::notices;
 
-/// Keys of `[on_failure]` that are no prefix of a module.
-pub(crate) const OF_ALL: [&str; 2] = ["all", "host"];
-
 /// Everything that a name of a configuration can mean.
 pub(crate) struct Known<'k> {
     manifests: Vec<&'k Manifest>,
@@ -97,7 +94,8 @@ impl<'k> Known<'k> {
             let policies: Vec<&str> = self.manifests.iter().map(|manifest| manifest.id.as_str()).collect();
             let list = |names: &'k [String]| names.iter().map(String::as_str).collect::<Vec<_>>();
             let vetoes = [list(&self.vocabulary.vetoes), vec!["tag"]].concat();
-            let lists_of: [(&str, &str, Option<&Vec<String>>, Vec<&str>); 6] = [
+            type Lists<'l> = (&'l str, &'l str, Option<&'l Vec<String>>, Vec<&'l str>);
+            let lists_of: [Lists<'_>; 6] = [
                 ("columns", "column", grant.columns.as_ref(), columns),
                 ("labels", "label", grant.labels.as_ref(), list(&self.vocabulary.labels)),
                 ("obligations", "obligation", grant.obligations.as_ref(), list(&self.vocabulary.obligations)),

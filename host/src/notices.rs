@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use normgate_contract::{Day, Manifest, OnFailure, Value};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::batch::{Batch, Column};
+use crate::batch::{BadRow, Batch, Column};
 use crate::config::{Looser, Mode};
 use crate::error::BuildError;
 use crate::notice::Notice;
@@ -131,6 +131,53 @@ pub(crate) fn clock_behind(clock_ms: i64, judged_ms: i64) -> Option<Notice> {
         message: format!(
             "the host's clock stands at {clock_ms}; what is in force is that of {judged_ms}, when the generation was built"
         ),
+    })
+}
+
+/// What of a request is not as the vocabulary says, and was judged all the same.
+pub(crate) fn amiss(batch: &Batch) -> Vec<Notice> {
+    let Some(amiss) = batch.amiss() else { return Vec::new() };
+    let mut notices = Vec::new();
+    for (column, times) in &amiss.cells {
+        let message =
+            format!("{column}: {} not legal and judged as unknown", counted(*times, "value was", "values were"));
+        notices.push(Notice { code: "bad-cell", policy: None, message });
+    }
+    let mut causes: BTreeMap<BadRow, u64> = BTreeMap::new();
+    amiss.rows.iter().for_each(|cause| *causes.entry(*cause).or_default() += 1);
+    for (rows, what, done) in
+        [(&causes, ("candidate", "candidates"), "withheld by host.input"), (&amiss.tags, ("tag", "tags"), "left out")]
+    {
+        notices.extend(rows.iter().map(|(cause, times)| {
+            let rows = counted(*times, what.0, what.1);
+            let message = format!("{rows} {done}: {}", why_bad(*cause));
+            Notice { code: "bad-row", policy: None, message }
+        }));
+    }
+    notices
+}
+
+/// How many of something.
+fn counted(times: u64, one: &str, more: &str) -> String {
+    format!("{times} {}", if times == 1 { one } else { more })
+}
+
+fn why_bad(cause: BadRow) -> &'static str {
+    match cause {
+        BadRow::NoObject => "what was sent is no object",
+        BadRow::NoId => "without an id that is legal",
+        BadRow::DuplicateId => "with the id of a row before",
+        BadRow::UnknownKind => "of a kind that the vocabulary lacks",
+    }
+}
+
+/// A user under 14 with the band of an adult.
+pub(crate) fn age_contradiction(batch: &Batch) -> Option<Notice> {
+    let band = batch.request_term("request.user.age_band").filter(|band| ["a18_60", "a60p"].contains(band))?;
+    (batch.request_tri("request.user.under_14") == Some(true)).then(|| Notice {
+        code: "age-contradiction",
+        policy: None,
+        message: format!("user.under_14 = true contradicts user.age_band = {band}; the user was judged as a minor"),
     })
 }
 

@@ -10,6 +10,9 @@ use crate::notice::Notice;
 use crate::notices;
 use crate::sandbox::FailureKind;
 
+/// Keys of the section that are no prefix of a module.
+pub(crate) const OF_ALL: [&str; 2] = ["all", "host"];
+
 /// What is done with the candidates when a module fails, where that differs from the module's own wish.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct OnFailures {

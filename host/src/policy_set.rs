@@ -21,7 +21,7 @@ use crate::provider;
 use crate::purse::Share;
 use crate::sandbox::{Compiled, WEAKENED};
 
-/// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`] or [`FILING`] for what the host itself says.
+/// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`], [`FILING`] or [`HOST_INPUT`] for what the host itself says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleRef {
     /// Index of the policy in the set.
@@ -36,9 +36,11 @@ pub const HOST_FAILURE: u16 = u16::MAX;
 pub const LOOSENING: u16 = u16::MAX - 1;
 /// `host.filing` in the place of a rule: the number of the provider's filing is to be displayed (Art 26).
 pub const FILING: u16 = u16::MAX - 2;
+/// The rule index of the reason `host.input`: a row that is withheld for what it was sent as. No policy's.
+pub const HOST_INPUT: u16 = u16::MAX - 3;
 
 /// What the host itself goes by: scope, order, emergencies, applicability, adoption, and what notices are about.
-const HOST_COLUMNS: [&str; 15] = [
+const HOST_COLUMNS: [&str; 16] = [
     "candidates.exempt",
     "candidates.exempt_ticket",
     "candidates.id",
@@ -53,6 +55,8 @@ const HOST_COLUMNS: [&str; 15] = [
     "request.ctx.now_ms",
     "request.ctx.surface",
     "request.ctx.territory",
+    "request.user.age_band",
+    "request.user.under_14",
     "tags.tag_id",
 ];
 
@@ -281,7 +285,7 @@ impl PolicySet {
         policy.split_once('/').is_some_and(|(authority, _)| self.origin.associations.contains(authority))
     }
 
-    /// A rule; none for `host.failure`.
+    /// A rule; none for the host's own.
     pub fn rule(&self, rule: RuleRef) -> Option<&Rule> {
         self.policies.get(usize::from(rule.policy))?.module.manifest.rules.get(usize::from(rule.rule))
     }
@@ -292,6 +296,7 @@ impl PolicySet {
             HOST_FAILURE => "host.failure",
             LOOSENING => "art05.loosening",
             FILING => "host.filing",
+            HOST_INPUT => "host.input",
             _ => self.rule(rule).map_or("", |rule| rule.id.as_str()),
         }
     }

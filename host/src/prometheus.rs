@@ -5,6 +5,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use normgate_contract::Vocabulary;
+
+use crate::batch::nearest_field;
 use crate::breaker::BreakerState;
 use crate::latency::Histogram;
 use crate::sandbox::FailureKind;
@@ -23,10 +26,19 @@ impl Stats {
         page.one("emergency_rows_total", "Uses of an emergency row.", self.emergencies);
         page.one("overridden_requests_total", "Requests judged under an override.", self.overridden);
         page.one("stale_requests_total", "Requests judged by what had expired.", self.stale);
-        page.one("input_ignored_total", "Unknown fields of requests, which were ignored.", self.ignored);
         let by = |label: &'static str, counts: &BTreeMap<String, u64>| -> Vec<(String, f64)> {
             counts.iter().map(|(name, count)| (labels(&[(label, name)]), *count as f64)).collect()
         };
+        page.one("input_refused_total", "Requests refused for what was sent.", self.input.refused);
+        let fields = self.input.unknown_fields.iter().map(|(name, times)| {
+            let near = nearest_field(Vocabulary::shipped(), name).unwrap_or_default();
+            (labels(&[("field", name), ("nearest", &near)]), *times as f64)
+        });
+        page.family("input_ignored_total", "counter", "Fields that the vocabulary lacks, by name.", fields);
+        let help = "Values not legal, judged as unknown.";
+        page.family("input_bad_cells_total", "counter", help, by("column", &self.input.bad_cells));
+        let rows = self.input.bad_rows.iter().map(|(cause, times)| (labels(&[("cause", cause)]), *times as f64));
+        page.family("input_bad_rows_total", "counter", "Rows withheld or left out for what was sent.", rows);
         let help = "Requests in which a decision rests on something missing, by column.";
         page.family("missing_input_total", "counter", help, by("column", &self.missing_input));
         page.family("notices_total", "counter", "Notices of outcomes, by code.", by("code", &self.noticed));

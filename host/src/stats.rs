@@ -1,13 +1,14 @@
 //! What a gate has been doing since it was built: counters a module, and a snapshot of them for people and for Prometheus.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 use tracing::warn;
 
+use crate::batch::Amiss;
 use crate::breaker::{Breaker, BreakerState};
 use crate::config::BreakerConfig;
 use crate::counters::Counters;
@@ -74,10 +75,64 @@ impl Health {
     }
 }
 
+/// Most different names of what was not as the vocabulary says that are counted apart: names come from outside.
+const MOST_NAMES: usize = 256;
+
+/// What was sent and not as the vocabulary says. Nothing here is touched by requests that are right.
+#[derive(Debug, Default)]
+pub(crate) struct InputTotals(Mutex<InputStats>);
+
+impl InputTotals {
+    fn counted(&self) -> MutexGuard<'_, InputStats> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request that was refused, and what it had besides that the vocabulary lacks.
+    pub(crate) fn refused(&self, unknown: &BTreeMap<String, u64>) {
+        let mut counted = self.counted();
+        counted.refused += 1;
+        add(&mut counted.unknown_fields, unknown);
+    }
+
+    /// Counts what of a request that is judged was not as it should be.
+    fn count(&self, amiss: &Amiss) {
+        let mut counted = self.counted();
+        add(&mut counted.unknown_fields, &amiss.unknown);
+        add(&mut counted.bad_cells, &amiss.cells);
+        for cause in &amiss.rows {
+            *counted.bad_rows.entry(cause.name()).or_default() += 1;
+        }
+        for (cause, times) in &amiss.tags {
+            *counted.bad_rows.entry(cause.name()).or_default() += times;
+        }
+    }
+}
+
+/// Adds counts by name; beyond as many names as are kept apart, to those that have none of their own.
+fn add(to: &mut BTreeMap<String, u64>, counts: &BTreeMap<String, u64>) {
+    for (name, times) in counts {
+        let name = if to.contains_key(name) || to.len() < MOST_NAMES { name } else { "(others)" };
+        *to.entry(name.to_owned()).or_default() += times;
+    }
+}
+
+/// What was sent and not as the vocabulary says.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct InputStats {
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Fields that the vocabulary lacks, by path without numbers of rows: in refused requests too.
+    pub unknown_fields: BTreeMap<String, u64>,
+    /// Values that were judged as unknown, by column.
+    pub bad_cells: BTreeMap<String, u64>,
+    /// Rows that were withheld or left out, by cause.
+    pub bad_rows: BTreeMap<&'static str, u64>,
+}
+
 /// Counters of the gate as a whole, beside those of its modules.
 pub(crate) struct Totals {
     evaluate: Latency,
-    ignored: AtomicU64,
+    pub(crate) input: Arc<InputTotals>,
     /// Notices of outcomes, by code.
     noticed: Counters,
     /// Requests in which a decision rests on what is missing, by column.
@@ -97,7 +152,7 @@ impl Default for Totals {
         let nought = AtomicU64::default;
         Self {
             evaluate: Latency::default(),
-            ignored: nought(),
+            input: Arc::default(),
             noticed: Counters::of(&notices::OF_REQUESTS),
             missing: Counters::default(),
             requests: nought(),
@@ -126,9 +181,11 @@ impl Totals {
     /// Counts an outcome, what it took, and the rows that each rule withheld.
     pub(crate) fn count(&self, outcome: &Outcome, took: Duration, health: &[Arc<Health>]) {
         self.evaluate.record(took);
-        self.ignored.fetch_add(u64::from(outcome.batch.ignored_fields()), Ordering::Relaxed);
         outcome.missing_columns().iter().for_each(|column| self.missing.add(column));
         self.requests.fetch_add(1, Ordering::Relaxed);
+        if let Some(amiss) = outcome.batch.amiss() {
+            self.input.count(amiss);
+        }
         self.rows.fetch_add(outcome.verdicts.len() as u64, Ordering::Relaxed);
         self.withheld.fetch_add((outcome.verdicts.len() - outcome.shown) as u64, Ordering::Relaxed);
         self.stale.fetch_add(u64::from(outcome.notices.iter().any(|notice| notice.code == "stale")), Ordering::Relaxed);
@@ -196,8 +253,8 @@ pub struct Stats {
     pub stale: u64,
     /// Time of judging a request, all of it together.
     pub evaluate: Histogram,
-    /// Unknown fields of requests, which were ignored.
-    pub ignored: u64,
+    /// What was sent and not as the vocabulary says.
+    pub input: InputStats,
     /// Notices of outcomes, by code.
     pub noticed: BTreeMap<String, u64>,
     /// Requests in which a decision rests on something missing, by column. Of a rule the first sixteen rows are looked at.
@@ -285,7 +342,7 @@ impl Stats {
             overridden: read(&totals.overridden),
             stale: read(&totals.stale),
             evaluate: totals.evaluate.histogram(),
-            ignored: read(&totals.ignored),
+            input: totals.input.counted().clone(),
             noticed: totals.noticed.read(),
             missing_input: totals.missing.read(),
             modules: modules.collect(),

@@ -288,6 +288,7 @@ fn effect_text(manifest: &Manifest, effect: &Effect) -> String {
                 let value = match argument {
                     Argument::Flag(flag) => flag.to_string(),
                     Argument::Constant(number) => number.to_string(),
+                    Argument::Named(column) if argument.column(name).is_some() => format!("`{column}`"),
                     Argument::Named(name) => named(manifest, name),
                 };
                 let _ = write!(text, ", {name} = {value}");

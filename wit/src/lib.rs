@@ -35,7 +35,8 @@ pub use source::{ManifestError, read_policy_toml};
 pub use standing::Standing;
 pub use steering::steers;
 pub use vocabulary::{
-    ColumnSpec, ColumnType, CommonParameter, REFERENCE, SignalCodes, Surface, TermSet, Vocabulary, VocabularyError,
+    ColumnSpec, ColumnType, CommonParameter, MICROSECONDS_FROM, REFERENCE, SECONDS, SignalCodes, Surface, TermSet,
+    Vocabulary, VocabularyError,
 };
 
 /// The package that modules and hosts of this release speak.

@@ -335,9 +335,11 @@ impl SourceEffect {
             Effect::Demote(Weight::Named(name)) if name != "computed" => *name = own(name),
             Effect::Obligation(obligation) => {
                 obligation.deadline_s.iter_mut().chain(&mut obligation.retain_d).for_each(quantity);
-                for argument in obligation.args.values_mut() {
+                for (name, argument) in &mut obligation.args {
+                    let is_column = argument.column(name).is_some();
                     if let Argument::Named(name) = argument
                         && name != "computed"
+                        && !is_column
                     {
                         *name = own(name);
                     }
@@ -711,11 +713,16 @@ impl Manifest {
                 for q in obligation.deadline_s.iter().chain(&obligation.retain_d) {
                     quantity(q)?;
                 }
-                for argument in obligation.args.values() {
-                    if let Argument::Named(name) = argument
-                        && name != "computed"
-                    {
-                        integer(name)?;
+                for (name, argument) in &obligation.args {
+                    match (argument.column(name), argument) {
+                        (Some(column), _) if !self.columns().any(|(known, _)| known == column) => {
+                            return fail(place, format!("column `{column}` is not among the inputs"));
+                        }
+                        (None, _) if name == COLUMN_ARGUMENT => {
+                            return fail(place, format!("argument `{name}` names a column of the inputs"));
+                        }
+                        (None, Argument::Named(name)) if name != "computed" => drop(integer(name)?),
+                        _ => {}
                     }
                 }
                 Ok(())

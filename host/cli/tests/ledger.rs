@@ -21,7 +21,7 @@ fn said(args: &[&str]) -> String {
 /// An empty folder of this test.
 fn request(number: usize) -> String {
     format!(
-        r#"{{"id":"r{number}","ctx":{{"now_ms":1767225600000,"local_min":600,"can_render_labels":true}},"user":{{"ref":"u{number}","personalization":"on"}},"candidates":[{{"id":"c{number}","aigc":{{"meta_label":"1"}}}}]}}"#
+        r#"{{"id":"r{number}","ctx":{{"now_ms":1767225600000,"local_min":600,"can_render_labels":false}},"user":{{"ref":"u{number}","personalization":"on"}},"candidates":[{{"id":"c{number}","aigc":{{"meta_label":"1"}}}}]}}"#
     )
 }
 

@@ -1,5 +1,6 @@
-//! `normgate eval`: JSON lines in, JSON lines out.
+//! `normgate eval`: JSON objects in, JSON lines out.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,7 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args as ClapArgs, ValueEnum};
-use normgate::{Detail, Gate, InputError, Language, ModuleStats};
+use normgate::contract::Vocabulary;
+use normgate::{Detail, Gate, InputError, Language, ModuleStats, Stats, nearest_field};
 use normgate_ledger::Ledger;
 use serde_json::json;
 
@@ -20,8 +22,9 @@ use crate::screen::{self, JsonLines, Progress};
 
 const OUTPUT: &str = "standard output";
 
-/// Judge requests: one JSON object a line in, one a line out, in the same order. A line that cannot be judged is answered
-/// with an error in its place, and the lines around it are judged.
+/// Judge requests: JSON objects in, one answer a line out, in the same order. A request may stand in one line or in several. What
+/// cannot be judged is answered with an error in its place, which lists everything that is wrong with it, and the requests around it
+/// are judged. Read from standard input, an empty line is answered with an error too, and ends a request that was begun.
 ///
 /// TERM, INT and HUP end it in order: the ledger is closed, and --stats and --diff are written; a second signal ends it at once. Exit 1:
 /// a line was refused, a list was not recorded, or a module failed.
@@ -29,7 +32,7 @@ const OUTPUT: &str = "standard output";
 /// Example: normgate eval -i requests.jsonl --only art18 --explain en
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// Requests, one a line; - reads standard input
+    /// Requests, as JSON objects; - reads standard input
     #[arg(short, long, value_name = "requests.jsonl", default_value = "-")]
     input: PathBuf,
 
@@ -48,7 +51,7 @@ pub(crate) struct Args {
     #[arg(long)]
     evidence: bool,
 
-    /// Refuse requests with unknown fields instead of ignoring these
+    /// Refuse requests with unknown fields, all of a request at once, instead of ignoring these
     #[arg(long)]
     strict: bool,
 
@@ -103,7 +106,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
     })?;
     let ledger = args.recording.open()?;
+    let waited_for = args.input.as_os_str() == "-";
     let mut requests = Requests::open(&args.input, gate.reader().strict(args.strict))?;
+    if waited_for {
+        requests = requests.answering();
+    }
     ending::watch()?;
 
     let mut tally = Tally::default();
@@ -121,9 +128,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         screen::aside(&diff.to_string());
         private::write(path, format!("{}\n", json!(diff)))
     });
-    if tally.ignored > 0 {
-        remark!("{} unknown fields were ignored; --strict refuses them", tally.ignored);
-    }
+    tell_of_input(&stats, args.strict);
     if tally.unrecorded > 0 {
         remark!("{} lists were not recorded, and are answered with an error", tally.unrecorded);
     }
@@ -155,7 +160,6 @@ fn judge(args: &Args, gate: &Gate, ledger: Option<&Ledger>, requests: &mut Reque
         match request {
             Ok(batch) => {
                 tally.judged += 1;
-                tally.ignored += u64::from(batch.ignored_fields());
                 let outcome = Arc::new(gate.evaluate(&batch));
                 match ledger.map_or(Ok(()), |ledger| ledger.record(&batch, &outcome)) {
                     Ok(()) => {
@@ -166,7 +170,8 @@ fn judge(args: &Args, gate: &Gate, ledger: Option<&Ledger>, requests: &mut Reque
                     Err(error) => {
                         tally.unrecorded += 1;
                         let message = format!("not recorded: {error}");
-                        let error = InputError { id: batch.id().map(str::to_owned), path: String::new(), message };
+                        let id = batch.id().map(str::to_owned);
+                        let error = InputError { id, path: String::new(), message, more: Vec::new() };
                         output.write(&refusal(requests.number, &error)).context(OUTPUT)?;
                     }
                 }
@@ -194,8 +199,28 @@ fn judge(args: &Args, gate: &Gate, ledger: Option<&Ledger>, requests: &mut Reque
 
 /// What stands in the place of an answer.
 fn refusal(line: u64, error: &InputError) -> String {
-    let InputError { id, path, message } = error;
-    json!({ "line": line, "id": id, "error": {"path": path, "message": message} }).to_string()
+    let InputError { id, path, message, more } = error;
+    let mut wrong = json!({"path": path, "message": message});
+    if !more.is_empty() {
+        wrong["more"] = json!(more);
+    }
+    json!({ "line": line, "id": id, "error": wrong }).to_string()
+}
+
+/// Says what was sent and not as the vocabulary says.
+fn tell_of_input(stats: &Stats, strict: bool) {
+    let input = &stats.input;
+    if !input.unknown_fields.is_empty() {
+        let way_out = if strict { "refused" } else { "ignored; --strict refuses them" };
+        remark!("fields that the vocabulary lacks were {way_out}: {}", named(&input.unknown_fields));
+    }
+    let causes: BTreeMap<String, u64> = input.bad_rows.iter().map(|(cause, n)| (cause.to_string(), *n)).collect();
+    for (what, counts) in [("values judged as unknown", &input.bad_cells), ("rows withheld or left out", &causes)] {
+        if !counts.is_empty() {
+            let counts: Vec<String> = counts.iter().map(|(name, times)| format!("{name} ({times})")).collect();
+            remark!("{what} for what was sent: {}", counts.join(", "));
+        }
+    }
 }
 
 /// Says how often a module was not heard and what that cost; false where it never failed.
@@ -210,13 +235,23 @@ fn tell_of_failures(module: &ModuleStats, lists: u64) -> bool {
     true
 }
 
+/// Unknown fields with how often each was sent, and the field of the vocabulary that is nearest.
+fn named(unknown: &BTreeMap<String, u64>) -> String {
+    let field = |(name, times): (&String, &u64)| format!("{name} ({times}{})", nearest(name));
+    unknown.iter().map(field).collect::<Vec<_>>().join(", ")
+}
+
+/// The field that an unknown one most likely means, as a clause; nothing where none is near.
+pub(crate) fn nearest(unknown: &str) -> String {
+    nearest_field(Vocabulary::shipped(), unknown).map_or(String::new(), |near| format!("; did you mean {near}?"))
+}
+
 #[derive(Default)]
 struct Tally {
     judged: u64,
     refused: u64,
     /// Judged, and kept from the answer since the ledger did not take them.
     unrecorded: u64,
-    ignored: u64,
 }
 
 impl fmt::Display for Tally {
