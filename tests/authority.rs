@@ -201,7 +201,7 @@ fn a_request_cannot_leave_the_territory_or_a_norm_that_was_adopted() {
     let judge = |config: &str, request: Value| {
         builder(config).policies(embedded::arp()).build().unwrap().evaluate(&read(&request))
     };
-    let elsewhere = json!({"ctx": {"now_ms": 1, "local_min": 1, "territory": "OTHER"}});
+    let elsewhere = json!({"ctx": {"now_ms": 1, "local_min": 1, "territory": "OTHER"}, "candidates": []});
     let scope = |config: &str| serde_json::to_value(judge(config, elsewhere.clone()).scope).unwrap();
     assert_eq!(scope(""), "out");
     assert_eq!(scope("[provider]\nterritory = \"CN_MAINLAND\""), "in");
@@ -296,7 +296,8 @@ fn an_adopted_norm_tightens_and_never_loosens() {
 
 #[test]
 fn an_adopted_norm_that_loosens_the_law_is_a_finding() {
-    let request = json!({"ctx": {"now_ms": 1, "local_min": 1}, "provider": {"norms_adopted": ["hostile/conduct"]}});
+    let ctx = json!({"now_ms": 1, "local_min": 1});
+    let request = json!({"ctx": ctx, "provider": {"norms_adopted": ["hostile/conduct"]}, "candidates": []});
     let modules = embedded::arp().into_iter().filter(|m| m.manifest.module == "art18");
     let modules = modules.chain([norm(&json!({"art18.game_to_min": 1320}))]);
     let outcome = builder("").policies(modules).trusting().build().unwrap().evaluate(&read(&request));

@@ -69,6 +69,15 @@ fn the_terms_of_the_sdk_are_generated_from_the_vocabulary() {
     generated("sdk/src/terms.rs", &format!("{head}\n\n{terms}"));
 }
 
+/// The columns and terms that fill a batch.
+#[test]
+fn the_fields_of_the_host_are_generated_from_the_vocabulary() {
+    let head = "//! The columns and terms of the vocabulary, for programs that fill a batch ([`crate::BatchBuilder::column`]): a misspelt name \
+                is no\n//! program. Generated from `wit/vocabulary.toml` by `make docs`, do not edit.";
+    let fields = normgate_codegen::pretty(normgate_codegen::fields()).unwrap();
+    generated("host/src/fields.rs", &format!("{head}\n\n{fields}"));
+}
+
 /// What `normgate new` hands out is the whole SDK, file by file.
 #[test]
 fn the_sdk_that_a_project_gets_is_the_whole_sdk() {

@@ -270,7 +270,7 @@ fn report(gate: &Gate, settings: &Settings, mut request: Value, mut difference: 
 
 /// JSON pointers to everything that a request can do without.
 fn removable(value: &Value, at: &str, places: &mut Vec<String>) {
-    let needed = ["ctx", "now_ms", "local_min", "id", "tag_id", "code", "source"];
+    let needed = ["ctx", "now_ms", "local_min", "id", "tag_id", "code", "source", "conf_ppm", "candidates"];
     let inside: Vec<(String, &Value)> = match value {
         Value::Object(fields) => fields.iter().map(|(field, inner)| (field.clone(), inner)).collect(),
         Value::Array(items) => items.iter().enumerate().map(|(index, inner)| (index.to_string(), inner)).collect(),

@@ -4,11 +4,12 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use normgate::contract::{Day, Vocabulary};
+use normgate::contract::{Day, Stage, Vocabulary};
 use normgate::{
-    Action, Allocation, Batch, BreakerState, Config, Detail, FailureKind, Gate, GateBuilder, Limits, Module, Outcome,
-    Override, embedded,
+    Action, Allocation, Batch, BreakerState, Circumstances, Config, Detail, Disturbance, FailureKind, Gate,
+    GateBuilder, Limits, Module, Outcome, Override, embedded,
 };
 use serde_json::{Value, json};
 use support::component::{MANIFEST, module, with_manifest};
@@ -692,4 +693,249 @@ fn failing_withholds_at_most_what_the_module_could() {
     assert!(
         outcome.verdicts.iter().all(|v| v.judgement.action() == Action::Demote && v.judgement.weight_ppm() == 400_000)
     );
+}
+
+/// What the shipped modules make of a list under a configuration when one of them fails so: the outcome of judging it again.
+fn shipped_failing(config: &str, module: &str, kind: FailureKind, clock_ms: i64, request: &Value) -> Outcome {
+    let failing = embedded::arp().into_iter().find(|m| m.manifest.module == module).unwrap();
+    let stage = if failing.manifest.has_stage(Stage::Slate) { "slate" } else { "candidate" };
+    let disturbance = Disturbance {
+        module: failing.digest_text(),
+        stage: stage.to_owned(),
+        kind,
+        message: "made to fail".to_owned(),
+        fuel: 0,
+    };
+    let generation = builder(config).policies(embedded::arp()).generation().unwrap();
+    let as_of = Some("2026-11-01".parse().unwrap());
+    let circumstances = Circumstances { clock_ms, as_of, disturbed: vec![disturbance], ..Circumstances::default() };
+    generation.replay(&Batch::from_json(request.to_string().as_bytes()).unwrap(), &circumstances)
+}
+
+/// The ids of rows that are withheld because a module failed.
+fn held(outcome: &Outcome) -> Vec<String> {
+    let verdicts = outcome.verdicts[outcome.shown..].iter();
+    let held = verdicts.filter(|verdict| {
+        outcome.reasons(verdict).iter().any(|reason| outcome.policy_set().rule_id(reason.rule) == "host.failure")
+    });
+    let mut ids: Vec<String> = held.map(|verdict| outcome.candidate_id(verdict.row).to_owned()).collect();
+    ids.sort();
+    ids
+}
+
+/// A row of a feed on which nobody finds anything, but for what is said here.
+fn row(id: &str, said: Value) -> Value {
+    let mut row = json!({
+        "id": id, "kind": "short_video", "scan_state": "done", "signals": [], "news": {"is_news": false},
+        "aigc": {"meta_label": "none"}, "retrieval_basis": "context", "age_rating": "all",
+    });
+    for (key, value) in said.as_object().unwrap() {
+        row[key] = value.clone();
+    }
+    row
+}
+
+fn feed(surface: &str, user: Value, rows: &[Value]) -> Value {
+    json!({
+        "ctx": {"now_ms": 1_793_532_600_000_i64, "local_min": 600, "surface": surface, "can_render_labels": true,
+                "territory": "CN_MAINLAND", "algo_type": "push"},
+        "user": user, "candidates": rows,
+    })
+}
+
+#[test]
+fn a_failure_holds_the_rows_that_the_modules_rules_could_concern_and_no_others() {
+    let adult = json!({"age_band": "a18_60", "age_assurance": "id_verified"});
+    let news = |said: Value| json!({ "news": said });
+    let rows = [
+        row("video", json!({})),
+        row("said-nothing", news(json!({}))),
+        row("news", news(json!({"is_news": true}))),
+        row("of-kind-news", json!({"kind": "news", "news": {}})),
+        row("of-kind-news-and-none", json!({"kind": "news"})),
+        row("by-tags", json!({"matched_tags": ["t"], "retrieval_basis": "personal"})),
+        row("by-no-tags", json!({"matched_tags": [], "retrieval_basis": "personal"})),
+        row("illegal-perhaps", json!({"signals": [{"code": "L8", "source": "classifier", "conf_ppm": 1000}]})),
+        row("for-adults", json!({"signals": [{"code": "M2", "source": "human", "conf_ppm": 1_000_000}]})),
+        row("not-scanned", json!({"scan_state": "pending"})),
+        row("declared", json!({"aigc": {"meta_label": "none", "declared": true}})),
+        row("game", json!({"kind": "game"})),
+        row("emergency", json!({"exempt": "emergency", "exempt_ticket": 1, "news": {"is_news": true}})),
+    ];
+    let all: Vec<&str> = {
+        let mut ids: Vec<&str> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+        ids.retain(|id| *id != "emergency");
+        ids.sort_unstable();
+        ids
+    };
+    let unknown = json!({});
+    let unassured = json!({"age_band": "a18_60"});
+    let child = json!({"age_band": "a12_16", "age_assurance": "id_verified"});
+    for (module, surface, user, expected) in [
+        ("art13", "feed", &adult, &["news", "of-kind-news"][..]),
+        ("art13", "push", &adult, &["news", "of-kind-news", "said-nothing"]),
+        ("art10", "feed", &adult, &["by-tags"]),
+        ("art06", "feed", &adult, &["illegal-perhaps", "not-scanned"]),
+        ("art09", "feed", &adult, &["declared", "illegal-perhaps"]),
+        ("art18", "feed", &adult, &[]),
+        ("art18", "feed", &unknown, &all[..]),
+        ("art18", "feed", &unassured, &all[..]),
+        ("art18", "feed", &child, &all[..]),
+        ("art18", "minor_zone", &adult, &all[..]),
+        // It does not hold.
+        ("art14", "feed", &adult, &[]),
+    ] {
+        let outcome = shipped_failing("", module, FailureKind::Trap, 0, &feed(surface, user.clone(), &rows));
+        assert_eq!(outcome.failures.len(), 1, "{module}");
+        assert_eq!(held(&outcome), expected, "{module} on {surface} for {user}");
+    }
+    // Where no notice can stand beside it, what is for adults only could have been held for its label.
+    let mut blind = feed("feed", adult, &rows);
+    blind["ctx"]["can_render_labels"] = json!(false);
+    assert_eq!(held(&shipped_failing("", "art18", FailureKind::Trap, 0, &blind)), ["for-adults"]);
+    // A module that says nothing of it concerns every row.
+    let outcome = builder("").policies([made("unreachable")]).build().unwrap().evaluate(&batch());
+    assert_eq!(held(&outcome), ["a", "b"]);
+}
+
+#[test]
+fn what_is_done_when_the_host_is_at_fault_is_the_operators_to_say() {
+    let adult = json!({"age_band": "a18_60", "age_assurance": "id_verified"});
+    let rows = [row("video", json!({})), row("news", json!({"news": {"is_news": true}}))];
+    let request = feed("feed", adult, &rows);
+    let applied = |config: &str, module: &str, kind: FailureKind| {
+        let outcome = shipped_failing(config, module, kind, 0, &request);
+        (outcome.failures[0].kind, outcome.failures[0].applied, held(&outcome).len())
+    };
+    for kind in [FailureKind::Host, FailureKind::Overload] {
+        for (config, module, expected) in [
+            ("", "art13", ("hold", 1)),
+            ("[on_failure]\nhost = \"module\"", "art13", ("hold", 1)),
+            ("[on_failure]\nhost = \"allow\"", "art13", ("allow", 0)),
+            ("[on_failure]\nhost = \"hold\"\nart13 = \"allow\"", "art13", ("hold", 1)),
+            ("[on_failure]\nart13 = \"allow\"", "art13", ("allow", 0)),
+            ("[on_failure]\nhost = \"hold\"", "art14", ("hold", 2)),
+            // Its rules could have withheld nothing.
+            ("[on_failure]\nhost = \"hold\"", "art16", ("allow", 0)),
+        ] {
+            assert_eq!(applied(config, module, kind), (kind, expected.0, expected.1), "{config} {module}");
+        }
+    }
+    // It is no word on what a module does by itself.
+    let by_itself = applied("[on_failure]\nhost = \"allow\"", "art13", FailureKind::Trap);
+    assert_eq!(by_itself, (FailureKind::Trap, "hold", 1));
+    let wrong = Config::parse("[on_failure]\nhost = \"pass\"").unwrap_err().to_string();
+    assert!(wrong.contains("line 2") && wrong.contains("`module`, `allow`, `hold`"), "{wrong}");
+}
+
+#[test]
+fn one_switch_lets_all_pass_for_a_while_and_every_outcome_says_so() {
+    let adult = json!({"age_band": "a18_60", "age_assurance": "id_verified"});
+    let request = feed("feed", adult, &[row("video", json!({})), row("news", json!({"news": {"is_news": true}}))]);
+    let switch = |what: &str, more: &str| {
+        format!("[on_failure]\nall = {{ until = \"2027-01-01T00:00:00Z\", do = \"{what}\" }}\n{more}")
+    };
+    let until = 1_798_761_600_000;
+    for (config, at_ms, kind, applied, rows) in [
+        (switch("allow", ""), until - 1, FailureKind::Trap, "allow", 0),
+        (switch("allow", ""), until, FailureKind::Trap, "hold", 1),
+        // It goes before what is said of one module, and of the host.
+        (switch("allow", "art13 = \"hold\"\nhost = \"hold\""), until - 1, FailureKind::Host, "allow", 0),
+        (switch("hold", "art13 = \"allow\"\nhost = \"allow\""), until - 1, FailureKind::Host, "hold", 1),
+        (switch("hold", "art13 = \"allow\""), until, FailureKind::Trap, "allow", 0),
+    ] {
+        let outcome = shipped_failing(&config, "art13", kind, at_ms, &request);
+        assert_eq!((outcome.failures[0].applied, held(&outcome).len()), (applied, rows), "{config} at {at_ms}");
+    }
+    // The notices, and an alarm; an instant may be written in TOML's own way, and a day begins in Shanghai.
+    let codes = |config: &str| {
+        let gate = builder(config).policies(embedded::arp()).build().unwrap();
+        let outcome = gate.evaluate(&Batch::from_json(request.to_string().as_bytes()).unwrap());
+        let told = |notice: &&normgate::Notice| ["on-failure-all", "must-weakened"].contains(&notice.code);
+        let codes: Vec<_> = outcome.notices.iter().filter(told).map(|notice| notice.code).collect();
+        let counted = "normgate_notices_total{code=\"on-failure-all\"} ";
+        let counted =
+            gate.stats().to_prometheus().lines().find_map(|line| line.strip_prefix(counted).map(str::to_owned));
+        (codes, counted.unwrap())
+    };
+    let both = vec!["on-failure-all", "must-weakened"];
+    for until in ["\"9999-01-01T00:00:00Z\"", "\"9999-01-01\"", "9999-01-01", "9999-01-01T00:00:00Z"] {
+        let config = format!("[on_failure]\nall = {{ until = {until}, do = \"allow\" }}");
+        assert_eq!(codes(&config), (both.clone(), "1".into()), "{until}");
+    }
+    assert_eq!(
+        codes("[on_failure]\nall = { until = \"9999-01-01\", do = \"hold\" }"),
+        (vec!["on-failure-all"], "1".into())
+    );
+    assert_eq!(codes("[on_failure]\nall = { until = \"2020-01-01\", do = \"allow\" }"), (vec![], "0".into()));
+    for (wrong, sentence) in [
+        ("all = \"allow\"", "expected struct Switch"),
+        ("all = { do = \"allow\" }", "missing field `until`"),
+        ("all = { until = \"soon\", do = \"allow\" }", "invalid instant `soon`: expected YYYY-MM-DDThh:mm:ssZ"),
+        ("all = { until = \"2027-01-01\", do = \"pass\" }", "`hold` or `allow`"),
+    ] {
+        let error = Config::parse(&format!("[on_failure]\n{wrong}")).unwrap_err().to_string();
+        assert!(error.contains(sentence), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn who_lets_the_law_pass_for_good_says_so_in_every_outcome() {
+    let weakened = |config: &str| {
+        let gate = builder(config).policies(embedded::arp()).build().unwrap();
+        let outcome = gate.evaluate(&batch());
+        let told = outcome.notices.iter().filter(|notice| notice.code == "must-weakened");
+        told.map(|notice| (notice.policy.clone(), notice.message.clone())).collect::<Vec<_>>()
+    };
+    for quiet in
+        ["", "[on_failure]\nart13 = \"hold\"\nhost = \"module\"", "[on_failure]\nart14 = \"allow\"\nhost = \"hold\""]
+    {
+        assert_eq!(weakened(quiet), [], "{quiet}");
+    }
+    let [(policy, message)] = &weakened("[on_failure]\nart13 = \"allow\"")[..] else { panic!("one notice") };
+    assert_eq!(policy.as_deref(), Some("reference/art13-news@1.0.0"));
+    assert!(message.starts_with("[on_failure] art13 = allow:") && message.contains("art13.no-permit"), "{message}");
+    let [(None, message)] = &weakened("[on_failure]\nhost = \"allow\"")[..] else { panic!("one notice") };
+    assert!(message.ends_with("art06, art09, art10, art13, art18"), "{message}");
+    // It is another set, which judges otherwise.
+    let digest =
+        |config: &str| builder(config).policies(embedded::arp()).build().unwrap().policy_set().digest().to_owned();
+    let said = [
+        "",
+        "[on_failure]\nart13 = \"allow\"",
+        "[on_failure]\nhost = \"allow\"",
+        "[on_failure]\nall = { until = \"2027-01-01\", do = \"allow\" }",
+    ];
+    let digests: std::collections::BTreeSet<String> = said.into_iter().map(digest).collect();
+    assert_eq!(digests.len(), said.len());
+    assert_eq!(digest(""), digest("[on_failure]\nhost = \"module\""));
+}
+
+#[test]
+fn a_clock_that_dies_takes_no_rule_out_of_force_and_starts_no_gate() {
+    static CLOCK: AtomicI64 = AtomicI64::new(0);
+    let alive = 1_793_532_600_000;
+    let clocked = || Gate::builder().policies(embedded::arp()).clock(|| CLOCK.load(Ordering::Relaxed));
+    let request = r#"{"ctx":{"now_ms":1793532600000,"local_min":600},
+        "candidates":[{"id":"a","signals":[{"code":"L8","source":"authority"}]}]}"#;
+    let request = Batch::from_json(request.as_bytes()).unwrap();
+    let error = clocked().generation().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the clock: it stands in 1970-01-01, before this program was made; set it, or name the day to judge by (--as-of)"
+    );
+    assert!(clocked().as_of("2026-11-01".parse().unwrap()).build().is_ok());
+    CLOCK.store(alive, Ordering::Relaxed);
+    let gate = clocked().build().unwrap();
+    let behind = |outcome: &Outcome| outcome.notices.iter().filter(|notice| notice.code == "clock-behind").count();
+    for (clock_ms, told) in [(alive, 0), (alive - 3_600_000, 0), (alive - 90_000_000, 1), (0, 1), (alive, 0)] {
+        CLOCK.store(clock_ms, Ordering::Relaxed);
+        let outcome = gate.evaluate(&request);
+        assert_eq!((outcome.shown, behind(&outcome)), (0, told), "{clock_ms}");
+        // The time that was judged by is on the record.
+        assert_eq!(outcome.circumstances.clock_ms, alive);
+        let again = gate.generation().replay(&request, &outcome.circumstances);
+        assert_eq!(again.to_json(Detail::default()), outcome.to_json(Detail::default()));
+    }
+    assert_eq!(gate.stats().noticed["clock-behind"], 2);
 }

@@ -45,6 +45,20 @@ proptest! {
     }
 
     #[test]
+    fn a_module_acts_only_on_rows_that_its_failure_may_reach(seed in any::<u64>()) {
+        let batch = Batch::from_json(generated_request(seed, 12).as_bytes()).unwrap();
+        let outcome = all().evaluate(&batch);
+        let set = outcome.policy_set();
+        for verdict in &outcome.verdicts {
+            for reason in outcome.reasons(verdict).iter().filter(|reason| reason.effect >= Action::Demote) {
+                let module = &set.manifests().nth(usize::from(reason.rule.policy)).unwrap().module;
+                let reached = all().failure_reaches(module, &batch, verdict.row);
+                prop_assert_eq!(reached, Some(true), "{} of row {}", set.rule_id(reason.rule), verdict.row);
+            }
+        }
+    }
+
+    #[test]
     fn adding_a_module_never_loosens(seed in any::<u64>()) {
         static FEWER: OnceLock<Gate> = OnceLock::new();
         let fewer = FEWER.get_or_init(|| gate(|module| module != "art18" && !is_slate(module)));

@@ -37,7 +37,7 @@ fn signals(count: usize, codes: usize) -> Value {
 /// Tags that rules are against, every other one deleted by its user.
 fn tags(count: usize) -> Vec<Value> {
     let tag = |n: usize| {
-        let state = if n % 2 == 0 { "user_deleted" } else { "active" };
+        let state = if n.is_multiple_of(2) { "user_deleted" } else { "active" };
         json!({"tag_id": format!("t{n}"), "in_dictionary": false, "sensitive": true, "state": state, "signals": signals(2, 2)})
     };
     (0..count).map(tag).collect()

@@ -38,7 +38,7 @@ impl Outcome {
     /// ```
     /// # use normgate::{Batch, Gate};
     /// let gate = Gate::builder().policies(normgate::embedded::arp()).build()?;
-    /// let outcome = gate.evaluate(&Batch::from_json(br#"{"ctx":{"now_ms":1767225600000,"local_min":600}}"#)?);
+    /// let outcome = gate.evaluate(&Batch::from_json(br#"{"ctx":{"now_ms":1767225600000,"local_min":600},"candidates":[]}"#)?);
     /// let slate = outcome.arrange();
     /// assert!(slate.rows.is_empty() && slate.unmet.is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -35,6 +35,8 @@ struct Open {
     until: Instant,
     backoff: Duration,
     probing: bool,
+    /// Calls that it has kept from the module.
+    missed: u64,
 }
 
 /// The breaker. Times are passed in, so that it can be held against any clock.
@@ -69,18 +71,21 @@ impl Breaker {
                 open.probing = true;
                 admission(true)
             }
-            Some(open) => Err(open.kind),
+            Some(open) => {
+                open.missed += 1;
+                Err(open.kind)
+            }
         }
     }
 
-    fn succeeded(&self) -> bool {
+    fn succeeded(&self) -> Option<u64> {
         if !self.troubled.load(Ordering::Acquire) {
-            return false;
+            return None;
         }
         let mut inner = self.inner();
         self.troubled.store(false, Ordering::Release);
         inner.failures = 0;
-        inner.open.take().is_some()
+        inner.open.take().map(|open| open.missed)
     }
 
     fn failed(&self, kind: FailureKind, now: Instant) -> Option<Duration> {
@@ -99,8 +104,9 @@ impl Breaker {
             }
             None => return None,
         };
-        inner.open = Some(Open { kind, until: now + backoff, backoff, probing: false });
-        Some(backoff)
+        let missed = inner.open.map(|open| open.missed);
+        inner.open = Some(Open { kind, until: now + backoff, backoff, probing: false, missed: missed.unwrap_or(0) });
+        missed.is_none().then_some(backoff)
     }
 
     /// How often it opened; that a probe failed is no opening.
@@ -125,13 +131,13 @@ pub(crate) struct Admission<'b> {
 }
 
 impl Admission<'_> {
-    /// The module answered. True when that closes an open breaker.
-    pub(crate) fn succeeded(mut self) -> bool {
+    /// The module answered. When that closes an open breaker, the calls that were kept from it.
+    pub(crate) fn succeeded(mut self) -> Option<u64> {
         self.probes = false;
         self.breaker.succeeded()
     }
 
-    /// The module failed. The time that it is left out for, when this opens the breaker or keeps it open.
+    /// The module failed. The time that it is left out for, when this opens the breaker; a failed probe keeps it open.
     pub(crate) fn failed(mut self, kind: FailureKind, now: Instant) -> Option<Duration> {
         self.probes = false;
         self.breaker.failed(kind, now)
@@ -170,13 +176,13 @@ mod tests {
         let probe = admit(1).expect("a probe");
         assert_eq!(breaker.state(), BreakerState::HalfOpen);
         assert_eq!(refused(1), Some(FailureKind::Trap));
-        let backoff = |probe: Admission<'_>, seconds| probe.failed(FailureKind::Trap, at(seconds)).map(|b| b.as_secs());
-        assert_eq!(backoff(probe, 1), Some(2));
+        assert_eq!(probe.failed(FailureKind::Trap, at(1)), None, "it is open already");
         assert_eq!(refused(2), Some(FailureKind::Trap));
-        let probe = admit(3).expect("a probe");
-        assert_eq!(backoff(probe, 3), Some(3), "the back-off has a bound");
-        let probe = admit(6).expect("a probe");
-        assert!(probe.succeeded());
+        let probe = admit(3).expect("a probe after two seconds");
+        assert_eq!(probe.failed(FailureKind::Trap, at(3)), None);
+        assert_eq!(refused(5), Some(FailureKind::Trap));
+        let probe = admit(6).expect("a probe after three: the back-off has a bound");
+        assert_eq!(probe.succeeded(), Some(4), "so many were kept from it");
         assert_eq!(breaker.state(), BreakerState::Closed);
         assert_eq!((fail(6), fail(6), fail(6)), (None, None, Some(1)), "and starts over after a success");
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use normgate_contract::{Day, Vocabulary, hex, now_ms};
 
 use crate::artifacts::{Artifact, Artifacts};
-use crate::config::{Config, Mode, Parameters, carried};
+use crate::config::{BreakerConfig, Config, Mode, Parameters, carried};
 use crate::confirm::Recorder;
 use crate::description::Origin;
 use crate::diff::Diff;
@@ -23,7 +23,7 @@ use crate::notice::Notice;
 use crate::notices;
 use crate::overlay::{Norms, Tightened};
 use crate::plan::{Plan, longest_retention};
-use crate::policy_set::{Loaded, PolicySet, Resolved};
+use crate::policy_set::{Chosen, Loaded, PolicySet, Resolved};
 use crate::provider::Facts;
 use crate::recent::Recent;
 use crate::sandbox::{Allocation, Backend, Compiler, Limits, Sandbox, WEAKENED};
@@ -47,6 +47,8 @@ pub struct GateBuilder {
     as_of: Option<Day>,
     vocabulary: Arc<Vocabulary>,
     applicability: bool,
+    breakers: bool,
+    clock: fn() -> i64,
     label: Option<Arc<str>>,
     recording: usize,
     last_requests: Option<PathBuf>,
@@ -65,7 +67,7 @@ impl Gate {
             last_good: Vec::new(),
             config: Config::default(),
             limits: Limits::default(),
-            allocation: Allocation::default(),
+            allocation: Allocation::begin(),
             backend: Backend::default(),
             artifacts: None,
             compiler: None,
@@ -76,6 +78,8 @@ impl Gate {
             as_of: None,
             vocabulary: Arc::clone(Vocabulary::shipped()),
             applicability: true,
+            breakers: true,
+            clock: now_ms,
             label: None,
             recording: 0,
             last_requests: None,
@@ -244,6 +248,19 @@ impl GateBuilder {
         self
     }
 
+    /// Takes the time from another clock, in milliseconds since 1970 (UTC); for tests of clocks.
+    #[doc(hidden)]
+    pub fn clock(mut self, clock: fn() -> i64) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Asks a module again however often it failed. A breaker goes by the clock, so it makes judging a file another thing each time.
+    pub fn without_breakers(mut self) -> Self {
+        self.breakers = false;
+        self
+    }
+
     /// Builds a generation and opens a gate with it.
     ///
     /// # Errors
@@ -260,8 +277,12 @@ impl GateBuilder {
     /// # Errors
     /// See [`BuildError`]: each names the module or the configuration key.
     pub fn generation(&self) -> Result<Generation, BuildError> {
-        let sandbox = Sandbox::new(self.limits, self.allocation, self.backend).map_err(BuildError::Sandbox)?;
-        let now = self.as_of.map_or_else(now_ms, Day::start_ms);
+        let allocation = self.config.sandbox.allocation.unwrap_or(self.allocation);
+        let sandbox = Sandbox::new(self.limits, allocation, self.backend).map_err(BuildError::Sandbox)?;
+        let now = match self.as_of {
+            Some(day) => day.start_ms(),
+            None => alive((self.clock)())?,
+        };
         let unmatched = if self.of_a_larger_set { Vec::new() } else { self.unmatched()? };
         let config = self.config.by_policy(self.modules.iter().chain(&self.last_good));
         let fitting = Fitting {
@@ -277,6 +298,9 @@ impl GateBuilder {
             },
         };
         let Fitted { lineup, vocabulary, mut ready, left_out, absent } = fitting.fit(&self.modules, &self.last_good)?;
+        for ready in ready.values() {
+            sandbox.prepare(&ready.compiled)?;
+        }
         let Lineup { judging, stand_ins, mut notices, .. } = lineup;
         notices.extend(unmatched);
         let facts = Facts::read(&self.config.provider, &vocabulary)?;
@@ -313,10 +337,15 @@ impl GateBuilder {
             held,
             associations: config.associations(),
         };
-        let set =
-            PolicySet::new(policies, stand_ins, norms.taken(), observed_until, config.order.by, &vocabulary, origin);
+        let on_failure = self.config.on_failure.clone();
+        notices.extend(on_failure.weakened(policies.iter().map(|policy| &*policy.module.manifest)));
+        let switched = on_failure.switched(policies.iter().map(|policy| &*policy.module.manifest));
+        let chosen = Chosen { observed_until, order: config.order.by, on_failure };
+        let set = PolicySet::new(policies, stand_ins, norms.taken(), chosen, &vocabulary, origin);
         let diff = Arc::new(Diff::new(&set, &vocabulary));
-        let health = Health::of(&set, self.config.breaker);
+        let never = BreakerConfig { failures: u32::MAX, ..self.config.breaker };
+        let breaker = if self.breakers { self.config.breaker } else { never };
+        let health = Health::of(&set, breaker);
         Ok(Generation {
             label: self.label.clone(),
             sandbox,
@@ -324,12 +353,15 @@ impl GateBuilder {
             facts,
             filing,
             notices,
+            switched,
             vocabulary,
+            tolerance: self.config.input,
             as_of: self.as_of,
+            clock: self.clock,
             applicability: self.applicability,
             left_out,
             absent,
-            breaker: self.config.breaker,
+            breaker,
             diff,
             health,
         })
@@ -385,7 +417,6 @@ impl GateBuilder {
             resolved: resolved.collect(),
             tightened_by: by,
             looser,
-            on_failure: self.config.on_failure_of(&manifest),
             modes: config.modes_of(&manifest),
             owns_pack,
             release,
@@ -397,4 +428,18 @@ impl GateBuilder {
             module,
         }
     }
+}
+
+/// The beginning of 2026: this program is younger, so a clock that stands before has lost the time.
+const YOUNGER_THAN_MS: i64 = 1_767_225_600_000;
+
+/// A clock's time, unless it is dead: which rules are in force would then be anybody's guess.
+fn alive(now_ms: i64) -> Result<i64, BuildError> {
+    if now_ms >= YOUNGER_THAN_MS {
+        return Ok(now_ms);
+    }
+    let day = Day::containing(now_ms);
+    let message =
+        format!("it stands in {day}, before this program was made; set it, or name the day to judge by (--as-of)");
+    Err(BuildError::Config { place: "the clock".into(), message })
 }

@@ -3,13 +3,16 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use normgate_contract::{Day, Manifest, Modality, OnFailure, Owner, Parameter, REFERENCE, Rule, Value, Vocabulary};
+use normgate_contract::{Day, Manifest, Modality, Owner, Parameter, REFERENCE, Rule, Value, Vocabulary};
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Tolerance;
 use crate::error::BuildError;
 use crate::grant::{Grant, Granted};
 use crate::module::{LoadError, Module};
-use crate::names::{Known, OF_ALL};
+use crate::names::Known;
+use crate::on_failure::{OF_ALL, OnFailures};
+use crate::sandbox::Allocation;
 
 /// Whether a rule acts or only reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -146,6 +149,15 @@ impl Default for BreakerConfig {
     }
 }
 
+/// `[sandbox]`: what changes no outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// Where instances take their memory from; absent = as [`crate::GateBuilder::allocation`] says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocation: Option<Allocation>,
+}
+
 /// `[order]`: how rows are put in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -198,19 +210,26 @@ pub struct Config {
     pub overlays: BTreeMap<String, BTreeMap<String, Value>>,
     /// What is done with the candidates when a module fails, where that differs from the module's own wish.
     #[serde(default)]
-    pub on_failure: BTreeMap<String, OnFailure>,
+    pub on_failure: OnFailures,
     /// What each authority's modules may see and cause. Absent = nobody said; then only what this program carries loads, or
     /// what [`crate::GateBuilder::trusting`] lets in.
     pub authorities: Option<BTreeMap<String, Grant>>,
     /// Facts about the operator: `territory`, and the fields of `provider` in a request. They win over the request's.
     #[serde(default)]
     pub provider: toml::Table,
+    /// `[input]`: what is done with values and rows of a request that are not as the vocabulary says. Reading requests is told by
+    /// it, judging is not.
+    #[serde(default)]
+    pub input: Tolerance,
     /// `[filing]`: what Art 24 and 26 ask of a provider that has filed.
     #[serde(default)]
     pub filing: Option<Filing>,
     /// When a failing module is left out.
     #[serde(default)]
     pub breaker: BreakerConfig,
+    /// `[sandbox]`: what modules run in.
+    #[serde(default)]
+    pub sandbox: SandboxConfig,
     /// Whose signed modules are taken: read by `normgate-repo`, and no business of judging.
     #[serde(default)]
     pub repositories: Vec<toml::Table>,
@@ -399,11 +418,6 @@ impl Config {
         let tier = if module.embedded { 0 } else { 2 - u8::from(listed.is_some_and(Grant::is_full)) };
         let lists = listed.is_some_and(|grant| grant.lists_prefix(&module.manifest.module));
         (tier, !lists, &module.manifest.id)
-    }
-
-    /// What is done with the candidates when a module fails.
-    pub(crate) fn on_failure_of(&self, manifest: &Manifest) -> OnFailure {
-        self.on_failure.get(&manifest.module).copied().unwrap_or(manifest.on_failure)
     }
 
     /// This configuration with every mode of a prefix said of the policy too: whatever other prefix a version of it has, its rules

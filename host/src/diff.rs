@@ -143,7 +143,7 @@ impl List {
         }
         let mut judgements = self.judgements.clone();
         touched.into_iter().for_each(|(row, then)| judgements[row as usize] = then);
-        let (order, shown) = order::sorted(&outcome.batch, &judgements, outcome.set.order);
+        let (order, shown) = order::sorted(&outcome.batch, &judgements, outcome.set.chosen.order);
         change.exposure = self.exposures[..outcome.shown].iter().sum();
         for (place, row) in order.into_iter().enumerate() {
             let now = self.places[row as usize];

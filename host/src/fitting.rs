@@ -93,7 +93,7 @@ impl Fitting<'_> {
                 break lineup;
             }
             for (module, error) in unfit {
-                if !self.tolerant {
+                if !self.tolerant || error.is_hosts() {
                     return Err(error);
                 }
                 told.push(notices::left_out(&module.manifest, &error));

@@ -60,10 +60,11 @@ impl Gate {
         Arc::clone(&self.current.load().set)
     }
 
-    /// A reader of requests that knows the columns which loaded norms define themselves. (A batch that was read without
+    /// A reader of requests that knows the columns which loaded norms define themselves, tolerates what the configuration
+    /// tolerates (`[input]`), and has what it refuses counted. (A batch that was read without
     /// them lacks these columns, and nothing else; so a reader may outlive the generation that it was made for.)
     pub fn reader(&self) -> Reader {
-        Reader::new(Arc::clone(&self.current.load().vocabulary))
+        self.current.load().reader().counting(Arc::clone(&self.totals.input))
     }
 
     /// What the gate has been doing since it was built, and the modules that judge now since they came.
@@ -229,6 +230,11 @@ impl Gate {
     /// What the parts of [`Gate::ask_call`] take: making the instance, the call on it, its end.
     pub fn time_call(&self, module: &str, call: judging::Call<'_>) -> Option<[Duration; 3]> {
         self.current.load().time_call(module, call)
+    }
+
+    /// Whether a module's failure may reach a row.
+    pub fn failure_reaches(&self, module: &str, batch: &Batch, row: u32) -> Option<bool> {
+        self.current.load().failure_reaches(module, batch, row)
     }
 
     /// The candidate-stage answer of one module, on a fresh instance.

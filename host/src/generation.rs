@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use normgate_contract::{Day, Vocabulary, now_ms};
+use normgate_contract::{Day, Vocabulary};
 use tracing::{info, warn};
 
-use crate::batch::Reader;
+use crate::batch::{Reader, Tolerance};
 use crate::config::{BreakerConfig, is_required};
 use crate::diff::{Diff, ShadowDiff};
 use crate::fitting::LeftOut;
@@ -28,8 +28,13 @@ pub struct Generation {
     pub(crate) filing: Option<u16>,
     /// What was noticed when it was built; in every outcome.
     pub(crate) notices: Vec<Notice>,
+    /// What is noticed besides, while `[on_failure] all` lasts.
+    pub(crate) switched: Vec<Notice>,
     pub(crate) vocabulary: Arc<Vocabulary>,
+    /// What of a request need not be as the vocabulary says.
+    pub(crate) tolerance: Tolerance,
     pub(crate) as_of: Option<Day>,
+    pub(crate) clock: fn() -> i64,
     pub(crate) applicability: bool,
     /// Modules that were left out because they did not fit.
     pub(crate) left_out: Vec<LeftOut>,
@@ -54,9 +59,9 @@ impl Generation {
         self.label.as_deref()
     }
 
-    /// A reader of requests that knows the columns which its norms define themselves.
+    /// A reader of requests that knows the columns which its norms define themselves, and tolerates what the configuration does.
     pub fn reader(&self) -> Reader {
-        Reader::new(Arc::clone(&self.vocabulary))
+        Reader::new(Arc::clone(&self.vocabulary)).tolerating(self.tolerance)
     }
 
     /// The policy set that judges in it.
@@ -76,13 +81,25 @@ impl Generation {
 
     /// The instant by which it decides what is in force: the clock's, or the day that it was built for.
     pub(crate) fn now_ms(&self) -> i64 {
-        self.as_of.map_or_else(now_ms, Day::start_ms)
+        self.as_of.map_or_else(|| self.clock_ms(), Day::start_ms)
+    }
+
+    /// The clock's time. It stands still for as long as the clock is behind the time at which this was built: what was in force then
+    /// does not go out of force because a clock died.
+    pub(crate) fn clock_ms(&self) -> i64 {
+        let clock_ms = (self.clock)();
+        if self.as_of.is_some() { clock_ms } else { clock_ms.max(self.set.origin.resolved_ms) }
+    }
+
+    /// What is noticed of `[on_failure] all` at an instant.
+    pub(crate) fn switched_at(&self, at_ms: i64) -> &[Notice] {
+        if self.set.chosen.on_failure.in_force(at_ms).is_some() { &self.switched } else { &[] }
     }
 
     /// Says in the log that it judges, and what was noticed.
     pub(crate) fn announce(&self) {
         info!(generation = self.label(), policy_set = self.set.digest(), "a generation judges");
-        for Notice { code, policy, message } in &self.notices {
+        for Notice { code, policy, message } in self.notices.iter().chain(self.switched_at(self.clock_ms())) {
             warn!(generation = self.label(), policy, "{code}: {message}");
         }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::{ResourceLimiter, StoreLimits, UpdateDeadline};
 
-use crate::sandbox::TICK;
+use crate::sandbox::{TICK, is_hosts};
 
 /// The owner of one instance.
 pub(crate) struct Guest {
@@ -13,6 +13,8 @@ pub(crate) struct Guest {
     pub(crate) memory: usize,
     /// Whether it took more than half of the processor time that it may take.
     pub(crate) slow: bool,
+    /// Why the system gave it no memory that it may have.
+    pub(crate) refused: Option<String>,
     /// Processor time that it may take, and what the thread had taken when the clock ticked for the first time.
     processor: Duration,
     since: Option<Duration>,
@@ -24,7 +26,7 @@ impl Guest {
     /// A guest that may take so much processor time, and so much time by the clock on the wall from now on.
     pub(crate) fn new(limits: StoreLimits, processor: Duration, wall: Duration) -> Self {
         let until = Instant::now().checked_add(wall);
-        Self { limits, memory: 0, slow: false, processor, since: None, until }
+        Self { limits, memory: 0, slow: false, refused: None, processor, since: None, until }
     }
 
     /// The clock ticked: whether the call goes on. A thread that was not running has not used its time, so that a starved machine
@@ -45,6 +47,14 @@ impl ResourceLimiter for Guest {
             self.memory = self.memory.max(desired);
         }
         Ok(grows)
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        // A guest may ask beyond its maximum as often as it likes; only the system's refusal is the host's.
+        if is_hosts(&error) {
+            self.refused = Some(error.root_cause().to_string());
+        }
+        Ok(())
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {

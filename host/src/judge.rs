@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use normgate_contract::{Law, Owner, Rule, Stage, now_ms};
+use normgate_contract::{Block, Law, Owner, Rule, Stage};
 use tracing::warn;
 
 use crate::batch::Batch;
@@ -19,14 +19,15 @@ use crate::merge::{Merge, Part, stage_name};
 use crate::notice::Notice;
 use crate::notices;
 use crate::order::{self, Order};
-use crate::outcome::{Draw, Outcome, Scope, Verdict};
+use crate::outcome::{Cause, Draw, Outcome, Reason, Scope, Verdict};
 use crate::overrides::Override;
 use crate::plan::Scratch;
-use crate::policy_set::{LOOSENING, Loaded, PolicySet, Resolved, RuleRef, begun, in_force};
+use crate::policy_set::{HOST_INPUT, LOOSENING, Loaded, PolicySet, Resolved, RuleRef, begun, in_force};
 use crate::purse::{self, Purse, Purses, scaled};
 use crate::record::{Circumstances, Disturbance};
 use crate::sandbox::{Allowance, FailureKind, Used, WEAKENED};
 use crate::stats::Health;
+use crate::verdict::{Action, Judgement};
 
 /// How many times as long judging again may take: whoever does it has another machine, and nobody waits for the answer.
 const AGAIN: u32 = 20;
@@ -47,10 +48,12 @@ impl Generation {
         expiries: &[Expiry],
         health: &[Arc<Health>],
     ) -> Outcome {
-        let clock_ms = now_ms();
+        let clock_ms = self.clock_ms();
         let overrides = overrides.iter().filter(|entry| entry.in_force(clock_ms)).cloned().collect();
         let stale = expiries.iter().filter_map(|expiry| expiry.notice(clock_ms));
-        let notices = self.notices.iter().cloned().chain(stale).collect();
+        let switched = self.switched_at(clock_ms).iter().cloned();
+        let behind = notices::clock_behind((self.clock)(), clock_ms);
+        let notices = self.notices.iter().cloned().chain(switched).chain(stale).chain(behind).collect();
         let circumstances =
             Circumstances { clock_ms, as_of: self.as_of, notices, overrides, ..Circumstances::default() };
         self.judge_under(request, circumstances, health, self.sandbox.patience())
@@ -81,15 +84,18 @@ impl Generation {
         patience: u32,
     ) -> Outcome {
         // 1. The facts as the operator stated them, and what is in force.
-        let (batch, mut notices) = match &self.facts {
+        let (whole, mut notices) = match &self.facts {
             Some(facts) => facts.apply(request),
             None => (request.clone(), Vec::new()),
         };
-        let batch = &batch;
+        // Candidates that are withheld for what they were sent as are seen by nobody.
+        let batch = &*whole.judged();
+        notices.extend(notices::amiss(&whole));
+        notices.extend(notices::age_contradiction(batch));
         let scope = scope(batch);
         let (at_ms, by_clock) = (circumstances.at_ms(), circumstances.as_of.is_none());
         let turn = Turn::new(self, batch, scope, circumstances, health, patience, &mut notices);
-        let observed = self.set.observed_until.is_some_and(|day| at_ms < day.start_ms());
+        let observed = self.set.chosen.observed_until.is_some_and(|day| at_ms < day.start_ms());
         let emergency = emergency(batch);
         let mut merge = Merge::new(&self.set, batch, &emergency, observed);
         self.loosening(&turn, &mut merge, &mut notices);
@@ -116,17 +122,17 @@ impl Generation {
         {
             merge.owe_filing_number(code);
         }
-        let merged = merge.finish();
-        let order = Order::of(batch, &merged.judgements, self.set.order);
+        let mut merged = merge.finish();
+        let order = Order::of(batch, &merged.judgements, self.set.chosen.order);
         let (rows, shown) = order.rows();
         notices.extend(order.not_applied(&rows));
         notices.extend((scope == Scope::Out).then(|| notices::scope_contradiction(batch)).flatten());
         notices.extend(by_clock.then(|| notices::clock(batch, at_ms)).flatten());
-        notices.extend(self.set.observed_until.filter(|_| observed).map(notices::observed));
+        notices.extend(self.set.chosen.observed_until.filter(|_| observed).map(notices::observed));
         notices.extend(notices::emergencies(&self.set, batch, &emergency, &merged.spared));
         let circumstances = turn.circumstances.into_inner();
         notices.extend(circumstances.notices.iter().cloned());
-        let verdicts = rows
+        let mut verdicts: Vec<Verdict> = rows
             .into_iter()
             .map(|row| Verdict {
                 row,
@@ -134,10 +140,12 @@ impl Generation {
                 reasons: merged.spans[row as usize].clone(),
             })
             .collect();
+        let withheld = batch.candidates() as u32..whole.candidates() as u32;
+        verdicts.extend(withheld.map(|row| unread(row, &mut merged.reasons)));
         let mut outcome = Outcome {
             set: Arc::clone(&self.set),
             generation: self.label.clone(),
-            batch: batch.clone(),
+            batch: whole.clone(),
             circumstances,
             scope,
             shown,
@@ -178,12 +186,7 @@ impl Generation {
             let Some(parts) = &turn.parts[index] else { continue };
             let parts = parts_in(policy, stage, parts);
             let Err(failure) = self.consult(index, stage, batch, rows, &parts, turn, merge) else { continue };
-            warn!(
-                policy = policy.module.manifest.reference(),
-                kind = failure.0.name(),
-                message = failure.1,
-                "module failed"
-            );
+            turn.health[index].told(&policy.module.manifest.reference(), &failure);
             // The last good version, if there is one; else what the failure policy says.
             let enforced = parts.contains(&Part::Enforced);
             let stand_in = (self.set.policies[self.set.judging..].iter())
@@ -197,8 +200,11 @@ impl Generation {
             if stood_in {
                 merge.record(index as u16, stage, "last_good", failure);
             } else {
-                let fallback = policy.fallback(policy.under(&turn.adopted), |rule| parts[rule] == Part::Enforced);
-                merge.fail(index as u16, stage, fallback, rows, failure);
+                let clock_ms = turn.circumstances.borrow().clock_ms;
+                let on_failure = self.set.chosen.on_failure.of(&policy.module.manifest, failure.0, clock_ms);
+                let resolved = policy.under(&turn.adopted);
+                let fallback = policy.fallback(on_failure, resolved, |rule| parts[rule] == Part::Enforced);
+                merge.fail(index as u16, stage, fallback, resolved, rows, failure);
             }
         }
     }
@@ -295,7 +301,9 @@ impl Generation {
                     leave_out_for_now(policy, admission, failure.0);
                 }
                 Err(match failure.0 {
-                    FailureKind::Deadline | FailureKind::Overload => turn.disturb(policy, stage, used.units, failure),
+                    FailureKind::Deadline | FailureKind::Overload | FailureKind::Host => {
+                        turn.disturb(policy, stage, used.units, failure)
+                    }
                     _ => failure,
                 })
             }
@@ -345,9 +353,16 @@ impl Generation {
         };
         let (answer, used) = SCRATCH.with_borrow_mut(|scratch| {
             let lowered = resolved.plan.lower(batch, scratch);
-            lowered.with_call(stage, &enforced, &resolved.parameters, |call| {
-                self.sandbox.ask(&policy.compiled, call, allowance)
-            })
+            let ask = || {
+                lowered.with_call(stage, &enforced, &resolved.parameters, |call| {
+                    self.sandbox.ask(&policy.compiled, call, allowance)
+                })
+            };
+            match ask() {
+                // What the host lacked it may have by now; the module had no turn.
+                (Err((kind, _)), _) if kind.is_hosts() => ask(),
+                asked => asked,
+            }
         });
         let used = Used { units: used.units.saturating_mul(counts), ..used };
         let answer = match answer {
@@ -478,9 +493,10 @@ impl<'t> Turn<'t> {
     fn conclude(&self, set: &PolicySet) {
         for (policy, standing) in set.policies.iter().zip(self.standings.take()) {
             if let Standing::Heard(admission) = standing
-                && admission.succeeded()
+                && let Some(missed) = admission.succeeded()
             {
-                warn!(policy = policy.module.manifest.reference(), "module works again; its breaker is closed");
+                let policy = policy.module.manifest.reference();
+                warn!(policy, missed, "module works again: its breaker is closed, which kept so many calls from it");
             }
         }
     }
@@ -525,7 +541,8 @@ fn parts_in(policy: &Loaded, stage: Stage, parts: &[Part]) -> Vec<Part> {
 impl Generation {
     /// The calls that `evaluate` makes for a request, in order: module, stage, and the rows that it sees.
     pub(crate) fn calls(&self, request: &Batch) -> Vec<(String, Stage, Batch)> {
-        let circumstances = Circumstances { clock_ms: now_ms(), as_of: self.as_of, ..Circumstances::default() };
+        let request = &*request.judged();
+        let circumstances = Circumstances { clock_ms: self.clock_ms(), as_of: self.as_of, ..Circumstances::default() };
         let patience = self.sandbox.patience();
         let turn = Turn::new(self, request, scope(request), circumstances, &self.health, patience, &mut Vec::new());
         let emergency = emergency(request);
@@ -580,6 +597,11 @@ impl Generation {
         self.set.policies.iter().find(|policy| policy.module.manifest.module == module)
     }
 
+    /// Whether a module's failure may reach a row.
+    pub(crate) fn failure_reaches(&self, module: &str, batch: &Batch, row: u32) -> Option<bool> {
+        self.loaded(module).map(|policy| policy.resolved[0].plan.concerns.reach(batch, row))
+    }
+
     /// The candidate-stage answer of one module, on a fresh instance.
     pub(crate) fn ask_module(
         &self,
@@ -598,11 +620,19 @@ impl Generation {
 /// The rows that may be shown after the candidate stage, in the order that it made: their numbers, and a batch of them with the
 /// columns that modules read there.
 fn slate(batch: &Batch, merge: &Merge<'_>, set: &PolicySet) -> (Vec<u32>, Batch) {
-    let (mut order, shown) = order::sorted(batch, &merge.judgements, set.order);
+    let (mut order, shown) = order::sorted(batch, &merge.judgements, set.chosen.order);
     order.truncate(shown);
     let positions = batch.known_integers("candidates.rank_pos") as i64;
     let slate = batch.gather(&order, &set.slate_columns).with_request_integer("request.slate.positions", positions);
     (order, slate)
+}
+
+/// The verdict on a row that is withheld for what it was sent as.
+fn unread(row: u32, reasons: &mut Vec<Reason>) -> Verdict {
+    let (begin, rule) = (reasons.len(), RuleRef { policy: u16::MAX, rule: HOST_INPUT });
+    reasons.push(Reason { rule, effect: Action::Block, cause: Cause::MissingInput });
+    let judgement = Judgement { block: Some(Block::None), ..Judgement::ALLOW };
+    Verdict { row, judgement, reasons: begin..begin + 1 }
 }
 
 /// Art 2: out of scope when the service is offered elsewhere, or no algorithm is at work. Unknown is in scope.

@@ -34,6 +34,7 @@ mod breaker;
 mod brief;
 mod builder;
 mod canary;
+mod concern;
 mod config;
 mod confirm;
 mod counters;
@@ -44,6 +45,8 @@ pub mod embedded;
 mod error;
 mod expiry;
 mod exposure;
+#[rustfmt::skip]
+pub mod fields;
 mod fitting;
 mod gate;
 mod generation;
@@ -58,6 +61,7 @@ mod module;
 mod names;
 mod notice;
 mod notices;
+mod on_failure;
 mod order;
 mod outcome;
 mod overlay;
@@ -77,10 +81,14 @@ mod stats;
 mod trial;
 mod verdict;
 mod wire;
+mod words;
 
 pub use arrange::{Slate, Unmet};
 pub use artifacts::{Artifact, Artifacts};
-pub use batch::{Batch, BatchBuilder, Cell, InputError, MAX_LISTED, MAX_ROWS, MAX_VALUES, Reader};
+pub use batch::{
+    BadRow, Batch, BatchBuilder, Cell, Field, InputError, MAX_LISTED, MAX_ROWS, MAX_VALUES, Mistake, OnBadCell,
+    OnBadRow, Reader, SignalOf, Tolerance, id_of_text, nearest_field, repeated_key,
+};
 pub use breaker::BreakerState;
 pub use brief::{About, Duty};
 pub use builder::GateBuilder;
@@ -100,16 +108,18 @@ pub use module::{LoadError, MAX_FUNCTION_BYTES, MAX_MODULE_BYTES, MAX_PARTS, Mod
 pub use normgate_contract as contract;
 pub use normgate_contract::bounds::MAX_MANIFEST_BYTES;
 pub use notice::Notice;
+pub use on_failure::{HostFailure, OnFailures, Switch};
 pub use outcome::{
     Cause, ConstraintItem, Draw, Failure, ObligationItem, Outcome, Reason, Scope, ShadowItem, Shown, TagVerdict,
     Target, Verdict, VetoItem,
 };
 pub use overrides::{MAX_OVERRIDE_S, Override};
 pub use plan::{ArgumentValue, Arguments};
-pub use policy_set::{FILING, HOST_FAILURE, LOOSENING, PolicySet, RuleRef};
+pub use policy_set::{FILING, HOST_FAILURE, HOST_INPUT, LOOSENING, PolicySet, RuleRef};
 pub use record::{CanaryDraw, Circumstances, Disturbance};
 pub use sandbox::{Allocation, Backend, Compiler, FailureKind, Limits, precompile};
-pub use stats::{ModuleStats, ShadowStats, Stats};
+pub use stats::{InputStats, ModuleStats, ShadowStats, Stats};
 pub use trial::{Bounds, Ruling, Tally, Trial};
 pub use verdict::{Action, FULL_WEIGHT, Judgement};
 pub use wire::{Detail, Explanation, Language};
+pub use words::Words;

@@ -295,12 +295,13 @@ impl<'m> Merge<'m> {
         self.read.items.shadow.push(ShadowItem { rule, target, effect, index, number, judgement });
     }
 
-    /// Applies a failed module's fallback to the rows that it was asked about, and records the failure.
+    /// Applies a failed module's fallback to the rows that it was asked about and might have acted on, and records the failure.
     pub(crate) fn fail(
         &mut self,
         policy: u16,
         stage: Stage,
         fallback: Fallback,
+        resolved: &Resolved,
         rows: Option<&[u32]>,
         (kind, message): (FailureKind, String),
     ) {
@@ -311,7 +312,8 @@ impl<'m> Merge<'m> {
         };
         let all: Vec<u32> = (0..self.judgements.len() as u32).collect();
         if let Some(judgement) = judgement {
-            for &row in rows.unwrap_or(&all) {
+            let concerns = &resolved.plan.concerns;
+            for &row in rows.unwrap_or(&all).iter().filter(|row| concerns.reach(self.batch, **row)) {
                 let rule = RuleRef { policy, rule: HOST_FAILURE };
                 if self.emergency[row as usize] {
                     self.items.spared.push((row, rule));

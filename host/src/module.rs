@@ -117,6 +117,14 @@ pub enum LoadError {
         /// What the compiler or linker says.
         message: String,
     },
+    /// The host could not give what it takes to load it: memory, or a descriptor. No module is left out for that.
+    #[error("module {place}: {message}; this is the host's, and not the module's")]
+    Host {
+        /// Where the module came from.
+        place: String,
+        /// What the system says.
+        message: String,
+    },
     /// One version of a policy with two contents.
     #[error(
         "policy {policy} is given twice, with different bytes: {first} and {second}; a new release needs a higher version"

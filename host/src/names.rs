@@ -11,9 +11,6 @@ use crate::grant::lists;
 use crate::notice::Notice;
 use crate::notices;
 
-/// Keys of `[on_failure]` that are no prefix of a module.
-pub(crate) const OF_ALL: [&str; 2] = ["all", "host"];
-
 /// Everything that a name of a configuration can mean.
 pub(crate) struct Known<'k> {
     manifests: Vec<&'k Manifest>,
@@ -86,8 +83,8 @@ impl<'k> Known<'k> {
                 refuse(place, what, self.prefix_of(name).or(nearest(name, known)));
             }
         }
-        for name in config.on_failure.keys().map(String::as_str) {
-            if !prefixes.contains(name) && !OF_ALL.contains(&name) {
+        for name in config.on_failure.modules.keys().map(String::as_str) {
+            if !prefixes.contains(name) {
                 let meant = self.prefix_of(name).or(nearest(name, prefixes.iter().copied()));
                 refuse(format!("on_failure.\"{name}\""), "there is no such module", meant);
             }
@@ -97,7 +94,8 @@ impl<'k> Known<'k> {
             let policies: Vec<&str> = self.manifests.iter().map(|manifest| manifest.id.as_str()).collect();
             let list = |names: &'k [String]| names.iter().map(String::as_str).collect::<Vec<_>>();
             let vetoes = [list(&self.vocabulary.vetoes), vec!["tag"]].concat();
-            let lists_of: [(&str, &str, Option<&Vec<String>>, Vec<&str>); 6] = [
+            type Lists<'l> = (&'l str, &'l str, Option<&'l Vec<String>>, Vec<&'l str>);
+            let lists_of: [Lists<'_>; 6] = [
                 ("columns", "column", grant.columns.as_ref(), columns),
                 ("labels", "label", grant.labels.as_ref(), list(&self.vocabulary.labels)),
                 ("obligations", "obligation", grant.obligations.as_ref(), list(&self.vocabulary.obligations)),

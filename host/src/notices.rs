@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use normgate_contract::{Day, Manifest, Value};
+use normgate_contract::{Day, Manifest, OnFailure, Value};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::batch::{Batch, Column};
+use crate::batch::{BadRow, Batch, Column};
 use crate::config::{Looser, Mode};
 use crate::error::BuildError;
 use crate::notice::Notice;
+use crate::on_failure::{Switch, withholding};
 use crate::outcome::ConstraintItem;
 use crate::policy_set::{PolicySet, RuleRef};
 
@@ -20,9 +21,10 @@ const CLOCK_TOLERANCE_MS: i64 = 24 * 60 * 60 * 1_000;
 const DECIDING_KINDS: [&str; 6] = ["work_order", "penalty", "incentive", "product_offer", "service_offer", "coupon"];
 
 /// What notices of a generation are called: those that a record says again.
-const OF_GENERATIONS: [&str; 16] = [
+const OF_GENERATIONS: [&str; 18] = [
     "awaited",
     "beside",
+    "clock-behind",
     "config-ignored",
     "held",
     "left-out",
@@ -30,6 +32,7 @@ const OF_GENERATIONS: [&str; 16] = [
     "must-weakened",
     "norm-missing",
     "norm-weakened",
+    "on-failure-all",
     "overlay-ignored",
     "pack-ignored",
     "replaced",
@@ -40,11 +43,16 @@ const OF_GENERATIONS: [&str; 16] = [
 ];
 
 /// What notices of a request are called that an operator is to see rise.
-pub(crate) const OF_REQUESTS: [&str; 9] = [
+pub(crate) const OF_REQUESTS: [&str; 14] = [
+    "age-contradiction",
     "art05.loosening",
+    "bad-cell",
+    "bad-row",
+    "clock-behind",
     "clock-skew",
     "emergency-row",
     "observed",
+    "on-failure-all",
     "order-not-applied",
     "override",
     "provider-fact",
@@ -114,6 +122,64 @@ pub(crate) fn clock(batch: &Batch, clock_ms: i64) -> Option<Notice> {
         message: format!(
             "ctx.now_ms {now_ms} is more than a day from the host's clock; rules in force are those of the clock \
              (--as-of judges by another day)"
+        ),
+    })
+}
+
+/// What of a request is not as the vocabulary says, and was judged all the same.
+pub(crate) fn amiss(batch: &Batch) -> Vec<Notice> {
+    let Some(amiss) = batch.amiss() else { return Vec::new() };
+    let mut notices = Vec::new();
+    for (column, times) in &amiss.cells {
+        let message =
+            format!("{column}: {} not legal and judged as unknown", counted(*times, "value was", "values were"));
+        notices.push(Notice { code: "bad-cell", policy: None, message });
+    }
+    let mut causes: BTreeMap<BadRow, u64> = BTreeMap::new();
+    amiss.rows.iter().for_each(|cause| *causes.entry(*cause).or_default() += 1);
+    for (rows, what, done) in
+        [(&causes, ("candidate", "candidates"), "withheld by host.input"), (&amiss.tags, ("tag", "tags"), "left out")]
+    {
+        notices.extend(rows.iter().map(|(cause, times)| {
+            let rows = counted(*times, what.0, what.1);
+            let message = format!("{rows} {done}: {}", why_bad(*cause));
+            Notice { code: "bad-row", policy: None, message }
+        }));
+    }
+    notices
+}
+
+/// How many of something.
+fn counted(times: u64, one: &str, more: &str) -> String {
+    format!("{times} {}", if times == 1 { one } else { more })
+}
+
+fn why_bad(cause: BadRow) -> &'static str {
+    match cause {
+        BadRow::NoObject => "what was sent is no object",
+        BadRow::NoId => "without an id that is legal",
+        BadRow::DuplicateId => "with the id of a row before",
+        BadRow::UnknownKind => "of a kind that the vocabulary lacks",
+    }
+}
+
+/// A user under 14 with the band of an adult.
+pub(crate) fn age_contradiction(batch: &Batch) -> Option<Notice> {
+    let band = batch.request_term("request.user.age_band").filter(|band| ["a18_60", "a60p"].contains(band))?;
+    (batch.request_tri("request.user.under_14") == Some(true)).then(|| Notice {
+        code: "age-contradiction",
+        policy: None,
+        message: format!("user.under_14 = true contradicts user.age_band = {band}; the user was judged as a minor"),
+    })
+}
+
+/// The host's clock is more than a day behind the time at which the generation was built, which is judged by instead.
+pub(crate) fn clock_behind(clock_ms: i64, judged_ms: i64) -> Option<Notice> {
+    (judged_ms.saturating_sub(clock_ms) > CLOCK_TOLERANCE_MS).then(|| Notice {
+        code: "clock-behind",
+        policy: None,
+        message: format!(
+            "the host's clock stands at {clock_ms}; what is in force is that of {judged_ms}, when the generation was built"
         ),
     })
 }
@@ -273,6 +339,39 @@ pub(crate) fn held(manifest: &Manifest) -> Notice {
 pub(crate) fn weakened(manifest: &Manifest, rules: &[(&str, Mode)]) -> Notice {
     let rules: Vec<String> = rules.iter().map(|(rule, mode)| format!("{rule} ({mode})")).collect();
     about("must-weakened", manifest, format!("[modes] keeps what the law requires from acting: {}", rules.join(", ")))
+}
+
+/// A module that the configuration lets pass when it fails, though the law requires what it would withhold.
+pub(crate) fn passes_when_it_fails(manifest: &Manifest) -> Notice {
+    let rules: Vec<&str> = withholding(manifest).collect();
+    let message = format!(
+        "[on_failure] {} = allow: while it fails, nothing is withheld by what the law requires: {}",
+        manifest.module,
+        a_few(&rules)
+    );
+    about("must-weakened", manifest, message)
+}
+
+/// The same of several modules at once.
+pub(crate) fn all_pass(how: &str, modules: &[&str]) -> Option<Notice> {
+    (!modules.is_empty()).then(|| Notice {
+        code: "must-weakened",
+        policy: None,
+        message: format!(
+            "{how}: while one of these fails, nothing is withheld by what the law requires: {}",
+            a_few(modules)
+        ),
+    })
+}
+
+/// What is done for a while, whichever module fails.
+pub(crate) fn switched(Switch { until, what }: &Switch) -> Notice {
+    let passes = match what {
+        OnFailure::Allow => "pass",
+        OnFailure::Hold => "are withheld, as far as the module itself could have",
+    };
+    let message = format!("[on_failure] all: until {until} the candidates of every module that fails {passes}");
+    Notice { code: "on-failure-all", policy: None, message }
 }
 
 /// Rules that the law requires of a module that an override switches off.

@@ -16,6 +16,7 @@ use serde::{Serialize, Serializer};
 
 use crate::batch::{Batch, Column, Lists, OPEN_TERM};
 use crate::bindings::exports::normgate::policy::judging as wit;
+use crate::concern::Concerns;
 use crate::grant::Granted;
 use crate::merge::hold_name;
 
@@ -160,13 +161,15 @@ pub(crate) enum Carries {
 }
 
 /// An argument of an obligation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
 pub enum ArgumentValue {
     /// A flag.
     Flag(bool),
     /// A number.
     Number(i64),
+    /// A column, by its frame-qualified name: the one that is missing.
+    Column(Box<str>),
 }
 
 /// Arguments of an obligation by name, in the order of names. What one effect owes shares everything but the number that an
@@ -188,7 +191,7 @@ impl Arguments {
     pub fn iter(&self) -> impl Iterator<Item = (&str, ArgumentValue)> {
         self.shared.values.iter().enumerate().map(|(position, (name, value))| {
             let computed = self.shared.computed == Some(position);
-            (&**name, if computed { ArgumentValue::Number(self.computed) } else { *value })
+            (&**name, if computed { ArgumentValue::Number(self.computed) } else { value.clone() })
         })
     }
 
@@ -247,6 +250,8 @@ pub(crate) struct Plan {
     /// Effects by index.
     pub(crate) effects: Vec<PlannedEffect>,
     applies: AppliesPlan,
+    /// The rows that a failure may reach.
+    pub(crate) concerns: Concerns,
 }
 
 struct AppliesPlan {
@@ -316,7 +321,13 @@ impl Plan {
                 },
             })
             .collect();
-        Self { request, frames, effects, applies: AppliesPlan::new(&manifest.applies, vocabulary) }
+        Self {
+            request,
+            frames,
+            effects,
+            applies: AppliesPlan::new(&manifest.applies, vocabulary),
+            concerns: Concerns::new(manifest, &granted.withheld, vocabulary),
+        }
     }
 
     /// Whether the module may have something to say on this batch.
@@ -451,12 +462,16 @@ fn effect_plan(
             deadline_s: deadline_s.as_ref().map(quantity),
             retain_d: retain_d.as_ref().and_then(retention),
             args: (!args.is_empty()).then(|| {
-                let value = |argument: &Argument| match argument {
+                let value = |name: &String, argument: &Argument| match argument {
+                    Argument::Named(column) if argument.column(name).is_some() => {
+                        ArgumentValue::Column(column.as_str().into())
+                    }
                     Argument::Flag(flag) => ArgumentValue::Flag(*flag),
                     Argument::Constant(number) => ArgumentValue::Number(*number),
                     Argument::Named(name) => ArgumentValue::Number(parameter(name)),
                 };
-                let values = args.iter().map(|(name, argument)| (name.as_str().into(), value(argument))).collect();
+                let values =
+                    args.iter().map(|(name, argument)| (name.as_str().into(), value(name, argument))).collect();
                 let shared = SharedArguments { values, computed: args.values().position(is_computed) };
                 Arguments { shared: Arc::new(shared), computed: 0 }
             }),

@@ -13,6 +13,7 @@ use crate::description::{Origin, PolicyDescription, SetDescription};
 use crate::grant::Granted;
 use crate::module::Module;
 use crate::notice::Notice;
+use crate::on_failure::OnFailures;
 use crate::outcome::ShadowItem;
 use crate::overrides::Override;
 use crate::plan::{EffectPlan, Plan};
@@ -20,7 +21,7 @@ use crate::provider;
 use crate::purse::Share;
 use crate::sandbox::{Compiled, WEAKENED};
 
-/// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`] or [`FILING`] for what the host itself says.
+/// A rule of the set. `rule` is [`HOST_FAILURE`], [`LOOSENING`], [`FILING`] or [`HOST_INPUT`] for what the host itself says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleRef {
     /// Index of the policy in the set.
@@ -35,9 +36,11 @@ pub const HOST_FAILURE: u16 = u16::MAX;
 pub const LOOSENING: u16 = u16::MAX - 1;
 /// `host.filing` in the place of a rule: the number of the provider's filing is to be displayed (Art 26).
 pub const FILING: u16 = u16::MAX - 2;
+/// The rule index of the reason `host.input`: a row that is withheld for what it was sent as. No policy's.
+pub const HOST_INPUT: u16 = u16::MAX - 3;
 
 /// What the host itself goes by: scope, order, emergencies, applicability, adoption, and what notices are about.
-const HOST_COLUMNS: [&str; 15] = [
+const HOST_COLUMNS: [&str; 17] = [
     "candidates.exempt",
     "candidates.exempt_ticket",
     "candidates.id",
@@ -52,6 +55,8 @@ const HOST_COLUMNS: [&str; 15] = [
     "request.ctx.now_ms",
     "request.ctx.surface",
     "request.ctx.territory",
+    "request.user.age_band",
+    "request.user.under_14",
     "tags.tag_id",
 ];
 
@@ -60,7 +65,6 @@ pub(crate) struct Loaded {
     pub(crate) module: Module,
     pub(crate) compiled: Arc<Compiled>,
     pub(crate) granted: Granted,
-    pub(crate) on_failure: OnFailure,
     /// The parameters and what follows from them, for every combination of `tightened_by` that a request may have adopted: bit
     /// `i` of the index is the `i`-th of them.
     pub(crate) resolved: Vec<Resolved>,
@@ -90,6 +94,16 @@ pub(crate) struct Resolved {
     pub(crate) plan: Plan,
 }
 
+/// What the platform chose for a set as a whole.
+pub(crate) struct Chosen {
+    /// The first day on which what is decided is applied; until then it is only reported.
+    pub(crate) observed_until: Option<Day>,
+    /// By what rows are put in order.
+    pub(crate) order: OrderBy,
+    /// What is done when a module fails.
+    pub(crate) on_failure: OnFailures,
+}
+
 /// Which modules judge, with which parameters and modes.
 pub struct PolicySet {
     /// The modules that judge, by policy id, and after them those that stand in for a failing one.
@@ -107,10 +121,8 @@ pub struct PolicySet {
     pub(crate) obligation_rank: Vec<u16>,
     /// Whether some module that judges the slate reads a column, by its index in the vocabulary.
     pub(crate) slate_columns: Vec<bool>,
-    /// The first day on which what is decided is applied; until then it is only reported.
-    pub(crate) observed_until: Option<Day>,
-    /// By what rows are put in order.
-    pub(crate) order: OrderBy,
+    /// What the platform chose for the set as a whole.
+    pub(crate) chosen: Chosen,
     /// Frame-qualified names of the columns that judging looks at, sorted.
     columns_read: Vec<String>,
     /// How it came to be.
@@ -132,8 +144,7 @@ impl PolicySet {
         mut policies: Vec<Loaded>,
         stand_ins: Vec<Loaded>,
         tightening: Vec<(u16, Notice)>,
-        observed_until: Option<Day>,
-        order: OrderBy,
+        chosen: Chosen,
         vocabulary: &Vocabulary,
         origin: Origin,
     ) -> Self {
@@ -166,7 +177,7 @@ impl PolicySet {
         if !WEAKENED {
             turns.sort_by_key(turn);
         }
-        let identity = identity(&policies, observed_until, order, &origin.semantics);
+        let identity = identity(&policies, &chosen, &origin.semantics);
         let digest = digest(&identity);
         let mut by_name: Vec<u16> = (0..vocabulary.obligations.len() as u16).collect();
         by_name.sort_by_key(|code| &vocabulary.obligations[usize::from(*code)]);
@@ -192,8 +203,7 @@ impl PolicySet {
             tightening,
             obligation_rank,
             slate_columns,
-            observed_until,
-            order,
+            chosen,
             columns_read,
             origin,
             identity,
@@ -216,7 +226,7 @@ impl PolicySet {
     /// The digest that this set would have under other semantics ([`crate::SetDescription::semantics`]): equal digests say that
     /// two sets differ in nothing else.
     pub fn digest_under(&self, semantics: &str) -> String {
-        digest(&identity(&self.policies, self.observed_until, self.order, semantics))
+        digest(&identity(&self.policies, &self.chosen, semantics))
     }
 
     /// The manifests of the modules that judge, in the order of policy ids.
@@ -275,7 +285,7 @@ impl PolicySet {
         policy.split_once('/').is_some_and(|(authority, _)| self.origin.associations.contains(authority))
     }
 
-    /// A rule; none for `host.failure`.
+    /// A rule; none for the host's own.
     pub fn rule(&self, rule: RuleRef) -> Option<&Rule> {
         self.policies.get(usize::from(rule.policy))?.module.manifest.rules.get(usize::from(rule.rule))
     }
@@ -286,6 +296,7 @@ impl PolicySet {
             HOST_FAILURE => "host.failure",
             LOOSENING => "art05.loosening",
             FILING => "host.filing",
+            HOST_INPUT => "host.input",
             _ => self.rule(rule).map_or("", |rule| rule.id.as_str()),
         }
     }
@@ -301,7 +312,7 @@ impl PolicySet {
 
     /// The first day on which what is decided is applied, where the set only observes until then.
     pub fn observed_until(&self) -> Option<Day> {
-        self.observed_until
+        self.chosen.observed_until
     }
 
     /// The resolved value of a policy's parameter, encoded, before any sector norm tightens it; none when the policy has no such
@@ -332,7 +343,8 @@ impl PolicySet {
 }
 
 /// What tells a set from others, a line each.
-fn identity(policies: &[Loaded], observed_until: Option<Day>, order: OrderBy, semantics: &str) -> String {
+fn identity(policies: &[Loaded], chosen: &Chosen, semantics: &str) -> String {
+    let Chosen { observed_until, order, on_failure } = chosen;
     let mut text = String::new();
     let mut line = |parts: &[&str]| {
         text.push_str(&parts.join("\t"));
@@ -342,12 +354,16 @@ fn identity(policies: &[Loaded], observed_until: Option<Day>, order: OrderBy, se
     if let Some(day) = observed_until {
         line(&["observed-until", &day.to_string()]);
     }
-    if order == OrderBy::Score {
+    if let Some(said) = on_failure.digested() {
+        line(&["on-failure", &said]);
+    }
+    if *order == OrderBy::Score {
         line(&["order", "score"]);
     }
     for policy in policies {
         let manifest = &policy.module.manifest;
-        line(&["policy", &manifest.id, &policy.module.digest_text(), &format!("{:?}", policy.on_failure)]);
+        let failing = on_failure.by_itself(manifest);
+        line(&["policy", &manifest.id, &policy.module.digest_text(), &format!("{failing:?}")]);
         line(&["granted", &policy.granted.to_string()]);
         if !policy.owns_pack {
             line(&["foreign-pack"]);
@@ -410,9 +426,14 @@ impl Loaded {
         self.release.acts(|| draws.of(&self.module.manifest.id))
     }
 
-    /// The failure policy, capped by what the module's enforced rules could do at all.
-    pub(crate) fn fallback(&self, resolved: &Resolved, enforced: impl Fn(usize) -> bool) -> Fallback {
-        if self.on_failure == OnFailure::Allow {
+    /// A failure policy, capped by what the module's enforced rules could do at all.
+    pub(crate) fn fallback(
+        &self,
+        on_failure: OnFailure,
+        resolved: &Resolved,
+        enforced: impl Fn(usize) -> bool,
+    ) -> Fallback {
+        if on_failure == OnFailure::Allow {
             return Fallback::Allow;
         }
         let mut fallback = Fallback::Allow;

@@ -5,10 +5,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use normgate_contract::Vocabulary;
+
+use crate::batch::nearest_field;
 use crate::breaker::BreakerState;
 use crate::latency::Histogram;
 use crate::sandbox::FailureKind;
-use crate::stats::{ModuleStats, Stats};
+use crate::stats::{InputStats, ModuleStats, Stats};
 
 impl Stats {
     /// The snapshot in the text format of Prometheus.
@@ -27,6 +30,22 @@ impl Stats {
         let by = |label: &'static str, counts: &BTreeMap<String, u64>| -> Vec<(String, f64)> {
             counts.iter().map(|(name, count)| (labels(&[(label, name)]), *count as f64)).collect()
         };
+        let InputStats { refused, unknown_fields, bad_cells, bad_rows } = &self.input;
+        page.one("input_refused_total", "Requests refused for what was sent.", *refused);
+        let unknown = unknown_fields.iter().map(|(name, count)| {
+            let near = nearest_field(Vocabulary::shipped(), name).unwrap_or_default();
+            (labels(&[("field", name), ("nearest", &near)]), *count as f64)
+        });
+        let help = "Fields that the vocabulary lacks, in requests that were refused too.";
+        page.family("input_unknown_fields_total", "counter", help, unknown);
+        page.family(
+            "input_bad_cells_total",
+            "counter",
+            "Values not legal, judged as unknown.",
+            by("column", bad_cells),
+        );
+        let rows = bad_rows.iter().map(|(cause, count)| (labels(&[("cause", cause)]), *count as f64));
+        page.family("input_bad_rows_total", "counter", "Rows withheld or left out for what was sent.", rows);
         let help = "Requests in which a decision rests on something missing, by column.";
         page.family("missing_input_total", "counter", help, by("column", &self.missing_input));
         page.family("notices_total", "counter", "Notices of outcomes, by code.", by("code", &self.noticed));
@@ -68,6 +87,10 @@ impl Stats {
             }));
         }
         page.family("module_failures_total", "counter", "Failed calls, by kind.", failures);
+        let unheard = each(&|m| m.unheard as f64);
+        page.family("module_unheard_total", "counter", "Turns in which a module failed, or was left out.", unheard);
+        let held = each(&|m| m.held as f64);
+        page.family("failure_withheld_total", "counter", "Candidates withheld because a module failed.", held);
         let by_rule = |counts: &dyn Fn(&ModuleStats) -> Vec<(&str, u64)>| -> Vec<(String, f64)> {
             let mut series = Vec::new();
             for module in &self.modules {

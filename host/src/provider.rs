@@ -65,7 +65,7 @@ impl Facts {
         let mut provider = serde_json::to_value(table).map_err(|error| wrong("", error.to_string()))?;
         let territory = provider.as_object_mut().and_then(|fields| fields.remove("territory"));
         let request = serde_json::json!({
-            "ctx": {"now_ms": 0, "local_min": 0, "territory": territory}, "provider": provider,
+            "ctx": {"now_ms": 0, "local_min": 0, "territory": territory}, "provider": provider, "candidates": [],
         });
         let read = Reader::new(Arc::clone(vocabulary)).strict(true).read(request.to_string().as_bytes());
         let batch = read.map_err(|InputError { path, message, .. }| {

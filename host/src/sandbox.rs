@@ -21,6 +21,7 @@ use wasmtime::{
 use crate::artifacts::{Artifact, Artifacts};
 use crate::bindings::PolicyPre;
 use crate::bindings::exports::normgate::policy::judging::{Answer, Call};
+use crate::error::BuildError;
 use crate::guest::Guest;
 use crate::module::{LoadError, Module};
 use crate::price;
@@ -59,11 +60,13 @@ pub enum FailureKind {
     Grant,
     /// No slot was free.
     Overload,
+    /// The host could not give it what a call takes: memory, or a descriptor.
+    Host,
 }
 
 impl FailureKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [FailureKind; 9] = [
+    pub const ALL: [FailureKind; 10] = [
         Self::Trap,
         Self::Fuel,
         Self::Deadline,
@@ -73,6 +76,7 @@ impl FailureKind {
         Self::Garbage,
         Self::Grant,
         Self::Overload,
+        Self::Host,
     ];
 
     /// The kind's name on the wire.
@@ -87,12 +91,18 @@ impl FailureKind {
             Self::Garbage => "garbage",
             Self::Grant => "grant",
             Self::Overload => "overload",
+            Self::Host => "host",
         }
     }
 
     /// Whether the module itself is to blame, so that it counts towards its circuit breaker.
     pub(crate) fn is_its_own(self) -> bool {
-        !matches!(self, Self::Budget | Self::Grant | Self::Overload)
+        !matches!(self, Self::Budget | Self::Grant | Self::Overload | Self::Host)
+    }
+
+    /// Whether the host is to blame, so that its operator says what is done, and the call is tried once more.
+    pub(crate) fn is_hosts(self) -> bool {
+        matches!(self, Self::Overload | Self::Host)
     }
 }
 
@@ -135,13 +145,28 @@ impl Default for Limits {
 }
 
 /// Where instances take their memory from. It changes no outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Allocation {
-    /// From a pool that is reserved once: fast, and 256 calls at a time.
+    /// From a pool that is reserved once: fast, and 256 calls at a time. It takes about 1 TiB of address space, and no memory.
     #[default]
     Pooled,
-    /// From the system, call by call: slower, and bounded by the system alone.
+    /// From the system, call by call: slower, and bounded by the system alone. A call takes about 4 GiB of address space.
     OnDemand,
+}
+
+/// What [`Gate::builder`](crate::Gate::builder) begins with. Address space is the process's, so this is too.
+static OF_PROCESS: AtomicU32 = AtomicU32::new(0);
+
+impl Allocation {
+    /// Has every builder of this process begin with it.
+    pub fn of_process(self) {
+        OF_PROCESS.store(self as u32, Ordering::Relaxed);
+    }
+
+    pub(crate) fn begin() -> Self {
+        if OF_PROCESS.load(Ordering::Relaxed) == Self::OnDemand as u32 { Self::OnDemand } else { Self::Pooled }
+    }
 }
 
 /// What executes modules. It changes no outcome: both count the same work, and both end a call where it is used up.
@@ -248,7 +273,11 @@ impl Shared {
                 }
             }
         });
-        clock.map(drop).map_err(|error| format!("the sandbox's clock cannot start: {error}"))
+        clock.map(drop).map_err(|error| {
+            // The next call tries again.
+            self.ticks_in.store(0, Ordering::Relaxed);
+            format!("the sandbox's clock cannot start: {error}")
+        })
     }
 }
 
@@ -258,8 +287,8 @@ impl Drop for Shared {
     }
 }
 
-/// The engine for these limits. Artifacts fit every engine of the same release, limits, allocation and backend, and no other:
-/// what they are of is part of them.
+/// The engine for these limits. Artifacts fit every engine of the same release, limits and backend, and no other: what they are of is
+/// part of them.
 fn engine(limits: Limits, allocation: Allocation, backend: Backend) -> Result<Engine, String> {
     let strategy = match allocation {
         Allocation::OnDemand => InstanceAllocationStrategy::OnDemand,
@@ -297,7 +326,17 @@ fn engine(limits: Limits, allocation: Allocation, backend: Backend) -> Result<En
         .wasm_extended_const(false)
         .memory_init_cow(true)
         .max_wasm_stack(limits.stack);
-    let cannot = |error| format!("the sandbox cannot start: {error:#}");
+    let cannot = |error: wasmtime::Error| {
+        let way_out = match allocation {
+            Allocation::Pooled if is_hosts(&error) => {
+                "; its pool reserves about 1 TiB of address space, and takes no memory for it: where that is bounded (`ulimit -v`, \
+                 overcommit), set allocation = \"on-demand\" under [sandbox] in normgate.toml, or NORMGATE_ALLOCATION=on-demand for the \
+                 command"
+            }
+            _ => "",
+        };
+        format!("the sandbox cannot start: {error:#}{way_out}")
+    };
     if backend == Backend::Interpreter {
         config.target("pulley64").map_err(cannot)?;
     }
@@ -310,7 +349,7 @@ fn engine(limits: Limits, allocation: Allocation, backend: Backend) -> Result<En
 /// # Errors
 /// What the compiler says of a component that it refuses.
 pub fn precompile(component: &[u8], backend: Backend) -> Result<Artifact, String> {
-    let engine = engine(Limits::default(), Allocation::Pooled, backend)?;
+    let engine = engine(Limits::default(), Allocation::OnDemand, backend)?;
     let bytes = engine.precompile_component(component).map_err(|error| format!("{error:#}"))?;
     Ok(Artifact { component: Sha256::digest(component).into(), bytes })
 }
@@ -420,7 +459,10 @@ impl Sandbox {
             return Ok(compiled);
         }
         let place = || module.place.clone();
-        let fail = |error: wasmtime::Error| LoadError::Compile { place: place(), message: format!("{error:#}") };
+        let fail = |error: wasmtime::Error| match format!("{error:#}") {
+            message if is_hosts(&error) => LoadError::Host { place: place(), message },
+            message => LoadError::Compile { place: place(), message },
+        };
         let engine = &self.shared.engine;
         let component = match (artifacts.and_then(|store| store.load(engine, module)), compiler) {
             (Some(component), _) => component,
@@ -450,6 +492,21 @@ impl Sandbox {
         known.retain(|_, compiled| compiled.strong_count() > 0);
         known.insert(module.digest, Arc::downgrade(&compiled));
         Ok(compiled)
+    }
+
+    /// Has the host make now what every instance of a module takes of it, so that a host that cannot fails here and not in a call.
+    /// Nothing of the module runs.
+    pub(crate) fn prepare(&self, compiled: &Compiled) -> Result<(), BuildError> {
+        let limits = self.limits;
+        let allowance =
+            Allowance { fuel: 0, memory: limits.memory, output: 0, processor: Duration::MAX, wall: Duration::MAX };
+        let mut store = self.store(allowance);
+        let made = store.set_fuel(0).and_then(|()| compiled.instantiate(&mut store));
+        match made.map_err(|error| classify(&error, store.data())) {
+            Err((FailureKind::Host, message)) => Err(BuildError::Host(message)),
+            // Whatever else ends it is the module's own affair, at every call.
+            _ => Ok(()),
+        }
     }
 
     /// What a call takes by its parts: making the instance, the call on it, its end. For benches.
@@ -514,7 +571,7 @@ fn fuelled<T>(
     if let Err(error) = store.set_fuel(fuel) {
         return (Err((FailureKind::Trap, error.to_string())), Used::default());
     }
-    let result = run(store).map_err(|error| classify(&error));
+    let result = run(store).map_err(|error| classify(&error, store.data()));
     let counted = match &result {
         Err((FailureKind::Trap | FailureKind::Deadline, _)) => fuel,
         _ => fuel.saturating_sub(store.get_fuel().unwrap_or(0)),
@@ -523,14 +580,30 @@ fn fuelled<T>(
     (result, Used { units: counted.saturating_add(price::instance(guest.memory)), slow: guest.slow })
 }
 
+/// Whether what failed is the system, and no guest had a say in it.
+pub(crate) fn is_hosts(error: &wasmtime::Error) -> bool {
+    let is_systems = |cause: &(dyn std::error::Error + 'static)| {
+        #[cfg(unix)]
+        if cause.is::<rustix::io::Errno>() {
+            return true;
+        }
+        cause.is::<std::io::Error>() || cause.is::<wasmtime::OutOfMemory>()
+    };
+    error.chain().any(is_systems)
+}
+
 /// The typed kind of a failed call.
-fn classify(error: &wasmtime::Error) -> (FailureKind, String) {
+fn classify(error: &wasmtime::Error, guest: &Guest) -> (FailureKind, String) {
     let root = error.root_cause().to_string();
+    if let Some(refused) = &guest.refused {
+        return (FailureKind::Host, refused.clone());
+    }
     let kind = match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => FailureKind::Fuel,
         Some(Trap::Interrupt) => FailureKind::Deadline,
         Some(_) => FailureKind::Trap,
         None if error.is::<wasmtime::PoolConcurrencyLimitError>() => FailureKind::Overload,
+        None if is_hosts(error) => FailureKind::Host,
         None if root.contains("exceeds memory limits") => FailureKind::Memory,
         None if root.contains("fuel") => FailureKind::Output,
         None => FailureKind::Garbage,

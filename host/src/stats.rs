@@ -1,12 +1,14 @@
 //! What a gate has been doing since it was built: counters a module, and a snapshot of them for people and for Prometheus.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use tracing::warn;
 
+use crate::batch::Amiss;
 use crate::breaker::{Breaker, BreakerState};
 use crate::config::BreakerConfig;
 use crate::counters::Counters;
@@ -15,7 +17,7 @@ use crate::latency::{Histogram, Latency};
 use crate::notice::Notice;
 use crate::notices;
 use crate::outcome::{Outcome, Verdict};
-use crate::policy_set::{Loaded, PolicySet};
+use crate::policy_set::{HOST_FAILURE, Loaded, PolicySet};
 use crate::sandbox::FailureKind;
 use crate::verdict::Action;
 
@@ -26,6 +28,10 @@ pub(crate) struct Health {
     fuel: AtomicU64,
     latency: Latency,
     failures: [AtomicU64; FailureKind::ALL.len()],
+    /// Turns in which it was not heard, whether or not it was called.
+    unheard: AtomicU64,
+    /// Rows that were withheld because it failed.
+    held: AtomicU64,
     /// Rows withheld, by rule.
     withheld: Vec<AtomicU64>,
 }
@@ -43,6 +49,8 @@ impl Health {
             fuel: AtomicU64::new(0),
             latency: Latency::default(),
             failures: std::array::from_fn(|_| AtomicU64::new(0)),
+            unheard: AtomicU64::new(0),
+            held: AtomicU64::new(0),
             withheld: loaded.module.manifest.rules.iter().map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -56,10 +64,74 @@ impl Health {
     pub(crate) fn failed(&self, kind: FailureKind) {
         self.failures[kind as usize].fetch_add(1, Ordering::Relaxed);
     }
+
+    /// Says in the log that it was not heard: the first time, the second, the fourth, the eighth. A module that fails on every list says
+    /// it about once in every doubling of them.
+    pub(crate) fn told(&self, policy: &str, (kind, message): &(FailureKind, String)) {
+        let times = self.unheard.fetch_add(1, Ordering::Relaxed) + 1;
+        if times.is_power_of_two() {
+            warn!(policy, kind = kind.name(), message, times, "module failed");
+        }
+    }
+}
+
+/// Most different names of what was not as the vocabulary says that are counted apart: names come from outside.
+const MOST_NAMES: usize = 256;
+
+/// What was sent and not as the vocabulary says. Nothing here is touched by requests that are right.
+#[derive(Debug, Default)]
+pub(crate) struct InputTotals(Mutex<InputStats>);
+
+impl InputTotals {
+    fn counted(&self) -> MutexGuard<'_, InputStats> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request that was refused, and what it had besides that the vocabulary lacks.
+    pub(crate) fn refused(&self, unknown: &BTreeMap<String, u64>) {
+        let mut counted = self.counted();
+        counted.refused += 1;
+        add(&mut counted.unknown_fields, unknown);
+    }
+
+    /// Counts what of a request that is judged was not as it should be.
+    fn count(&self, amiss: &Amiss) {
+        let mut counted = self.counted();
+        add(&mut counted.unknown_fields, &amiss.unknown);
+        add(&mut counted.bad_cells, &amiss.cells);
+        for cause in &amiss.rows {
+            *counted.bad_rows.entry(cause.name()).or_default() += 1;
+        }
+        for (cause, times) in &amiss.tags {
+            *counted.bad_rows.entry(cause.name()).or_default() += times;
+        }
+    }
+}
+
+/// Adds counts by name; beyond as many names as are kept apart, to those that have none of their own.
+fn add(to: &mut BTreeMap<String, u64>, counts: &BTreeMap<String, u64>) {
+    for (name, times) in counts {
+        let name = if to.contains_key(name) || to.len() < MOST_NAMES { name } else { "(others)" };
+        *to.entry(name.to_owned()).or_default() += times;
+    }
+}
+
+/// What was sent and not as the vocabulary says.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct InputStats {
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Fields that the vocabulary lacks, by path without numbers of rows: in refused requests too.
+    pub unknown_fields: BTreeMap<String, u64>,
+    /// Values that were judged as unknown, by column.
+    pub bad_cells: BTreeMap<String, u64>,
+    /// Rows that were withheld or left out, by cause.
+    pub bad_rows: BTreeMap<&'static str, u64>,
 }
 
 /// Counters of the gate as a whole, beside those of its modules.
 pub(crate) struct Totals {
+    pub(crate) input: Arc<InputTotals>,
     evaluate: Latency,
     ignored: AtomicU64,
     /// Notices of outcomes, by code.
@@ -80,6 +152,7 @@ impl Default for Totals {
     fn default() -> Self {
         let nought = AtomicU64::default;
         Self {
+            input: Arc::default(),
             evaluate: Latency::default(),
             ignored: nought(),
             noticed: Counters::of(&notices::OF_REQUESTS),
@@ -110,9 +183,12 @@ impl Totals {
     /// Counts an outcome, what it took, and the rows that each rule withheld.
     pub(crate) fn count(&self, outcome: &Outcome, took: Duration, health: &[Arc<Health>]) {
         self.evaluate.record(took);
-        self.ignored.fetch_add(u64::from(outcome.batch.ignored_fields()), Ordering::Relaxed);
+        self.ignored.fetch_add(outcome.batch.ignored_fields(), Ordering::Relaxed);
         outcome.missing_columns().iter().for_each(|column| self.missing.add(column));
         self.requests.fetch_add(1, Ordering::Relaxed);
+        if let Some(amiss) = outcome.batch.amiss() {
+            self.input.count(amiss);
+        }
         self.rows.fetch_add(outcome.verdicts.len() as u64, Ordering::Relaxed);
         self.withheld.fetch_add((outcome.verdicts.len() - outcome.shown) as u64, Ordering::Relaxed);
         self.stale.fetch_add(u64::from(outcome.notices.iter().any(|notice| notice.code == "stale")), Ordering::Relaxed);
@@ -131,6 +207,12 @@ impl Totals {
         // Counted apart first: what all threads share is then written once a rule, not once a row.
         let mut counts: Vec<Vec<u64>> = health.iter().map(|h| vec![0; h.withheld.len()]).collect();
         for reason in withheld.iter().flat_map(|verdict| outcome.reasons(verdict)) {
+            if reason.effect == Action::Block
+                && reason.rule.rule == HOST_FAILURE
+                && let Some(health) = health.get(usize::from(reason.rule.policy))
+            {
+                health.held.fetch_add(1, Ordering::Relaxed);
+            }
             if reason.effect == Action::Block
                 && let Some(count) = counts
                     .get_mut(usize::from(reason.rule.policy))
@@ -172,6 +254,8 @@ pub struct Stats {
     pub overridden: u64,
     /// Requests judged by modules whose repository had expired.
     pub stale: u64,
+    /// What was sent and not as the vocabulary says.
+    pub input: InputStats,
     /// Time of judging a request, all of it together.
     pub evaluate: Histogram,
     /// Unknown fields of requests, which were ignored.
@@ -207,6 +291,10 @@ pub struct ModuleStats {
     pub fuel: u64,
     /// Failures by kind; kinds that did not occur are left out.
     pub failures: BTreeMap<FailureKind, u64>,
+    /// Turns in which it was not heard, whether or not it was called.
+    pub unheard: u64,
+    /// Rows withheld because it failed.
+    pub held: u64,
     /// Rows withheld by rule; rules that withheld none are left out.
     pub withheld: BTreeMap<String, u64>,
     /// What rules in shadow said, since the generation that judges began; rules that said nothing are left out.
@@ -240,6 +328,8 @@ impl Stats {
                 breaker_opened: health.breaker.opened(),
                 fuel: read(&health.fuel),
                 failures: failures.map(|(kind, n)| (kind, read(n))).filter(|(_, n)| *n > 0).collect(),
+                unheard: read(&health.unheard),
+                held: read(&health.held),
                 withheld: rules.map(|(rule, n)| (rule.id.clone(), read(n))).filter(|(_, n)| *n > 0).collect(),
                 shadow: BTreeMap::new(),
             }
@@ -256,6 +346,7 @@ impl Stats {
             emergencies: read(&totals.emergencies),
             overridden: read(&totals.overridden),
             stale: read(&totals.stale),
+            input: totals.input.counted().clone(),
             evaluate: totals.evaluate.histogram(),
             ignored: read(&totals.ignored),
             noticed: totals.noticed.read(),

@@ -13,10 +13,11 @@ pub fn minor_band(band: AgeBand) -> Tri {
     }
 }
 
-/// Whether the user is a minor. A minor band counts at any assurance; an adult band only when something assures it.
+/// Whether the user is a minor. A minor band and `under_14` count at any assurance, and beside whatever else is said; an adult
+/// band only when something assures it.
 #[inline]
-pub fn is_minor(band: AgeBand, assurance: AgeAssurance, minor_mode: Tri, surface: Surface) -> Tri {
-    if minor_band(band).is_yes() || minor_mode.is_yes() || surface == Surface::MinorZone {
+pub fn is_minor(band: AgeBand, under_14: Tri, assurance: AgeAssurance, minor_mode: Tri, surface: Surface) -> Tri {
+    if minor_band(band).is_yes() || under_14.is_yes() || minor_mode.is_yes() || surface == Surface::MinorZone {
         return Tri::Yes;
     }
     let assured = !matches!(assurance, AgeAssurance::None | AgeAssurance::Unknown | AgeAssurance::Unlisted);

@@ -6,7 +6,7 @@ mod bounds;
 mod settings;
 
 use normgate::Module;
-use normgate::contract::{ColumnSpec, ColumnType, Vocabulary};
+use normgate::contract::{ColumnSpec, ColumnType, MICROSECONDS_FROM, Vocabulary};
 use serde_json::{Map, Value, json};
 
 use crate::oracle::settings::Settings;
@@ -58,7 +58,8 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn make(&mut self, most: u64) -> Value {
-        self.now_ms = *self.numbers.pick(&[1_767_225_600_000, 1_767_225_600_000, 1_767_225_600_000, 0, 1 << 53]);
+        self.now_ms =
+            *self.numbers.pick(&[1_767_225_600_000, 1_767_225_600_000, 1_767_225_600_000, 0, MICROSECONDS_FROM - 1]);
         let mut request = self.object("request", 0);
         let rows = if self.numbers.below(30) == 0 { 0 } else { 1 + self.numbers.below(most) };
         let mut candidates: Vec<Map<String, Value>> = (0..rows).map(|row| self.object("candidates", row)).collect();
@@ -74,10 +75,9 @@ impl Maker<'_> {
         for candidate in &mut candidates {
             self.couple(&mut request, candidate);
         }
-        // Nobody sent, an empty list and a list are three things to a reader.
-        if rows > 0 || self.numbers.below(2) == 0 {
-            request.insert("candidates".into(), json!(candidates));
-        }
+        // Null, an empty list and a list are three things to a reader.
+        let sent = rows > 0 || self.numbers.below(2) == 0;
+        request.insert("candidates".into(), if sent { json!(candidates) } else { Value::Null });
         if tag_count > 0 || self.numbers.below(2) == 0 {
             set(&mut request, "user.tags", json!(tags));
         }
@@ -164,6 +164,7 @@ impl Maker<'_> {
     /// The ends of a column's range, and nothing.
     fn end(&mut self, column: &ColumnSpec) -> i64 {
         let (low, high) = column.range.unwrap_or((i64::MIN, i64::MAX));
+        let high = if column.is_instant() { MICROSECONDS_FROM - 1 } else { high };
         *self.numbers.pick(&[low, high, 0])
     }
 
@@ -180,6 +181,8 @@ impl Maker<'_> {
         let threshold = *self.numbers.pick(&thresholds);
         let near = (threshold + *self.numbers.pick(&[-1, 0, 1])).clamp(0, 1_000_000);
         match self.numbers.below(8) {
+            // A classifier says how sure it is.
+            0 | 1 if signal["source"] == "classifier" => signal["conf_ppm"] = json!(near),
             0 => {}
             1 => signal["conf_ppm"] = Value::Null,
             2 | 3 => signal["conf_ppm"] = json!(self.numbers.pick(&[0, 0, 1, 1_000_000])),

@@ -1,8 +1,10 @@
 //! Minors (Art 18).
 
+use serde_json::json;
+
 use super::Request;
 use super::facts::Facts;
-use super::findings::{About, Effect, Findings, block, demote, label, label_first, owe, veto};
+use super::findings::{About, Effect, Findings, block, demote, duty, label, label_first, owe, veto};
 use super::signals::{Signals, State};
 use super::surfaces::{content, personal};
 
@@ -40,7 +42,11 @@ fn of_the_user(request: &Request<'_>, findings: &mut Findings<'_>) {
                 findings.fire("art18.rest", About::Request, [owe("remind.rest")]);
             }
             None => {
-                findings.fire("art18.rest", About::Request, [owe("fix.telemetry")]);
+                findings.fire(
+                    "art18.rest",
+                    About::Request,
+                    [owe(duty("fix.telemetry").with("column", json!("request.session.continuous_s")))],
+                );
             }
             Some(_) => {}
         }

@@ -18,7 +18,8 @@ impl Request<'_> {
 
     /// Whether the user is a minor; none = unknown. Missing assurance never turns a minor into an adult.
     fn is_minor(&self) -> Option<bool> {
-        if self.minor_band() || self.all.yes("user.minor_mode") || self.surface() == Some("minor_zone") {
+        let under_14 = self.all.yes("user.under_14");
+        if self.minor_band() || under_14 || self.all.yes("user.minor_mode") || self.surface() == Some("minor_zone") {
             return Some(true);
         }
         let assured = self.all.term("user.age_assurance").is_some_and(|assurance| assurance != "none");

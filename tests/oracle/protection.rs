@@ -1,8 +1,10 @@
 //! Excess (Art 8), the elderly (Art 19), and the sector norm for interfaces made for them (Art 5).
 
+use serde_json::json;
+
 use super::Request;
 use super::facts::Facts;
-use super::findings::{About, Effect, Findings, block, demote, hold, label, owe};
+use super::findings::{About, Effect, Findings, block, demote, duty, hold, label, owe};
 use super::signals::Signals;
 
 pub(super) fn art08(request: &Request<'_>, findings: &mut Findings<'_>) {
@@ -17,7 +19,11 @@ pub(super) fn art08(request: &Request<'_>, findings: &mut Findings<'_>) {
             findings.fire("art08.rest-reminder", About::Request, [owe("remind.rest")]);
         }
         if continuous_s.is_none() {
-            findings.fire("art08.rest-reminder", About::Request, [owe("fix.telemetry")]);
+            findings.fire(
+                "art08.rest-reminder",
+                About::Request,
+                [owe(duty("fix.telemetry").with("column", json!("request.session.continuous_s")))],
+            );
         }
     }
     let limit_s = all.integer("user.usage_limit_s").unwrap_or(0);
@@ -27,12 +33,20 @@ pub(super) fn art08(request: &Request<'_>, findings: &mut Findings<'_>) {
         findings.fire("art08.user-limit", About::Request, [owe("notify.limit")]);
     }
     if limit_s > 0 && today_s.is_none() {
-        findings.fire("art08.user-limit", About::Request, [owe("fix.telemetry")]);
+        findings.fire(
+            "art08.user-limit",
+            About::Request,
+            [owe(duty("fix.telemetry").with("column", json!("request.session.today_s")))],
+        );
     }
     let cap = all.integer("user.spend_cap_fen").unwrap_or(0);
     let spent = all.integer("user.spend_30d_fen");
     if cap > 0 && spent.is_none() {
-        findings.fire("art08.spend-cap", About::Request, [owe("fix.telemetry")]);
+        findings.fire(
+            "art08.spend-cap",
+            About::Request,
+            [owe(duty("fix.telemetry").with("column", json!("request.user.spend_30d_fen")))],
+        );
     }
 
     // The rows.

@@ -63,7 +63,11 @@ fn norms(request: &Request<'_>, row: Facts<'_>, about: About, module: &str, find
             refused |= findings.fire(&rule("fatigue"), about, [block(), owe("remind.fatigue"), owe(pause)]);
         }
         None => {
-            findings.fire(&rule("fatigue"), about, [owe("fix.telemetry")]);
+            findings.fire(
+                &rule("fatigue"),
+                about,
+                [owe(duty("fix.telemetry").with("column", json!("candidates.work.continuous_s")))],
+            );
         }
         Some(_) => {}
     }
@@ -72,7 +76,11 @@ fn norms(request: &Request<'_>, row: Facts<'_>, about: About, module: &str, find
             refused |= findings.fire(&rule("daily-hours"), about, [block(), owe("prompt.continue_work")]);
         }
         None => {
-            findings.fire(&rule("daily-hours"), about, [owe("fix.telemetry")]);
+            findings.fire(
+                &rule("daily-hours"),
+                about,
+                [owe(duty("fix.telemetry").with("column", json!("candidates.work.day_s")))],
+            );
         }
         Some(_) => {}
     }

@@ -7,7 +7,7 @@ pub(crate) mod feed;
 pub(crate) mod native;
 mod numbers;
 
-use normgate::contract::{ColumnSpec, ColumnType, Vocabulary};
+use normgate::contract::{ColumnSpec, ColumnType, MICROSECONDS_FROM, Vocabulary};
 pub(crate) use normgate_cases::set;
 pub(crate) use numbers::Numbers;
 use serde_json::{Map, Value, json};
@@ -97,6 +97,7 @@ fn integer(column: &ColumnSpec, numbers: &mut Numbers) -> i64 {
     let near =
         [0, 1, 2, 3, 5, 6, 7, 8, 30, 1_800, 3_600, 7_200, 10_000, 14_400, 14_401, 28_800, 43_200, 300_000, 700_000];
     let value = match numbers.below(6) {
+        0 if column.is_instant() => MICROSECONDS_FROM - 1,
         0 => column.range.map_or(i64::MAX, |(_, high)| high),
         1 => column.range.map_or(i64::MIN, |(low, _)| low),
         2 => 1_767_225_600_000 - near[numbers.below(near.len() as u64) as usize] * 86_400_000,

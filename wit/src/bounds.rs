@@ -21,6 +21,8 @@ pub const MAX_PARAMETERS: usize = 256;
 pub const MAX_INPUTS: usize = 256;
 /// Most choices or dated defaults of a parameter, columns of evidence of a rule, policies replaced, kinds or surfaces.
 pub const MAX_LISTED: usize = 64;
+/// Most alternatives of the rows that a module may withhold or demote.
+pub const MAX_CONCERNS: usize = 16;
 /// Longest text for people, in bytes.
 pub const MAX_TEXT_BYTES: usize = 2_048;
 /// Longest name, in bytes: of the policy, a rule, a column, an entry, a parameter, a choice.

@@ -31,6 +31,51 @@ impl Day {
     }
 }
 
+/// An instant that somebody wrote down: `2027-01-01T00:00:00Z`, with another offset in the place of `Z`, or a day, which begins in
+/// Asia/Shanghai.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(i64);
+
+impl Moment {
+    /// Milliseconds since 1970 (UTC).
+    pub fn ms(self) -> i64 {
+        self.0
+    }
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let instant = text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_millisecond);
+        let expected = |_| format!("invalid instant `{text}`: expected YYYY-MM-DDThh:mm:ssZ, or a day as YYYY-MM-DD");
+        instant.or_else(|_| text.parse::<Day>().map(Day::start_ms).map_err(expected)).map(Self)
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX).fmt(f)
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // TOML has dates of its own, and who writes one means it.
+        let text = match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
 /// Milliseconds since 1970 (UTC), by the clock of this machine.
 pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
@@ -66,7 +111,24 @@ impl<'de> Deserialize<'de> for Day {
 
 #[cfg(test)]
 mod tests {
-    use super::Day;
+    use super::{Day, Moment};
+
+    #[test]
+    fn an_instant_has_an_offset_or_is_the_beginning_of_a_day() {
+        let ms = |text: &str| text.parse::<Moment>().map(Moment::ms);
+        assert_eq!(ms("2027-01-01T00:00:00Z"), Ok(1_798_761_600_000));
+        assert_eq!(ms("2027-01-01T08:00:00+08:00"), ms("2027-01-01T00:00:00Z"));
+        assert_eq!(ms("2027-01-01"), ms("2026-12-31T16:00:00Z"));
+        for wrong in ["", "2027-01-01T00:00:00", "2027-02-30", "tomorrow", "1798761600000"] {
+            let said = ms(wrong).expect_err(wrong);
+            assert_eq!(
+                said,
+                format!("invalid instant `{wrong}`: expected YYYY-MM-DDThh:mm:ssZ, or a day as YYYY-MM-DD")
+            );
+        }
+        let moment: Moment = "2027-01-01T08:00:00+08:00".parse().expect("an instant");
+        assert_eq!(moment.to_string(), "2027-01-01T00:00:00Z");
+    }
 
     #[test]
     fn a_day_begins_eight_hours_before_utc_midnight() {

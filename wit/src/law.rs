@@ -8,7 +8,7 @@ use std::fmt::{Debug, Write};
 
 use crate::{
     Argument, Block, Effect, Manifest, Obligation, OnFailure, Parameter, ParameterType, Provenance, Quantity, Rule,
-    Vocabulary, Weight, Wording, dsa,
+    Vocabulary, Weight, Wording, concerns_in_words, dsa,
 };
 
 /// What makes each rule fire: module, rule, line.
@@ -251,10 +251,14 @@ fn standing(manifest: &Manifest) -> String {
             let _ = write!(text, "Skipped when a request has none of these {what}: {}. ", codes(listed));
         }
     }
-    text.push_str(match manifest.on_failure {
-        OnFailure::Hold => "Should the module fail, what it could have withheld is held.",
-        OnFailure::Allow => "Should the module fail, its candidates pass.",
-    });
+    match (manifest.on_failure, &manifest.concerns[..]) {
+        (OnFailure::Allow, _) => text.push_str("Should the module fail, its candidates pass."),
+        (OnFailure::Hold, []) => text.push_str("Should the module fail, what it could have withheld is held."),
+        (OnFailure::Hold, concerns) => {
+            let rows = concerns_in_words(concerns);
+            let _ = write!(text, "Should the module fail, rows are held that it could have withheld: where {rows}.");
+        }
+    }
     text
 }
 
@@ -284,6 +288,7 @@ fn effect_text(manifest: &Manifest, effect: &Effect) -> String {
                 let value = match argument {
                     Argument::Flag(flag) => flag.to_string(),
                     Argument::Constant(number) => number.to_string(),
+                    Argument::Named(column) if argument.column(name).is_some() => format!("`{column}`"),
                     Argument::Named(name) => named(manifest, name),
                 };
                 let _ = write!(text, ", {name} = {value}");

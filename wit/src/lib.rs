@@ -8,6 +8,7 @@
 
 pub mod bounds;
 mod codes;
+mod concern;
 mod day;
 pub mod dsa;
 mod hex;
@@ -21,7 +22,8 @@ mod steering;
 mod vocabulary;
 
 pub use codes::{Code, Stated};
-pub use day::{Day, now_ms};
+pub use concern::{Concern, MINOR, MINOR_COLUMNS, in_words as concerns_in_words};
+pub use day::{Day, Moment, now_ms};
 pub use hex::hex;
 pub use manifest::{
     Applies, Argument, Audience, Block, Column, Constraint, Effect, Frame, Input, Law, Level, Manifest, Modality,
@@ -33,7 +35,8 @@ pub use source::{ManifestError, read_policy_toml};
 pub use standing::Standing;
 pub use steering::steers;
 pub use vocabulary::{
-    ColumnSpec, ColumnType, CommonParameter, REFERENCE, SignalCodes, Surface, TermSet, Vocabulary, VocabularyError,
+    ColumnSpec, ColumnType, CommonParameter, MICROSECONDS_FROM, REFERENCE, SECONDS, SignalCodes, Surface, TermSet,
+    Vocabulary, VocabularyError,
 };
 
 /// The package that modules and hosts of this release speak.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ColumnType, Day};
+use crate::{ColumnType, Concern, Day};
 
 /// A text in both languages of the contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -313,7 +313,7 @@ pub enum Quantity {
 pub enum Weight {
     /// A constant.
     Constant(i64),
-    /// A parameter's name, or the word `computed`: the answer carries it.
+    /// A parameter's name, or the word `computed`: the answer carries it. Under the name `column`, a column of the module.
     Named(String),
 }
 
@@ -334,6 +334,19 @@ pub enum Argument {
     Constant(i64),
     /// A parameter's name, or the word `computed`: the answer carries it.
     Named(String),
+}
+
+/// The argument that names a column: the one that is missing.
+pub(crate) const COLUMN_ARGUMENT: &str = "column";
+
+impl Argument {
+    /// The column that the argument of this name is, if it is one.
+    pub fn column(&self, name: &str) -> Option<&str> {
+        match self {
+            Self::Named(column) if name == COLUMN_ARGUMENT => Some(column),
+            _ => None,
+        }
+    }
 }
 
 /// An obligation that a rule may raise.
@@ -509,6 +522,9 @@ pub struct Manifest {
     pub applies: Applies,
     /// What happens when it fails.
     pub on_failure: OnFailure,
+    /// Which rows it may withhold or demote, as alternatives: all that a failure may reach. Empty = every row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub concerns: Vec<Concern>,
     /// Columns of the request frame.
     pub request: Vec<Input>,
     /// Other frames and their columns.

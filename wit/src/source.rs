@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::bounds::{self, MAX_MANIFEST_BYTES};
 use crate::manifest::*;
-use crate::{CONTRACT, ColumnType, Day, MAX_ENTRIES, Vocabulary, nearest, steers};
+use crate::{CONTRACT, ColumnType, Concern, Day, MAX_ENTRIES, Vocabulary, concern, nearest, steers};
 
 /// What the host says of a sector norm that would loosen a parameter of the law, in the place of a rule.
 const LOOSENING: &str = "art05.loosening";
@@ -43,6 +43,8 @@ struct Source {
     effective_from: Option<Day>,
     effective_until: Option<Day>,
     on_failure: OnFailure,
+    #[serde(default)]
+    concerns: Vec<Concern>,
     #[serde(default)]
     applies: Applies,
     inputs: Vec<String>,
@@ -286,6 +288,7 @@ impl Source {
             effective_until: self.effective_until,
             applies: self.applies,
             on_failure: self.on_failure,
+            concerns: self.concerns,
             request,
             frames,
             parameters,
@@ -332,9 +335,11 @@ impl SourceEffect {
             Effect::Demote(Weight::Named(name)) if name != "computed" => *name = own(name),
             Effect::Obligation(obligation) => {
                 obligation.deadline_s.iter_mut().chain(&mut obligation.retain_d).for_each(quantity);
-                for argument in obligation.args.values_mut() {
+                for (name, argument) in &mut obligation.args {
+                    let is_column = argument.column(name).is_some();
                     if let Argument::Named(name) = argument
                         && name != "computed"
+                        && !is_column
                     {
                         *name = own(name);
                     }
@@ -437,6 +442,7 @@ impl Manifest {
             return fail("overlays", "only a sector norm tightens parameters of other modules; name its `pack`");
         }
         self.check_applies(vocabulary)?;
+        concern::check(self, vocabulary)?;
         let columns: HashSet<String> = self.columns().map(|(name, _)| name).collect();
         let mut ids = HashSet::new();
         for (index, rule) in self.rules.iter().enumerate() {
@@ -479,7 +485,7 @@ impl Manifest {
             }
         }
         // What the host itself says is called so, and nothing else may look as if it were.
-        let is_hosts = ["host", "common"].contains(&self.module.split('.').next().unwrap_or_default());
+        let is_hosts = ["host", "common", "all"].contains(&self.module.split('.').next().unwrap_or_default());
         if !name(&self.module) || is_hosts {
             return fail(
                 "module",
@@ -707,11 +713,16 @@ impl Manifest {
                 for q in obligation.deadline_s.iter().chain(&obligation.retain_d) {
                     quantity(q)?;
                 }
-                for argument in obligation.args.values() {
-                    if let Argument::Named(name) = argument
-                        && name != "computed"
-                    {
-                        integer(name)?;
+                for (name, argument) in &obligation.args {
+                    match (argument.column(name), argument) {
+                        (Some(column), _) if !self.columns().any(|(known, _)| known == column) => {
+                            return fail(place, format!("column `{column}` is not among the inputs"));
+                        }
+                        (None, _) if name == COLUMN_ARGUMENT => {
+                            return fail(place, format!("argument `{name}` names a column of the inputs"));
+                        }
+                        (None, Argument::Named(name)) if name != "computed" => drop(integer(name)?),
+                        _ => {}
                     }
                 }
                 Ok(())

@@ -116,6 +116,16 @@ pub struct ColumnSpec {
 }
 
 impl ColumnSpec {
+    /// Whether the values are instants: milliseconds since 1970 UTC.
+    pub fn is_instant(&self) -> bool {
+        self.kind == ColumnType::Integer && self.unit.as_deref() == Some("ms")
+    }
+
+    /// Whether the values are 64-bit identifiers, which a request may also send as text.
+    pub fn is_identifier(&self) -> bool {
+        self.kind == ColumnType::Integer && self.unit.as_deref() == Some("id")
+    }
+
     /// Whether values written down under another definition of the column mean the same under this one.
     pub fn reads_as(&self, other: &ColumnSpec) -> bool {
         let same_set = match (&self.terms, &other.terms) {
@@ -125,6 +135,12 @@ impl ColumnSpec {
         self.kind == other.kind && same_set
     }
 }
+
+/// Instants in milliseconds that are plainly seconds: between 1973 and 5138 when read as seconds, and before March 1973 when
+/// read as milliseconds. An engineering default; smaller numbers are nobody's clock and stay legal.
+pub const SECONDS: std::ops::Range<i64> = 100_000_000..100_000_000_000;
+/// From here on an instant in milliseconds is plainly microseconds: after 5138, or after 1973 when read as such.
+pub const MICROSECONDS_FROM: i64 = 100_000_000_000_000;
 
 /// The signal codes that a request may carry.
 #[derive(Clone, Debug)]
@@ -145,8 +161,14 @@ impl SignalCodes {
         std::iter::successors(Some(code), |code| Some(code.rsplit_once('.')?.0)).find_map(listed)
     }
 
-    /// Whether a code is legal: listed, or of the form of a listed letter (`M1.fan.x`).
+    /// Whether a code is legal: listed, or below a listed letter and number (`M1.fan.x`).
     pub fn accepts(&self, code: &str) -> bool {
+        let base = code.split_once('.').map_or(code, |(base, _)| base);
+        self.is_well_formed(code) && self.codes.iter().any(|known| known == base)
+    }
+
+    /// Whether a code has the form of one, whatever its number: those of recorded requests are older than the numbers known now.
+    pub fn is_well_formed(&self, code: &str) -> bool {
         let mut bytes = code.bytes();
         bytes.next().is_some_and(|letter| self.letters.contains(&letter))
             && bytes.next().is_some_and(|digit| digit.is_ascii_digit())

@@ -166,7 +166,13 @@ impl Report {
 pub fn read(text: &str) -> Result<Vec<Case>, String> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let cases: Vec<Case> = lines
-        .map(|(index, line)| serde_json::from_str(line).map_err(|error| format!("line {}: {error}", index + 1)))
+        .map(|(index, line)| {
+            let case = serde_json::from_str(line).map_err(|error| format!("line {}: {error}", index + 1))?;
+            match normgate::repeated_key(line) {
+                Some(path) => Err(format!("line {}: {path}: this field is given twice", index + 1)),
+                None => Ok(case),
+            }
+        })
         .collect::<Result<_, _>>()?;
     if cases.is_empty() { Err("there is no case in it; one JSON object a line is one".into()) } else { Ok(cases) }
 }
@@ -180,6 +186,7 @@ pub struct Runner {
     artifacts: Option<Box<dyn Fn() -> Option<Artifacts>>>,
     compiler: Option<Arc<Compiler>>,
     authorities: Option<BTreeMap<String, Grant>>,
+    strict: bool,
     /// Each with its reader, which knows the columns of the loaded norms.
     gates: VecDeque<(String, Arc<(Gate, Reader)>)>,
 }
@@ -187,12 +194,18 @@ pub struct Runner {
 impl Runner {
     /// A runner over these modules; `artifacts` opens the store of compiled modules, if there is one.
     pub fn new(modules: Vec<Module>, artifacts: Option<Box<dyn Fn() -> Option<Artifacts>>>) -> Self {
-        Self { modules, artifacts, compiler: None, authorities: None, gates: VecDeque::new() }
+        Self { modules, artifacts, compiler: None, authorities: None, strict: false, gates: VecDeque::new() }
     }
 
     /// Runs cases under what a platform grants, instead of with everything granted.
     pub fn granting(mut self, authorities: BTreeMap<String, Grant>) -> Self {
         self.authorities = Some(authorities);
+        self
+    }
+
+    /// Refuses unknown fields in requests of cases, instead of ignoring them: what a case misspells it does not test.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
         self
     }
 
@@ -288,7 +301,7 @@ impl Runner {
         // What a case leaves in shadow is its own business; the log is for what an operator does.
         let gate = tracing::subscriber::with_default(NoSubscriber::default(), || builder.build());
         let gate = gate.map_err(|error| error.to_string())?;
-        let reader = gate.reader();
+        let reader = gate.reader().strict(self.strict);
         let gate = Arc::new((gate, reader));
         self.gates.truncate(KEPT_GATES - 1);
         self.gates.push_front((key, Arc::clone(&gate)));

@@ -10,13 +10,16 @@ mod screen;
 mod account;
 mod author;
 mod confine;
+mod ending;
 mod foreign;
 mod identity;
 mod judge;
+mod limits;
 mod publish;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use account::{diff, ledger, replay, report};
@@ -112,7 +115,17 @@ fn main() -> ExitCode {
         Err(usage) => return screen::finish(show(&usage)),
     };
     log(cli.log);
-    let result = match cli.command {
+    let result = judge::source::allocation().and_then(|()| run(cli.command));
+    let code = screen::finish(result.unwrap_or_else(|error| {
+        screen::complain(&error);
+        ExitCode::from(2)
+    }));
+    ending::end();
+    code
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
         Command::Eval(args) => eval::run(&args),
         Command::Test(args) => test::run(&args),
         Command::New(args) => new::run(&args),
@@ -141,11 +154,7 @@ fn main() -> ExitCode {
             screen::own(&String::from_utf8_lossy(&script));
             Ok(ExitCode::SUCCESS)
         }
-    };
-    screen::finish(result.unwrap_or_else(|error| {
-        screen::complain(&error);
-        ExitCode::from(2)
-    }))
+    }
 }
 
 /// Has warnings of the library written to standard error.

@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use normgate::contract::steers;
 
+use crate::limits;
+
 /// Whether standard output refused something.
 static LOST: AtomicBool = AtomicBool::new(false);
 
@@ -40,8 +42,12 @@ pub(crate) fn remark(text: fmt::Arguments<'_>) {
 }
 
 /// Tells why the command ends. An error of several lines, a compiler's, keeps them, each but the first indented. A cause that the
-/// sentence before it ends with is not said again.
+/// sentence before it ends with is not said again. Nobody is told who went away.
 pub(crate) fn complain(error: &anyhow::Error) {
+    let is_gone = |error: &io::Error| error.get_ref().is_some_and(|inner| inner.is::<Gone>());
+    if error.chain().filter_map(|cause| cause.downcast_ref()).any(is_gone) {
+        end_of_a_closed_pipe();
+    }
     let mut said = String::new();
     for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
         if said.is_empty() {
@@ -50,7 +56,7 @@ pub(crate) fn complain(error: &anyhow::Error) {
             said = format!("{said}: {cause}");
         }
     }
-    err(&format!("normgate: {}\n", indented(&said)));
+    err(&format!("normgate: {}{}\n", indented(&said), limits::met(&said)));
 }
 
 /// Tells what is wrong with the arguments. Some of them may be foreign, an id out of a list: then no line is but the first.
@@ -114,12 +120,28 @@ impl JsonLines {
     /// Writes a line, and hands back why it cannot: what is judged for nobody need not be judged.
     pub(crate) fn write(&mut self, json: &str) -> io::Result<()> {
         let json = visible_json(json);
-        self.0.write_all(json.as_bytes()).and_then(|()| self.0.write_all(b"\n")).map_err(given_up)
+        self.0.write_all(json.as_bytes()).and_then(|()| self.0.write_all(b"\n")).map_err(gone)
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(given_up)
+        self.0.flush().map_err(gone)
     }
+}
+
+/// The reader of standard output went away. A command ends what it has begun, and then as whatever does not handle a closed pipe.
+#[derive(Debug)]
+struct Gone;
+
+impl Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("its reader went away")
+    }
+}
+
+impl std::error::Error for Gone {}
+
+fn gone(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::BrokenPipe { io::Error::new(error.kind(), Gone) } else { error }
 }
 
 /// A count on standard error that is written over itself, where a person looks.

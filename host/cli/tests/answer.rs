@@ -218,7 +218,6 @@ fn in_brief_is_what_a_response_needs_in_a_tenth_of_the_bytes() {
             brief += short.to_string().len();
         }
     }
-    println!("{whole} bytes, {brief} in brief");
     assert!(whole > 100_000 && brief * 8 < whole, "{brief} of {whole}");
 }
 

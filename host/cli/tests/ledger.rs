@@ -278,19 +278,33 @@ fn a_full_disk_is_said_and_what_was_written_stays() {
     let ledger = dir.join("ledger");
     let input = requests(&dir, 2_000);
     // A limit on the size of files is as good as a full disk; half a kilobyte is a unit of it.
-    let output = Command::new("sh")
-        .args(["-c", "trap '' XFSZ; ulimit -f 24; exec \"$0\" eval --only art09 --durability before_answer -i \"$1\" --ledger \"$2\""])
-        .args([env!("CARGO_BIN_EXE_normgate"), &input])
-        .arg(&ledger)
-        .stdout(Stdio::null())
-        .output()
-        .unwrap();
-    let errors = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{errors}");
-    assert!(errors.contains("not recorded") && errors.contains("File too large"), "{errors}");
+    let on_a_full_disk = |durability: &str| {
+        let script =
+            "trap '' XFSZ; ulimit -f 24; exec \"$0\" eval --only art09 -i \"$1\" --ledger \"$2\" --durability \"$3\"";
+        let command = [env!("CARGO_BIN_EXE_normgate"), &input, ledger.to_str().unwrap(), durability];
+        let output = Command::new("sh").args(["-c", script]).args(command).output().unwrap();
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains("not recorded") && errors.contains("File too large"), "{errors}");
+        // Every line has its answer, or an error in the place of one.
+        let answers: Vec<Value> =
+            text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let places = answers.iter().map(|answer| answer["id"].as_str().unwrap().to_owned());
+        assert!(places.eq((0..2_000).map(|number| format!("r{number}"))));
+        let refused =
+            |answer: &&Value| answer["error"]["message"].as_str().is_some_and(|why| why.starts_with("not recorded: "));
+        let (judged, unrecorded) = answers.iter().partition::<Vec<_>, _>(|answer| answer["verdicts"].is_array());
+        assert!(unrecorded.iter().all(refused));
+        judged.len()
+    };
+    let answered = on_a_full_disk("before_answer");
+    assert!(answered > 0);
     let verified = History::open(&ledger).unwrap().verify(&Against::default()).unwrap();
     assert_eq!(verified.findings, Vec::<String>::new());
-    assert!(verified.full > 0);
+    assert_eq!(verified.full, answered as u64, "what is answered is recorded, and nothing else");
+    // Where answers do not wait for the ledger, all are given; and a full disk keeps nobody from starting.
+    assert_eq!(on_a_full_disk("before_answer"), 0);
+    assert_eq!(on_a_full_disk("behind"), 2_000);
     // With room again, the ledger goes on, and says what happened.
     said(&["eval", "-i", &requests(&dir, 1), "--only", "art09", "--ledger", ledger.to_str().unwrap()]);
     let again = History::open(&ledger).unwrap().verify(&Against::default()).unwrap();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 use std::thread::{self, JoinHandle, Thread};
 
 use normgate::contract::{Day, now_ms};
@@ -25,6 +25,8 @@ pub struct Ledger {
     closed: RwLock<bool>,
     settings: Settings,
     tally: Arc<Tally>,
+    /// Past it, the record that it was opened is on the disk, or could not be written.
+    opening: Once,
 }
 
 impl Ledger {
@@ -39,8 +41,8 @@ impl Ledger {
         let place = path.display().to_string();
         let worker = thread::Builder::new().name("normgate-ledger".into()).spawn(move || writer.run(&commands));
         let worker = worker.map_err(LedgerError::io(place))?;
-        let thread = worker.thread().clone();
-        Ok(Self { queue, worker: Mutex::new(Some(worker)), thread, closed: RwLock::new(false), settings, tally })
+        let (thread, worker) = (worker.thread().clone(), Mutex::new(Some(worker)));
+        Ok(Self { queue, worker, thread, closed: RwLock::new(false), settings, tally, opening: Once::new() })
     }
 
     /// Records one judged list.
@@ -62,6 +64,9 @@ impl Ledger {
     }
 
     fn keep(&self, what: What, ms: i64) -> Result<(), LedgerError> {
+        // Nobody is answered before: a process that is killed at once then leaves a gap, and not nothing. What keeps it from being
+        // written keeps this list from it too, and is said of that.
+        self.opening.call_once(|| drop(self.ask(move |writer| writer.begin_at(ms))));
         let (done, acknowledged) = match self.settings.durability {
             Durability::BeforeAnswer => Some(sync_channel(1)).unzip(),
             Durability::Behind { .. } => (None, None),

@@ -7,7 +7,7 @@
 //!
 //! let gate = Gate::builder().policies(normgate::embedded::arp()).build()?;
 //! let ledger = Ledger::open("ledger".as_ref(), Settings::default())?;
-//! let batch = Batch::from_json(br#"{"id":"r1","ctx":{"now_ms":1767225600000,"local_min":600}}"#)?;
+//! let batch = Batch::from_json(br#"{"id":"r1","ctx":{"now_ms":1767225600000,"local_min":600},"candidates":[]}"#)?;
 //! let outcome = Arc::new(gate.evaluate(&batch));
 //! ledger.record(&batch, &outcome)?;
 //! ledger.close()?;

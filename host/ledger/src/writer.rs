@@ -450,6 +450,13 @@ impl Writer {
         self.write(draft)
     }
 
+    /// Puts on the disk that the ledger is open, before anything is recorded.
+    pub(crate) fn begin_at(&mut self, ms: i64) -> Result<(), LedgerError> {
+        let mut draft = Draft::default();
+        self.make_room(ms, &mut draft)?;
+        self.write(draft)
+    }
+
     /// Sees to it that a segment of the right day is open. What was drafted before is written where it belongs.
     fn make_room(&mut self, ms: i64, draft: &mut Draft) -> Result<(), LedgerError> {
         let day = Day::containing(ms);

@@ -1102,6 +1102,31 @@ fn what_is_no_file_or_too_large_for_one_is_named_and_waited_for_by_nobody() {
 }
 
 #[test]
+fn a_process_that_is_killed_before_its_first_commit_leaves_a_gap() {
+    let (running, killed) = (folder("before-commit"), folder("killed-before-commit"));
+    let ledger = Ledger::open(&running, BEFORE_ANSWER).unwrap();
+    record(&ledger, 0..2);
+    ledger.close().unwrap();
+    // Nothing is committed before it closes: whatever is answered in between is lost by a kill.
+    let settings =
+        Settings { durability: Durability::Behind { interval: Duration::from_secs(3_600) }, ..BEFORE_ANSWER };
+    let ledger = Ledger::open(&running, settings).unwrap();
+    record(&ledger, 2..3);
+    copy(&running, &killed);
+    ledger.close().unwrap();
+    let ledger = Ledger::open(&killed, BEFORE_ANSWER).unwrap();
+    record(&ledger, 3..4);
+    ledger.close().unwrap();
+    assert_eq!(found(&killed, &Query::default()).len(), 3);
+    let gaps = notes(&killed).iter().filter(|note| note.contains("lists that were answered may be missing")).count();
+    assert_eq!((gaps, findings(&killed)), (1, vec![]));
+    // Who opens it and records nothing leaves nothing.
+    let before = files(&running);
+    Ledger::open(&running, BEFORE_ANSWER).unwrap().close().unwrap();
+    assert_eq!(files(&running), before);
+}
+
+#[test]
 fn a_label_alone_keeps_no_list_in_full() {
     let folder = folder("label-alone");
     let ledger = Ledger::open(&folder, BEFORE_ANSWER).unwrap();

@@ -1,12 +1,10 @@
 //! What a manifest says, in words: effects, values, standings, owners, kinds.
 
-use normgate::Language;
 use normgate::contract::{
     Argument, Block, Day, Effect, Level, Manifest, Obligation, Owner, Parameter, ParameterType, Provenance, Quantity,
     Standing, TagAction, Value, Weight,
 };
-
-use crate::words::Words;
+use normgate::{Language, Words};
 
 /// Sentences in one language, with the values of parameters.
 pub(crate) struct Phrases<'m> {
@@ -106,6 +104,7 @@ impl Phrases<'_> {
         for (name, argument) in obligation.args.iter().filter(|(_, argument)| !matches!(argument, Argument::Flag(_))) {
             let value = match argument {
                 Argument::Constant(number) => number.to_string(),
+                Argument::Named(value) if argument.column(name).is_some() => value.clone(),
                 Argument::Named(value) => self.named(value),
                 Argument::Flag(flag) => flag.to_string(),
             };

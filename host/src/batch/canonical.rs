@@ -27,6 +27,9 @@ impl Batch {
         for (frame, (name, _)) in self.vocabulary.frames.iter().enumerate().skip(1) {
             out.extend_from_slice(format!("{name}={}\n", self.rows[frame]).as_bytes());
         }
+        for (name, said) in self.amiss().iter().flat_map(|amiss| amiss.said()) {
+            out.extend_from_slice(format!("{name}={said}\n").as_bytes());
+        }
         let mut order: Vec<usize> = (0..self.columns.len())
             .filter(|index| self.columns[*index].is_some() && wanted(&self.vocabulary.columns[*index]))
             .collect();
@@ -60,9 +63,14 @@ impl Reader {
     /// # Errors
     /// The first line that is not of that form, with the name that it begins with.
     pub fn read_canonical(&self, text: &[u8]) -> Result<Batch, InputError> {
-        let refuse = |path: &str, message: &str| InputError { id: None, path: path.into(), message: message.into() };
+        let refuse = |path: &str, message: &str| InputError {
+            path: path.into(),
+            message: message.into(),
+            ..InputError::default()
+        };
         let text = std::str::from_utf8(text).map_err(|_| refuse("", "the canonical form is not UTF-8"))?;
         let mut reading = self.start();
+        reading.draft.recorded = true;
         let (mut id, mut counted) = (None::<&str>, vec![None::<usize>; reading.draft.rows.len()]);
         for line in text.lines() {
             let (name, value) = line.split_once('=').ok_or_else(|| refuse(line, "a line needs a name and a value"))?;
@@ -80,16 +88,18 @@ impl Reader {
                     return Err(refuse(name, "the parts are of two requests"));
                 }
                 reading.draft.rows[frame] = rows as u32;
+            } else if let Some(said) = reading.draft.amiss.hears(name, value) {
+                said.map_err(|error| refuse(name, &error.to_string()))?;
             } else if let Some((column, _)) = reading.draft.vocabulary.column(name) {
                 let rows = reading.draft.rows[reading.draft.spec(column).frame] as usize;
                 let mut values = serde_json::Deserializer::from_str(value);
                 let read = Values { reading: &mut reading, column, rows }.deserialize(&mut values);
                 if let Err(error) = read.and_then(|()| values.end()) {
-                    let InputError { id, path, message } = reading.error(&error);
-                    return Err(InputError { id, path: format!("{name}{path}"), message });
+                    let error = reading.refused(Some(&error));
+                    return Err(InputError { path: format!("{name}{}", error.path), ..error });
                 }
             } else {
-                reading.draft.ignored += 1;
+                *reading.draft.amiss.unknown.entry(name.to_owned()).or_default() += 1;
             }
         }
         reading.draft.finish()

@@ -2,19 +2,32 @@
 
 mod canonical;
 mod column;
+mod input;
 mod json;
+mod nearest;
 mod rename;
 mod strings;
+mod typed;
 mod written;
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::sync::{Arc, OnceLock};
 
-use normgate_contract::{ColumnSpec, ColumnType, UNLISTED, Vocabulary};
+use normgate_contract::{ColumnSpec, ColumnType, MICROSECONDS_FROM, SECONDS, UNLISTED, Vocabulary};
+use sha2::{Digest, Sha256};
 
 pub(crate) use column::{Column, Lists, OPEN_TERM, Signal};
-pub use json::Reader;
+pub(crate) use input::Amiss;
+use input::Mistakes;
+pub use input::{BadRow, InputError, Mistake, OnBadCell, OnBadRow, Tolerance};
+pub use json::{Reader, repeated_key};
+pub use nearest::nearest_field;
 pub(crate) use strings::Strings;
+pub use typed::{
+    AnyTerm, BatchBuilder, Cell, Field, Hashed, Id, Ids, Integer, Number, SignalOf, Signals, Term, TermOf, Terms, Text,
+    Tri,
+};
 
 /// Most rows of one frame.
 pub const MAX_ROWS: usize = 65_536;
@@ -30,16 +43,16 @@ const MAX_TEXT_BYTES: usize = 1 << 20;
 /// Most bytes that the different identifiers, codes and open terms of a request take together; places in them are 32 bits wide.
 const MAX_STRINGS_BYTES: usize = 1 << 30;
 
-/// A request that cannot be judged as it stands.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {message}")]
-pub struct InputError {
-    /// The request's id, when it was read before the error.
-    pub id: Option<String>,
-    /// JSON path of the value, for example `candidates[3].rank_pos`; empty for the request as a whole.
-    pub path: String,
-    /// What is wrong, with the bound or the terms that are legal.
-    pub message: String,
+/// The 64-bit identifier of a text: the first 8 bytes of its SHA-256, as a signed big-endian integer. Every column of 64-bit
+/// identifiers (`author_id`, `topic_id`, …) accepts a text and keeps this.
+///
+/// # Examples
+/// ```
+/// // printf %s u123 | sha256sum  ->  06c0a1fbb20ef076…, which is
+/// assert_eq!(normgate::id_of_text("u123"), 0x06c0_a1fb_b20e_f076);
+/// ```
+pub fn id_of_text(text: &str) -> i64 {
+    Sha256::digest(text).iter().take(8).fold(0, |id, byte| id << 8 | i64::from(*byte))
 }
 
 /// One request as columns. Cheap to clone; may be judged by any number of gates at once.
@@ -50,14 +63,14 @@ pub struct Batch {
     pub(crate) rows: Vec<u32>,
     pub(crate) columns: Vec<Option<Arc<Column>>>,
     pub(crate) strings: Arc<Strings>,
-    ignored: u32,
+    amiss: Option<Arc<Amiss>>,
 }
 
 impl Batch {
     /// Reads one request in the wire format, by the shipped vocabulary. Unknown fields are counted, not refused.
     ///
     /// # Errors
-    /// The first value that is not as the vocabulary says, with its path.
+    /// Every value that is not as the vocabulary says, with its path.
     ///
     /// # Examples
     /// ```
@@ -85,9 +98,7 @@ impl Batch {
     /// # Ok::<(), normgate::InputError>(())
     /// ```
     pub fn builder(id: &str) -> BatchBuilder {
-        let mut draft = Draft::new(Arc::clone(Vocabulary::shipped()));
-        draft.id = Some(id.to_owned());
-        BatchBuilder { draft, frame: 0 }
+        BatchBuilder::new(Arc::clone(Vocabulary::shipped()), Tolerance::default(), id)
     }
 
     /// The request's id.
@@ -106,8 +117,41 @@ impl Batch {
     }
 
     /// Number of unknown fields that were ignored.
-    pub fn ignored_fields(&self) -> u32 {
-        self.ignored
+    pub fn ignored_fields(&self) -> u64 {
+        self.unknown_fields().map(|(_, times)| times).sum()
+    }
+
+    /// Fields that the vocabulary lacks, as paths without numbers of rows, with how often each was sent. At most 64 have a name.
+    pub fn unknown_fields(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.amiss.iter().flat_map(|amiss| &amiss.unknown).map(|(name, times)| (name.as_str(), *times))
+    }
+
+    /// The columns of which some row is known, by frame-qualified name.
+    pub fn known_columns(&self) -> impl Iterator<Item = &str> {
+        let columns = self.columns.iter().zip(&self.vocabulary.columns);
+        columns
+            .filter(|(column, _)| column.as_ref().is_some_and(|column| column.is_known()))
+            .map(|(_, spec)| spec.name.as_str())
+    }
+
+    /// What was not as the vocabulary says, and is judged all the same.
+    pub(crate) fn amiss(&self) -> Option<&Amiss> {
+        self.amiss.as_deref()
+    }
+
+    /// Why each of the last candidates is withheld.
+    pub(crate) fn bad_rows(&self) -> &[BadRow] {
+        self.amiss.as_deref().map_or(&[], |amiss| &amiss.rows)
+    }
+
+    /// The request without the candidates that are withheld for what they are sent as: what modules judge. Every other row keeps
+    /// its number.
+    pub(crate) fn judged(&self) -> Cow<'_, Batch> {
+        if self.bad_rows().is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let good: Vec<u32> = (0..(self.candidates() - self.bad_rows().len()) as u32).collect();
+        Cow::Owned(self.gather(&good, &[]))
     }
 
     fn frame_rows(&self, frame: &str) -> usize {
@@ -186,6 +230,7 @@ impl Batch {
             return batch;
         }
         batch.rows[frame] = rows.len() as u32;
+        batch.amiss = None;
         for (index, (column, spec)) in batch.columns.iter_mut().zip(&self.vocabulary.columns).enumerate() {
             if spec.frame == frame {
                 let wanted = wanted.get(index).copied().unwrap_or(true) || spec.name.starts_with("candidates.x.");
@@ -303,95 +348,6 @@ fn list<T>(values: &[T], out: &mut Vec<u8>, mut write: impl FnMut(&T, &mut Vec<u
     out.push(b']');
 }
 
-/// A value of one cell, from Rust types.
-#[derive(Clone, Debug)]
-pub enum Cell<'a> {
-    /// A tri.
-    Bool(bool),
-    /// An integer.
-    Integer(i64),
-    /// A number.
-    Number(f64),
-    /// A term, an identifier or a text.
-    Text(&'a str),
-    /// Terms or identifiers.
-    Texts(&'a [&'a str]),
-    /// Signals: code, confidence (ppm), source.
-    Signals(&'a [(&'a str, u32, &'a str)]),
-}
-
-macro_rules! cell_from {
-    ($($ty:ty => $variant:ident),*) => {$(
-        impl<'a> From<$ty> for Cell<'a> {
-            fn from(value: $ty) -> Self {
-                Self::$variant(value)
-            }
-        }
-    )*};
-}
-
-cell_from!(bool => Bool, i64 => Integer, f64 => Number, &'a str => Text, &'a [&'a str] => Texts, &'a [(&'a str, u32, &'a str)] => Signals);
-
-/// Builds a batch from typed rows; each value is checked as it is set.
-#[derive(Debug)]
-pub struct BatchBuilder {
-    draft: Draft,
-    frame: usize,
-}
-
-impl BatchBuilder {
-    /// Sets a value of the request: `ctx.surface`, `user.age_band`, …
-    ///
-    /// # Errors
-    /// When there is no such field, or the value is not of its type, range or terms.
-    pub fn request<'a>(&mut self, field: &str, value: impl Into<Cell<'a>>) -> Result<&mut Self, InputError> {
-        self.draft.cell(0, field, 0, &value.into())?;
-        Ok(self)
-    }
-
-    /// Starts the next candidate; what is set next belongs to it.
-    ///
-    /// # Errors
-    /// When the id is taken, or there are too many rows.
-    pub fn candidate(&mut self, id: &str) -> Result<&mut Self, InputError> {
-        self.row("candidates", "id", id)
-    }
-
-    /// Starts the next tag of the user; what is set next belongs to it.
-    ///
-    /// # Errors
-    /// When the id is taken, or there are too many rows.
-    pub fn tag(&mut self, id: &str) -> Result<&mut Self, InputError> {
-        self.row("tags", "tag_id", id)
-    }
-
-    fn row(&mut self, frame: &str, id_field: &str, id: &str) -> Result<&mut Self, InputError> {
-        self.frame = self.draft.vocabulary.frame(frame).unwrap_or(0);
-        let row = self.draft.next_row(self.frame).map_err(|message| self.draft.error(frame, message))?;
-        self.draft.cell(self.frame, id_field, row, &Cell::Text(id))?;
-        Ok(self)
-    }
-
-    /// Sets a value of the row started last.
-    ///
-    /// # Errors
-    /// When there is no such field, or the value is not of its type, range or terms.
-    pub fn set<'a>(&mut self, field: &str, value: impl Into<Cell<'a>>) -> Result<&mut Self, InputError> {
-        let row = (self.draft.rows[self.frame] as usize).saturating_sub(1);
-        self.draft.cell(self.frame, field, row, &value.into())?;
-        Ok(self)
-    }
-
-    /// The finished batch; the builder starts over.
-    ///
-    /// # Errors
-    /// When something required is missing (`ctx.now_ms`, `ctx.local_min`), or an id is there twice.
-    pub fn build(&mut self) -> Result<Batch, InputError> {
-        let fresh = Draft::new(Arc::clone(&self.draft.vocabulary));
-        std::mem::replace(&mut self.draft, fresh).finish()
-    }
-}
-
 /// A batch under construction. Setters return one clause on what is wrong; the caller knows the path.
 #[derive(Debug)]
 struct Draft {
@@ -402,22 +358,90 @@ struct Draft {
     strings: Strings,
     /// Values in all lists.
     listed: usize,
-    ignored: u32,
+    tolerance: Tolerance,
+    /// Rows that every request sends, and that were not sent: their path, and one clause.
+    lacking: Option<(String, Clause)>,
+    /// Whether it was judged before: then what was legal at that time is.
+    recorded: bool,
+    mistakes: Mistakes,
+    amiss: Amiss,
+    /// Rows that are not judged: frame, row, why.
+    bad: Vec<(usize, u32, BadRow)>,
+    /// Rows of which not every signal is right: frame, row.
+    unscanned: Vec<(usize, u32)>,
 }
 
 /// One clause that says what is wrong with a value.
 type Clause = String;
 
 impl Draft {
-    fn new(vocabulary: Arc<Vocabulary>) -> Self {
+    fn new(vocabulary: Arc<Vocabulary>, tolerance: Tolerance) -> Self {
         let mut rows = vec![0; vocabulary.frames.len()];
         rows[0] = 1;
         let columns = vocabulary.columns.iter().map(|_| None).collect();
-        Self { vocabulary, id: None, rows, columns, strings: Strings::default(), listed: 0, ignored: 0 }
+        Self {
+            vocabulary,
+            id: None,
+            rows,
+            columns,
+            strings: Strings::default(),
+            listed: 0,
+            tolerance,
+            lacking: None,
+            recorded: false,
+            mistakes: Mistakes::default(),
+            amiss: Amiss::default(),
+            bad: Vec::new(),
+            unscanned: Vec::new(),
+        }
     }
 
     fn error(&self, path: impl Into<String>, message: impl Into<String>) -> InputError {
-        InputError { id: self.id.clone(), path: path.into(), message: message.into() }
+        InputError { id: self.id.clone(), path: path.into(), message: message.into(), more: Vec::new() }
+    }
+
+    /// JSON path of a value; in the canonical form its place there.
+    fn place(&self, index: usize, row: usize) -> String {
+        let spec = self.spec(index);
+        match self.vocabulary.frames[spec.frame].1.as_str() {
+            _ if self.recorded => format!("{}[{row}]", spec.name),
+            "" => spec.field.clone(),
+            path => format!("{path}[{row}].{}", spec.field),
+        }
+    }
+
+    /// Takes note of a value that is not legal. Where that is tolerated, the value stays unknown or its row is withheld; else it
+    /// is a mistake. `inner` is where in the value: `[2].conf_ppm`.
+    fn wrong(&mut self, index: usize, row: usize, inner: &str, clause: Clause) {
+        let spec = self.spec(index);
+        let (frame, kind) = (spec.frame, spec.kind);
+        let why = match kind {
+            ColumnType::Id => Some(BadRow::NoId),
+            _ => (spec.name == "candidates.kind").then_some(BadRow::UnknownKind),
+        };
+        if let Some(why) = why {
+            self.bad.push((frame, row as u32, why));
+            if self.tolerance.on_bad_row == OnBadRow::Withhold {
+                return;
+            }
+        } else if self.tolerance.on_bad_cell == OnBadCell::Unknown {
+            if kind == ColumnType::Signals {
+                self.unscanned.push((frame, row as u32));
+            }
+            *self.amiss.cells.entry(self.spec(index).name.clone()).or_default() += 1;
+            return;
+        }
+        // Wrong terms are few and each is worth a word; of wrong numbers the first says it all.
+        let by_message = matches!(kind, ColumnType::Term | ColumnType::Terms | ColumnType::Signals);
+        let told = if by_message { clause.as_str() } else { "" };
+        let key = format!("{index}{}{told}", inner.trim_start_matches(|c: char| c != ']'));
+        let path = self.place(index, row) + inner;
+        self.mistakes.add(key, path, clause);
+    }
+
+    /// Takes note of something other than a value that is not as it should be, and is tolerated nowhere.
+    fn mistaken(&mut self, path: String, clause: Clause) {
+        self.mistakes.add(path.clone(), path, clause);
     }
 
     fn next_row(&mut self, frame: usize) -> Result<usize, Clause> {
@@ -462,6 +486,12 @@ impl Draft {
 
     fn in_range(&self, index: usize, value: i64) -> Result<i64, Clause> {
         let spec = self.spec(index);
+        if spec.is_instant() && !self.recorded {
+            let unit = if SECONDS.contains(&value) { "seconds" } else { "microseconds" };
+            if SECONDS.contains(&value) || value >= MICROSECONDS_FROM {
+                return Err(format!("{value} is plainly {unit}; send milliseconds since 1970 UTC"));
+            }
+        }
         match spec.range {
             Some((low, high)) if !(low..=high).contains(&value) => {
                 let unit = spec.unit.as_deref().unwrap_or("");
@@ -480,13 +510,22 @@ impl Draft {
         Ok(())
     }
 
-    fn number(&mut self, index: usize, row: usize, value: f64) -> Result<(), Clause> {
-        if !value.is_finite() {
-            return Err(format!("{value} is not a finite number"));
+    /// The 64-bit identifier that a text stands for. Zero is none in every such column, so the text of it is a mistake.
+    fn hashed(&self, text: &str) -> Result<i64, Clause> {
+        match text {
+            "" => Err("an identifier must not be empty; leave the field out where there is none".into()),
+            "0" => Err("`0` as text is no identifier; send the number 0 for none, or leave the field out".into()),
+            _ if text.len() > MAX_ID_BYTES => {
+                Err(format!("an identifier of {} bytes is longer than {MAX_ID_BYTES}", text.len()))
+            }
+            _ => Ok(id_of_text(text)),
         }
+    }
+
+    fn number(&mut self, index: usize, row: usize, value: f64) -> Result<(), Clause> {
+        let value = finite(value)?;
         if let Column::Number(values) = self.at(index, row)? {
-            // −0 and 0 order alike, so they are one value.
-            values.push(Some(if value == 0.0 { 0.0 } else { value }));
+            values.push(Some(value));
         }
         Ok(())
     }
@@ -502,10 +541,16 @@ impl Draft {
         }
     }
 
+    /// The stored form of the term of one row.
+    fn row_term_code(&mut self, index: usize, text: &str) -> Result<u16, Clause> {
+        let code = if text == "unknown" { 0 } else { self.term_code(index, text)? };
+        Ok(if code & OPEN_TERM != 0 { UNLISTED } else { code as u16 })
+    }
+
     fn term(&mut self, index: usize, row: usize, value: &str) -> Result<(), Clause> {
-        let code = if value == "unknown" { 0 } else { self.term_code(index, value)? };
+        let code = self.row_term_code(index, value)?;
         if let Column::Term(codes) = self.at(index, row)? {
-            codes.push(if code & OPEN_TERM != 0 { UNLISTED } else { code as u16 });
+            codes.push(code);
         }
         Ok(())
     }
@@ -570,22 +615,48 @@ impl Draft {
         Ok(())
     }
 
-    fn signal(&mut self, code: &str, confidence: i64, source: &str, reference: Option<&str>) -> Result<Signal, Clause> {
-        if !self.vocabulary.signals.accepts(code) {
-            return Err(format!("code {} is not one of the vocabulary's (E, L, H, M and a number)", shorten(code)));
+    /// A signal, or every clause on what is wrong with it: where in it, and what.
+    fn signal(
+        &mut self,
+        code: &str,
+        confidence: Option<i64>,
+        source: &str,
+        reference: Option<&str>,
+    ) -> Result<Signal, Vec<(&'static str, Clause)>> {
+        let mut wrong: Vec<(&'static str, Clause)> = Vec::new();
+        let known = &self.vocabulary.signals;
+        let sources = &known.sources;
+        if !known.accepts(code) && !(self.recorded && known.is_well_formed(code)) {
+            let codes: Vec<&str> = known.codes.iter().map(String::as_str).filter(|code| !code.contains('.')).collect();
+            let clause = format!("code {} is none of {}, nor below one", shorten(code), codes.join(", "));
+            wrong.push(("", clause));
         }
-        if !(0..=1_000_000).contains(&confidence) {
-            return Err(format!("conf_ppm {confidence} is outside 0..1000000 ppm"));
+        let position = sources.iter().position(|known| known == source);
+        if position.is_none() {
+            wrong.push(("", format!("source {} is none of {}", shorten(source), sources.join(", "))));
         }
-        let sources = &self.vocabulary.signals.sources;
-        let Some(position) = sources.iter().position(|s| s == source) else {
-            return Err(format!("source {} is none of {}", shorten(source), sources.join(", ")));
-        };
-        let reference = match reference {
-            Some(text) => self.intern_id(text)?,
-            None => 0,
-        };
-        Ok(Signal { code: self.intern(code)?, confidence: confidence as u32, source: position as u8 + 2, reference })
+        match confidence {
+            Some(confidence) if !(0..=1_000_000).contains(&confidence) => {
+                wrong.push(("", format!("conf_ppm {confidence} is outside 0..1000000 ppm")));
+            }
+            None if source == "classifier" && !self.recorded => {
+                let message = "required of a classifier's signal, and missing; send its confidence, 0..1000000 ppm";
+                wrong.push((".conf_ppm", message.into()));
+            }
+            _ => {}
+        }
+        let reference = reference.map_or(Ok(0), |text| self.intern_id(text));
+        let reference = reference.map_err(|clause| wrong.push((".ref", clause)));
+        match (self.intern(code), reference) {
+            (Ok(code), Ok(reference)) if wrong.is_empty() => Ok(Signal {
+                code,
+                confidence: confidence.unwrap_or(1_000_000) as u32,
+                source: position.unwrap_or(0) as u8 + 2,
+                reference,
+            }),
+            (Err(clause), _) => Err(wrong.into_iter().chain([("", clause)]).collect()),
+            _ => Err(wrong),
+        }
     }
 
     fn signals(&mut self, index: usize, row: usize, signals: &[Signal]) -> Result<(), Clause> {
@@ -599,76 +670,38 @@ impl Draft {
         Ok(())
     }
 
-    /// Sets a cell from a Rust value.
-    fn cell(&mut self, frame: usize, field: &str, row: usize, cell: &Cell<'_>) -> Result<(), InputError> {
-        let (frame_name, path) = self.vocabulary.frames[frame].clone();
-        let place = if path.is_empty() { field.to_owned() } else { format!("{path}[{row}].{field}") };
-        let Some(index) = self.vocabulary.column(&format!("{frame_name}.{field}")).map(|(index, _)| index) else {
-            return Err(self.error(place, "the vocabulary has no such field"));
-        };
-        let result = match (self.spec(index).kind, cell) {
-            (ColumnType::Tri, Cell::Bool(value)) => self.tri(index, row, *value),
-            (ColumnType::Integer, Cell::Integer(value)) => self.integer(index, row, *value),
-            (ColumnType::Number, Cell::Number(value)) => self.number(index, row, *value),
-            (ColumnType::Term, Cell::Text(value)) => self.term(index, row, value),
-            (ColumnType::Id, Cell::Text(value)) => self.identifier(index, row, value),
-            (ColumnType::Text, Cell::Text(value)) => self.text(index, row, value),
-            (ColumnType::Terms, Cell::Texts(values)) => values
-                .iter()
-                .map(|value| self.term_code(index, value))
-                .collect::<Result<Vec<_>, _>>()
-                .and_then(|codes| self.codes(index, row, &codes)),
-            (ColumnType::Ids, Cell::Texts(values)) => values
-                .iter()
-                .map(|value| self.intern_id(value))
-                .collect::<Result<Vec<_>, _>>()
-                .and_then(|codes| self.codes(index, row, &codes)),
-            (ColumnType::Signals, Cell::Signals(values)) => values
-                .iter()
-                .map(|(code, confidence, source)| self.signal(code, i64::from(*confidence), source, None))
-                .collect::<Result<Vec<_>, _>>()
-                .and_then(|signals| self.signals(index, row, &signals)),
-            (kind, _) => Err(format!("the value is not of type {kind:?}").to_lowercase()),
-        };
-        result.map_err(|message| self.error(place, message))
-    }
-
+    /// The batch, or every mistake in it.
     fn finish(mut self) -> Result<Batch, InputError> {
         let vocabulary = Arc::clone(&self.vocabulary);
         for (index, spec) in vocabulary.columns.iter().enumerate() {
-            let rows = self.rows[spec.frame] as usize;
             if let Some(column) = &mut self.columns[index] {
-                column.pad(rows);
+                column.pad(self.rows[spec.frame] as usize);
             }
+        }
+        self.doubt_scans();
+        for (index, spec) in vocabulary.columns.iter().enumerate() {
             // The first id column of a frame names its rows.
-            if spec.kind == ColumnType::Id && rows > 0 {
-                let path = &vocabulary.frames[spec.frame].1;
-                let mut seen = vec![u32::MAX; self.strings.len() + 1];
-                for row in 0..rows {
-                    let id = match &self.columns[index] {
-                        Some(Column::Id(ids)) => ids[row],
-                        _ => 0,
-                    };
-                    if id == 0 {
-                        return Err(self.error(format!("{path}[{row}].{}", spec.field), "required, and missing"));
-                    }
-                    let first = std::mem::replace(&mut seen[id as usize], row as u32);
-                    if first != u32::MAX {
-                        let name = shorten(self.strings.text(id));
-                        return Err(self.error(
-                            format!("{path}[{row}].{}", spec.field),
-                            format!("{name} is already the id of {path}[{first}]; ids are unique in a request"),
-                        ));
-                    }
-                }
+            if spec.kind == ColumnType::Id && self.rows[spec.frame] > 0 {
+                self.name_rows(index);
             }
         }
         for required in ["request.ctx.now_ms", "request.ctx.local_min"] {
-            let known = vocabulary.column(required).and_then(|(index, _)| self.columns[index].as_ref()?.integer(0));
-            if known.is_none() {
-                let field = required.trim_start_matches("request.");
-                return Err(self.error(field, "required in every request, and missing"));
+            let column = vocabulary.column(required).map(|(index, _)| index);
+            let known = column.and_then(|index| self.columns[index].as_ref()?.integer(0));
+            let told = column.is_some_and(|index| self.mistakes.has(&index.to_string()));
+            if known.is_none() && !told {
+                let field = required.trim_start_matches("request.").to_owned();
+                self.mistaken(field, "required in every request, and missing".into());
             }
+        }
+        if let Some((path, clause)) = self.lacking.take() {
+            self.mistaken(path, clause);
+        }
+        if self.rows[vocabulary.frame("candidates").unwrap_or(0)] < self.amiss.rows.len() as u32 {
+            self.mistaken("bad_rows".into(), "more rows are withheld than there are".into());
+        }
+        if !self.mistakes.is_empty() {
+            return Err(self.mistakes.into_error(self.id, None));
         }
         Ok(Batch {
             vocabulary: self.vocabulary,
@@ -676,8 +709,97 @@ impl Draft {
             rows: self.rows,
             columns: self.columns.into_iter().map(|column| column.map(Arc::new)).collect(),
             strings: Arc::new(self.strings),
-            ignored: self.ignored,
+            amiss: (self.amiss != Amiss::default()).then(|| Arc::new(self.amiss)),
         })
+    }
+
+    /// Has rows of which not every signal is right count as not scanned, and such tags as not looked up: what was found of them is
+    /// not known.
+    fn doubt_scans(&mut self) {
+        for (frame, row) in std::mem::take(&mut self.unscanned) {
+            let vouching = match self.vocabulary.frames[frame].0.as_str() {
+                "tags" => "tags.in_dictionary",
+                _ => "candidates.scan_state",
+            };
+            let column = self.vocabulary.column(vouching).and_then(|(index, _)| self.columns[index].as_mut());
+            match column {
+                Some(Column::Tri(codes)) => codes[row as usize] = 0,
+                Some(Column::Term(codes)) => codes[row as usize] = 0,
+                _ => {}
+            }
+        }
+    }
+
+    /// Holds the ids of a frame's rows against each other. Rows that are not judged are put last, with nothing but their ids, or
+    /// left out where they are tags; of two rows with one id the later is not judged.
+    fn name_rows(&mut self, index: usize) {
+        let frame = self.spec(index).frame;
+        let rows = self.rows[frame] as usize;
+        let is_candidates = self.vocabulary.frames[frame].0 == "candidates";
+        let mut why: Vec<Option<BadRow>> = vec![None; if self.bad.is_empty() { 0 } else { rows }];
+        for (_, row, cause) in self.bad.extract_if(.., |(of, ..)| *of == frame) {
+            why[row as usize].get_or_insert(cause);
+        }
+        // What was judged before holds its bad rows at its end.
+        let settled = rows - if is_candidates { self.amiss.rows.len().min(rows) } else { 0 };
+        let mut seen = vec![u32::MAX; self.strings.len() + 1];
+        let mut first_bad = false;
+        for row in 0..settled {
+            if why.get(row).is_some_and(Option::is_some) {
+                first_bad = true;
+                continue;
+            }
+            let id = match &self.columns[index] {
+                Some(Column::Id(ids)) => ids[row],
+                _ => 0,
+            };
+            let first = if id == 0 { u32::MAX } else { std::mem::replace(&mut seen[id as usize], row as u32) };
+            let (cause, clause) = match (id, first) {
+                (0, _) => (BadRow::NoId, "required, and missing".to_owned()),
+                (_, u32::MAX) => continue,
+                (id, first) => {
+                    seen[id as usize] = first;
+                    let (name, path) = (shorten(self.strings.text(id)), &self.vocabulary.frames[frame].1);
+                    let clause = format!("{name} is already the id of {path}[{first}]; ids are unique in a request");
+                    (BadRow::DuplicateId, clause)
+                }
+            };
+            why.resize(rows, None);
+            why[row] = Some(cause);
+            first_bad = true;
+            if self.tolerance.on_bad_row == OnBadRow::Refuse {
+                let path = self.place(index, row);
+                self.mistakes.add(format!("{index}{}", cause.name()), path, clause);
+            }
+        }
+        if !first_bad {
+            return;
+        }
+        let (good, bad): (Vec<u32>, Vec<u32>) = (0..rows as u32).partition(|row| why[*row as usize].is_none());
+        let causes = bad.iter().filter_map(|row| why[*row as usize]);
+        if is_candidates {
+            self.amiss.rows.extend(causes);
+        } else {
+            causes.for_each(|cause| *self.amiss.tags.entry(cause).or_default() += 1);
+        }
+        let named: Vec<u32> = good.iter().chain(bad.iter().filter(|_| is_candidates)).copied().collect();
+        self.rows[frame] = named.len() as u32;
+        for (other, spec) in Arc::clone(&self.vocabulary).columns.iter().enumerate() {
+            if spec.frame == frame
+                && let Some(column) = &mut self.columns[other]
+            {
+                *column = column.gather(if other == index { &named } else { &good });
+                column.pad(named.len());
+            }
+        }
+    }
+}
+
+/// Holds a number against what orders: −0 and 0 order alike, so they are one value.
+fn finite(value: f64) -> Result<f64, Clause> {
+    match value {
+        _ if !value.is_finite() => Err(format!("{value} is not a finite number")),
+        _ => Ok(if value == 0.0 { 0.0 } else { value }),
     }
 }
 

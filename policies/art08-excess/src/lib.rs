@@ -11,8 +11,13 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
     let (request, limits) = (call.request, call.parameters);
     let shown_on = request.ctx_surface();
     let pushed = surface::is_pushed(shown_on);
-    let minor =
-        people::is_minor(request.user_age_band(), request.user_age_assurance(), request.user_minor_mode(), shown_on);
+    let minor = people::is_minor(
+        request.user_age_band(),
+        request.user_under_14(),
+        request.user_age_assurance(),
+        request.user_minor_mode(),
+        shown_on,
+    );
     let adult = minor.is_no() || (minor.is_unknown() && limits.unknown_age() == UnknownAge::Adult);
     let continuous = request.session_continuous_s();
     let long = continuous.is_some_and(|seconds| seconds >= limits.adult_rest_s());

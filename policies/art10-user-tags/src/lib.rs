@@ -45,6 +45,7 @@ fn judge(call: &Call<'_>, rules: &mut Rules<'_>) {
     let (request, limits) = (call.request, call.parameters);
     let minor = people::is_minor(
         request.user_age_band(),
+        request.user_under_14(),
         request.user_age_assurance(),
         request.user_minor_mode(),
         request.ctx_surface(),

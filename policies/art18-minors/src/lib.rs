@@ -1,7 +1,7 @@
 //! Art 18: what minors are shown, when, and what may be sold to them.
 //!
-//! One line a rule, in the order of the decision table (docs/law). "Minor" is a minor band at any assurance, minor mode
-//! or the minor zone; an unknown age is judged as adult (parameter `common.unknown_age`), except where games and tips
+//! One line a rule, in the order of the decision table (docs/law). "Minor" is a minor band at any assurance, a user under
+//! 14, minor mode or the minor zone; an unknown age is judged as adult (parameter `common.unknown_age`), except where games and tips
 //! are concerned.
 
 use normgate_sdk::terms::{AdClass, AgeAssurance, AgeBand, AgeRating, DayType, Kind, RetrievalBasis, ScanState};
@@ -153,7 +153,13 @@ impl Child {
     fn of(request: &Request<'_>, limits: &Parameters<'_>) -> Self {
         let band = request.user_age_band();
         let minor_mode = request.user_minor_mode();
-        let known = people::is_minor(band, request.user_age_assurance(), minor_mode, request.ctx_surface());
+        let known = people::is_minor(
+            band,
+            request.user_under_14(),
+            request.user_age_assurance(),
+            minor_mode,
+            request.ctx_surface(),
+        );
         let band = if people::minor_band(band).is_yes() {
             band
         } else {
@@ -240,6 +246,20 @@ mod tests {
         assert!(game.fired("art18.game-window"));
         let article = adult().candidate(&[("kind", "article".into()), ("scan_state", "done".into())]).ask(evaluate);
         assert!(article.is_silent());
+    }
+
+    #[test]
+    fn whoever_is_under_14_is_a_minor_whatever_the_band_says() {
+        for band in ["unknown", "a18_60", "a60p"] {
+            let answer = Question::of(MANIFEST)
+                .request("user.under_14", true)
+                .request("user.age_band", band)
+                .request("user.age_assurance", "id_verified")
+                .request("ctx.local_min", 600)
+                .candidate(&[("age_rating", "r18".into()), ("scan_state", "done".into())])
+                .ask(evaluate);
+            assert!(answer.fired("art18.age-fit"), "{band}");
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! Typed Rust out of manifests and the vocabulary: what `policy!` compiles, and what a project outside this repository carries as
-//! text.
+//! Typed Rust out of manifests and the vocabulary: what `policy!` compiles, what fills a batch, and what a project outside this
+//! repository carries as text.
 
+mod fields;
 mod names;
 mod policy;
 mod terms;
 mod vendored;
 
+pub use fields::fields;
 pub use policy::policy;
 pub use terms::terms;
 pub use vendored::SDK;

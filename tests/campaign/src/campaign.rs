@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use normgate::contract::{OnFailure, Vocabulary};
 use normgate::{
     ArgumentValue, Batch, BreakerConfig, BuildError, Config, Detail, Failure, FailureKind, Gate, GateBuilder, Limits,
-    LoadError, Module, Outcome, embedded,
+    LoadError, Module, OnFailures, Outcome, embedded,
 };
 
 use crate::cost::measured;
@@ -139,7 +139,8 @@ impl Campaign {
                 // Half of them hold rows when they fail, and half are simply not there.
                 let allow = made.illegal || numbers.position(2) == 0;
                 let on_failure = [(module.manifest.module.clone(), OnFailure::Allow)].into_iter().take(allow.into());
-                let config = Config { on_failure: on_failure.collect(), ..config(granted.then_some(&mut numbers)) };
+                let on_failure = OnFailures { modules: on_failure.collect(), ..OnFailures::default() };
+                let config = Config { on_failure, ..config(granted.then_some(&mut numbers)) };
                 let builder = gate(&self.innocents, vec![module], config);
                 if heavy { builder.limits(Limits::default()).build() } else { builder.build() }
             },

@@ -231,15 +231,17 @@ impl Recording {
         Ok(Some(Ledger::open(path, settings)?))
     }
 
-    /// Closes the ledger; its counters, and how far it is anchored, in the text format of Prometheus.
-    pub(crate) fn close(&self, ledger: Ledger) -> Result<String> {
-        ledger.checkpoint()?;
+    /// Closes the ledger. Its counters, and how far it is anchored, in the text format of Prometheus; and what went wrong.
+    pub(crate) fn close(&self, ledger: Ledger) -> (String, Result<()>) {
+        let signed = ledger.checkpoint();
         let mut text = ledger.counts().to_prometheus();
-        ledger.close()?;
-        if let Some(path) = &self.ledger {
-            text += &history(path)?.anchorage(now_ms())?.to_prometheus();
-        }
-        Ok(text)
+        let closed = ledger.close();
+        let anchorage = || -> Result<String> {
+            let Some(path) = &self.ledger else { return Ok(String::new()) };
+            Ok(history(path)?.anchorage(now_ms())?.to_prometheus())
+        };
+        let anchored = anchorage().map(|anchorage| text += &anchorage);
+        (text, closed.and(signed.map(drop)).map_err(Into::into).and(anchored))
     }
 }
 

@@ -52,7 +52,13 @@ struct Row {
 }
 
 /// Judges the same requests by the norms and by the others, apart, and says rule by rule how they stand to each other.
-pub(crate) fn run(norms: &[Module], against: &str, input: Option<&Path>, source: &Source) -> Result<ExitCode> {
+pub(crate) fn run(
+    norms: &[Module],
+    against: &str,
+    input: Option<&Path>,
+    allow_unknown: bool,
+    source: &Source,
+) -> Result<ExitCode> {
     let others = if against == "arp" { embedded::arp() } else { read_modules(Path::new(against))? };
     let others: Vec<Module> =
         others.into_iter().filter(|o| norms.iter().all(|n| n.manifest.id != o.manifest.id)).collect();
@@ -66,7 +72,7 @@ pub(crate) fn run(norms: &[Module], against: &str, input: Option<&Path>, source:
         Generator::new(&mine.iter().collect::<Vec<_>>(), &theirs.iter().collect::<Vec<_>>(), Vocabulary::shipped(), 1);
     let mut elsewhere = Elsewhere::default();
     let given = input.map(requests).transpose()?.unwrap_or_default();
-    let (reader, given_count) = (both.reader(), given.len());
+    let (reader, given_count) = (both.reader().strict(!allow_unknown), given.len());
     let mut tallies: BTreeMap<String, Tally> =
         mine.iter().flat_map(|manifest| &manifest.rules).map(|rule| (rule.id.clone(), Tally::default())).collect();
     let made = (0..GENERATED).map(|_| generator.request());
@@ -112,14 +118,14 @@ fn gate<'m>(modules: impl Iterator<Item = &'m Module>, source: &Source) -> Resul
 /// Requests of a file: plain ones, or those of cases.
 fn requests(path: &Path) -> Result<Vec<Json>> {
     let text = foreign::read_to_string(path).with_context(|| path.display().to_string())?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(index, line)| {
-            let mut line: Json =
-                serde_json::from_str(line).with_context(|| format!("{} line {}", path.display(), index + 1))?;
-            Ok(match line.get_mut("request") {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let values = serde_json::Deserializer::from_str(text).into_iter::<Json>();
+    values
+        .map(|value| {
+            let mut value = value.with_context(|| path.display().to_string())?;
+            Ok(match value.get_mut("request") {
                 Some(request) => request.take(),
-                None => line,
+                None => value,
             })
         })
         .collect()

@@ -26,7 +26,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
 
-    /// Judge these requests of your own and list the columns that they lack, sorted by the decisions that this causes
+    /// Judge these requests of your own and list what they lack, sorted by the decisions that this causes; fields that the vocabulary
+    /// lacks, and mistakes, each once; duties that are owed because something is missing; and columns that are never sent
     #[arg(long, requires = "input")]
     readiness: bool,
 
@@ -35,7 +36,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "arp|MODULE.wasm|DIR", requires = "modules", conflicts_with = "readiness")]
     against: Option<String>,
 
-    /// Requests for --readiness, or more of them for --against, one a line; - reads standard input
+    /// Ignore fields of requests that the vocabulary lacks, instead of taking them for a finding
+    #[arg(long, requires = "input")]
+    allow_unknown: bool,
+
+    /// Requests for --readiness, or more of them for --against, as JSON objects; - reads standard input
     #[arg(short, long, value_name = "sample.jsonl")]
     input: Option<PathBuf>,
 }
@@ -68,13 +73,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
     };
     if let Some(against) = &args.against {
-        return against::run(&source.modules()?, against, args.input.as_deref(), &source);
+        return against::run(&source.modules()?, against, args.input.as_deref(), args.allow_unknown, &source);
     }
     if let Some(input) = &args.input {
         if !args.readiness {
             bail!("-i gives requests to --readiness or to --against; name one of them");
         }
-        let complete = readiness::report(&gate, input)?;
+        let complete = readiness::report(&gate, input, args.allow_unknown)?;
         return Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(1) });
     }
     for manifest in gate.policy_set().manifests() {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
-use normgate::contract::{Block, Effect, Manifest, ParameterType, Weight, dsa};
+use normgate::contract::{Block, Effect, Manifest, ParameterType, Weight, concerns_in_words, dsa};
 use normgate::{Module, embedded};
 use serde_json::json;
 
@@ -75,6 +75,9 @@ fn print(module: &Module) {
         say!("  pack      {pack}: enforced where provider.norms_adopted names it, otherwise in shadow");
     }
     say!("  failure   {}", format!("{:?}", manifest.on_failure).to_lowercase());
+    if !manifest.concerns.is_empty() {
+        say!("  concerns  rows of which {}", concerns_in_words(&manifest.concerns));
+    }
     say!("  reads");
     for (name, input) in manifest.columns() {
         let entries = if input.entries.is_empty() { String::new() } else { format!("  [{}]", input.entries.join(" ")) };

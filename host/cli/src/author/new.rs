@@ -107,6 +107,6 @@ fn unfit(name: &str) -> Option<&'static str> {
         return Some("begins as readings of the law do, which takes a grant");
     }
     // Names that cargo or the contract keep for themselves.
-    let taken = ["host", "common", "test", "core", "std", "alloc", "proc-macro", "normgate-sdk"];
+    let taken = ["host", "common", "all", "test", "core", "std", "alloc", "proc-macro", "normgate-sdk"];
     taken.contains(&name).then_some("is taken")
 }

@@ -33,6 +33,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
 
+    /// Ignore fields of requests that the vocabulary lacks, instead of refusing the case
+    #[arg(long)]
+    allow_unknown: bool,
+
     /// Print which rules fired in some case, which of their effects did, and which never
     #[arg(long)]
     coverage: bool,
@@ -75,7 +79,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let modules = args.source.modules()?;
     let manifests: Vec<_> = modules.iter().map(|module| Arc::clone(&module.manifest)).collect();
-    let mut runner = Runner::new(modules, Some(Box::new(artifacts))).compiler(Arc::new(compile::in_child));
+    let runner = Runner::new(modules, Some(Box::new(artifacts))).compiler(Arc::new(compile::in_child));
+    let mut runner = runner.strict(!args.allow_unknown);
     let mut runs = Vec::new();
     for path in &args.files {
         let file = path.display().to_string();

@@ -1,5 +1,6 @@
-//! `normgate eval`: JSON lines in, JSON lines out.
+//! `normgate eval`: JSON objects in, JSON lines out.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,24 +8,31 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args as ClapArgs, ValueEnum};
-use normgate::{Detail, Language};
+use normgate::contract::Vocabulary;
+use normgate::{Detail, Gate, InputError, InputStats, Language, ModuleStats, nearest_field};
+use normgate_ledger::Ledger;
 use serde_json::json;
 
 use crate::account::ledger::Recording;
 use crate::account::private;
-use crate::judge::requests::{Requests, complain};
+use crate::ending;
+use crate::judge::requests::{Requests, are_of_a_file, complain};
 use crate::judge::source::Source;
 use crate::screen::{self, JsonLines, Progress};
 
 const OUTPUT: &str = "standard output";
 
-/// Judge requests: one JSON object a line in, one a line out, in the same order. A line that cannot be judged is answered
-/// with an error in its place, and the lines around it are judged.
+/// Judge requests: JSON objects in, one answer a line out, in the same order. A request may stand in one line or in several. What
+/// cannot be judged is answered with an error in its place, which lists everything that is wrong with it, and the requests around it
+/// are judged. Read from standard input, an empty line is answered with an error too, and ends a request that was begun.
+///
+/// TERM, INT and HUP end it in order: the ledger is closed, and --stats and --diff are written; a second signal ends it at once. Exit 1:
+/// a line was refused, a list was not recorded, or a module failed.
 ///
 /// Example: normgate eval -i requests.jsonl --only art18 --explain en
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// Requests, one a line; - reads standard input
+    /// Requests, as JSON objects; - reads standard input
     #[arg(short, long, value_name = "requests.jsonl", default_value = "-")]
     input: PathBuf,
 
@@ -43,7 +51,7 @@ pub(crate) struct Args {
     #[arg(long)]
     evidence: bool,
 
-    /// Refuse requests with unknown fields instead of ignoring these
+    /// Refuse requests with unknown fields, all of a request at once, instead of ignoring these
     #[arg(long)]
     strict: bool,
 
@@ -88,35 +96,90 @@ impl From<Lang> for Language {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let gate = args.source.build_with(|builder| match &args.last_requests {
-        Some(path) => builder.recording(LAST).last_requests(path),
-        None => builder,
+    // A breaker goes by the clock, and what is read from a file is to come out the same every time.
+    let from_file = are_of_a_file(&args.input);
+    let gate = args.source.build_with(|builder| {
+        let builder = if from_file { builder.without_breakers() } else { builder };
+        match &args.last_requests {
+            Some(path) => builder.recording(LAST).last_requests(path),
+            None => builder,
+        }
     })?;
-    let detail = Detail { explain: args.explain.map(Language::from), evidence: args.evidence };
     let ledger = args.recording.open()?;
+    let waited_for = args.input.as_os_str() == "-";
     let mut requests = Requests::open(&args.input, gate.reader().strict(args.strict))?;
-    let (mut output, progress) = (JsonLines::new(), Progress::beside_output());
-    let flush_each = screen::is_terminal() || args.input.as_os_str() == "-";
+    if waited_for {
+        requests = requests.answering();
+    }
+    ending::watch()?;
 
     let mut tally = Tally::default();
-    while let Some(request) = requests.next().with_context(|| args.input.display().to_string())? {
+    let judged = judge(args, &gate, ledger.as_ref(), &mut requests, &mut tally);
+
+    // Whatever ended it, what was judged is kept, counted and told.
+    let (recorded, closed) = ledger.map_or((String::new(), Ok(())), |ledger| args.recording.close(ledger));
+    let stats = gate.stats();
+    let written = args.stats.as_ref().map_or(Ok(()), |path| {
+        let text = stats.to_prometheus() + &recorded;
+        std::fs::write(path, text).with_context(|| path.display().to_string())
+    });
+    let compared = args.diff.as_ref().map_or(Ok(()), |path| {
+        let diff = gate.shadow_diff();
+        screen::aside(&diff.to_string());
+        private::write(path, format!("{}\n", json!(diff)))
+    });
+    tell_of_input(&stats.input, args.strict);
+    if tally.unrecorded > 0 {
+        remark!("{} lists were not recorded, and are answered with an error", tally.unrecorded);
+    }
+    let failed = stats.modules.iter().filter(|module| tell_of_failures(module, stats.requests)).count();
+    if ending::came() {
+        remark!("ended by a signal after line {}", requests.number);
+    }
+    let kept = args
+        .last_requests
+        .as_ref()
+        .map_or(Ok(()), |path| gate.write_last_requests(path).map(drop).with_context(|| path.display().to_string()));
+    let mut errors = [judged, closed, written, compared, kept].into_iter().filter_map(Result::err);
+    if let Some(first) = errors.next() {
+        errors.for_each(|error| screen::complain(&error));
+        return Err(first);
+    }
+    let all_well = tally.refused == 0 && tally.unrecorded == 0 && failed == 0;
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Judges and answers request by request, to their end or until a signal comes.
+fn judge(args: &Args, gate: &Gate, ledger: Option<&Ledger>, requests: &mut Requests, tally: &mut Tally) -> Result<()> {
+    let detail = Detail { explain: args.explain.map(Language::from), evidence: args.evidence };
+    let (mut output, progress) = (JsonLines::new(), Progress::beside_output());
+    let flush_each = screen::is_terminal() || args.input.as_os_str() == "-";
+    while !ending::came()
+        && let Some(request) = requests.next().with_context(|| args.input.display().to_string())?
+    {
         match request {
             Ok(batch) => {
                 tally.judged += 1;
-                tally.ignored += u64::from(batch.ignored_fields());
                 let outcome = Arc::new(gate.evaluate(&batch));
-                if let Some(ledger) = &ledger {
-                    ledger.record(&batch, &outcome)?;
+                match ledger.map_or(Ok(()), |ledger| ledger.record(&batch, &outcome)) {
+                    Ok(()) => {
+                        let answer = if args.brief { outcome.to_brief_json() } else { outcome.to_json(detail) };
+                        output.write(&answer).context(OUTPUT)?;
+                    }
+                    // Whoever has lists recorded before they are answered gives none that is not.
+                    Err(error) => {
+                        tally.unrecorded += 1;
+                        let message = format!("not recorded: {error}");
+                        let error = InputError { id: batch.id().map(str::to_owned), message, ..InputError::default() };
+                        output.write(&refusal(requests.number, &error)).context(OUTPUT)?;
+                    }
                 }
-                let answer = if args.brief { outcome.to_brief_json() } else { outcome.to_json(detail) };
-                output.write(&answer).context(OUTPUT)?;
             }
+            // A line that the signal cut off is nobody's.
+            Err(_) if ending::came() => break,
             Err(error) => {
                 tally.refused += 1;
-                let answer = json!({
-                    "line": requests.number, "id": error.id, "error": {"path": error.path, "message": error.message},
-                });
-                output.write(&answer.to_string()).context(OUTPUT)?;
+                output.write(&refusal(requests.number, &error)).context(OUTPUT)?;
                 complain(requests.number, &error);
             }
         }
@@ -127,35 +190,71 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             progress.show(&tally);
         }
     }
-    output.flush().context(OUTPUT)?;
-    let recorded = ledger.map(|ledger| args.recording.close(ledger)).transpose()?;
     if requests.number >= 1_000 {
         progress.show(&tally);
     }
-    drop(progress);
-    if let Some(path) = &args.last_requests {
-        gate.write_last_requests(path).with_context(|| path.display().to_string())?;
+    output.flush().context(OUTPUT)
+}
+
+/// What stands in the place of an answer.
+fn refusal(line: u64, error: &InputError) -> String {
+    let InputError { id, path, message, more } = error;
+    let mut wrong = json!({"path": path, "message": message});
+    if !more.is_empty() {
+        wrong["more"] = json!(more);
     }
-    if let Some(path) = &args.stats {
-        let text = gate.stats().to_prometheus() + &recorded.unwrap_or_default();
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+    json!({"line": line, "id": id, "error": wrong}).to_string()
+}
+
+/// Says what was sent that the vocabulary lacks, and what was tolerated.
+fn tell_of_input(input: &InputStats, strict: bool) {
+    let InputStats { unknown_fields, bad_cells, bad_rows, .. } = input;
+    if !unknown_fields.is_empty() {
+        let way_out = if strict { "refused" } else { "ignored; --strict refuses them" };
+        remark!("fields that the vocabulary lacks were {way_out}: {}", named(unknown_fields));
     }
-    if let Some(path) = &args.diff {
-        let diff = gate.shadow_diff();
-        private::write(path, format!("{}\n", json!(diff)))?;
-        screen::aside(&diff.to_string());
+    let counted = |counts: &mut dyn Iterator<Item = (&str, u64)>| {
+        counts.map(|(name, times)| format!("{name} ({times})")).collect::<Vec<_>>().join(", ")
+    };
+    if !bad_cells.is_empty() {
+        let cells = counted(&mut bad_cells.iter().map(|(name, times)| (name.as_str(), *times)));
+        remark!("values judged as unknown for what was sent: {cells}");
     }
-    if tally.ignored > 0 {
-        remark!("{} unknown fields were ignored; --strict refuses them", tally.ignored);
+    if !bad_rows.is_empty() {
+        let rows = counted(&mut bad_rows.iter().map(|(cause, times)| (*cause, *times)));
+        remark!("rows withheld or left out for what was sent: {rows}");
     }
-    Ok(if tally.refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Says how often a module was not heard and what that cost; false where it never failed.
+fn tell_of_failures(module: &ModuleStats, lists: u64) -> bool {
+    let ModuleStats { policy, failures, unheard, held, .. } = module;
+    if *unheard == 0 && failures.is_empty() {
+        return false;
+    }
+    let kinds: Vec<String> = failures.iter().map(|(kind, times)| format!("{} {times}", kind.name())).collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+    remark!("{policy} failed{kinds}: not heard {unheard} times in {lists} lists, {held} rows withheld for it");
+    true
+}
+
+/// Unknown fields with how often each was sent, and the field of the vocabulary that is nearest.
+fn named(unknown: &BTreeMap<String, u64>) -> String {
+    let field = |(name, times): (&String, &u64)| format!("{name} ({times}{})", nearest(name));
+    unknown.iter().map(field).collect::<Vec<_>>().join(", ")
+}
+
+/// The field that an unknown one most likely means, as a clause; nothing where none is near.
+pub(crate) fn nearest(unknown: &str) -> String {
+    nearest_field(Vocabulary::shipped(), unknown).map_or(String::new(), |near| format!("; did you mean {near}?"))
 }
 
 #[derive(Default)]
 struct Tally {
     judged: u64,
     refused: u64,
-    ignored: u64,
+    /// Judged, and kept from the answer since the ledger did not take them.
+    unrecorded: u64,
 }
 
 impl fmt::Display for Tally {

@@ -1,14 +1,11 @@
 //! Where modules and configuration come from: files, folders, or the set that this program carries.
 
-use std::io;
-#[cfg(unix)]
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use normgate::contract::{Day, Vocabulary};
-use normgate::{Artifacts, Backend, Config, Gate, GateBuilder, Module, Override, embedded};
+use normgate::{Allocation, Artifacts, Backend, Config, Gate, GateBuilder, Module, Override, embedded};
 use normgate_repo::{Generation, Store};
 
 use crate::foreign;
@@ -96,8 +93,7 @@ impl Source {
     /// The configuration that the options name.
     pub(crate) fn config(&self) -> Result<Config> {
         let Some(path) = &self.config else { return Ok(Config::default()) };
-        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        Config::parse(&text).with_context(|| path.display().to_string())
+        configured(path)
     }
 
     /// A builder of the gate that the options name.
@@ -161,39 +157,35 @@ impl Source {
     }
 }
 
-/// Name of the variable that says whether compiled modules are kept.
-const CACHE: &str = "NORMGATE_CACHE";
-
-/// The store of compiled modules under the user's cache folder; none where it cannot be had, which only costs time, or where the
-/// environment says `NORMGATE_CACHE=off`.
-pub(crate) fn artifacts() -> Option<Artifacts> {
-    if let Some(value) = std::env::var_os(CACHE) {
-        if value != "off" {
-            remark!("compiling without a cache: invalid {CACHE} `{}`: expected off", value.display());
-        }
-        return None;
-    }
-    let path = dirs::cache_dir()?.join("normgate");
-    match own_home(&path).and_then(|()| Artifacts::open(&path)) {
-        Ok(artifacts) => Some(artifacts),
-        Err(error) => {
-            remark!("compiling without a cache: {}: {error}", path.display());
-            None
-        }
-    }
+/// Reads a configuration. Where instances take their memory from is then so for all of the process.
+pub(crate) fn configured(path: &Path) -> Result<Config> {
+    let place = || path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(place)?;
+    let config = Config::parse(&text).with_context(place)?;
+    config.sandbox.allocation.into_iter().for_each(Allocation::of_process);
+    Ok(config)
 }
 
-/// Refuses the cache folder of somebody else, in which a root that kept its environment would leave a folder of its own.
-fn own_home(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        let there = path.ancestors().find_map(|folder| folder.metadata().ok());
-        let us = rustix::process::geteuid().as_raw();
-        if let Some(owner) = there.map(|metadata| metadata.uid()).filter(|owner| *owner != us) {
-            return Err(io::Error::other(format!("it belongs to user {owner}, and this program runs as user {us}")));
-        }
+/// Name of the variable that says where instances take their memory from, for every command.
+const ALLOCATION: &str = "NORMGATE_ALLOCATION";
+
+/// Takes what the environment says of where instances take their memory from.
+pub(crate) fn allocation() -> Result<()> {
+    let Some(value) = std::env::var_os(ALLOCATION) else { return Ok(()) };
+    match value.to_str() {
+        Some("pooled") => Allocation::Pooled.of_process(),
+        Some("on-demand") => Allocation::OnDemand.of_process(),
+        _ => bail!("invalid {ALLOCATION} `{}`: expected pooled or on-demand", value.display()),
     }
     Ok(())
+}
+
+/// Opens the user's cache of compiled modules. A cache that cannot be used only costs time, so the reason is a remark.
+pub(crate) fn artifacts() -> Option<Artifacts> {
+    Artifacts::of_user().unwrap_or_else(|error| {
+        remark!("compiling without a cache: {error}");
+        None
+    })
 }
 
 /// The file, or all `.wasm` files of a folder, by name.

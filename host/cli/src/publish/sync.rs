@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
-use normgate::Config;
 use normgate_repo::reload::{Schedule, repeat};
 use normgate_repo::{Bounds, Checks, Store, Trust};
 
 use crate::judge::compile;
-use crate::judge::source::artifacts;
+use crate::judge::source::{artifacts, configured};
 
 /// Take what the repositories of normgate.toml have signed into a store. Everything is verified, compiled in a child process, tried
 /// with its own cases, and built for every day on which something changes, before it is switched to. Of a repository or module that
@@ -62,8 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// One sync. Says whether nothing was refused.
 fn once(path: &Path, store: &Path, partial: bool) -> Result<bool> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let config = Config::parse(&text).with_context(|| path.display().to_string())?;
+    let config = configured(path)?;
     let trust = Trust::read(&config.repositories, path.parent().unwrap_or(Path::new("")))
         .with_context(|| path.display().to_string())?;
     if trust.is_empty() {
