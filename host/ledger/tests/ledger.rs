@@ -147,7 +147,7 @@ fn a_gate_with_a_ledger_keeps_decisions_and_what_became_of_them() {
         .collect();
     said.iter().for_each(|confirmation| gate.confirm(confirmation).unwrap());
     drop(gate);
-    Arc::into_inner(ledger).unwrap().close().unwrap();
+    ledger.close().unwrap();
 
     assert_eq!(confirmed(&folder, &Query::default()), said);
     let one = Query { decision: Some(said[1].decision_id.clone()), ..Query::default() };
@@ -1298,5 +1298,19 @@ fn an_interrupted_purge_or_release_is_taken_up_again() {
     fs::write(&held, bytes).unwrap();
     ledger.release("case", "me").unwrap();
     ledger.close().unwrap();
+    assert_eq!(findings(&folder), Vec::<String>::new());
+}
+
+#[test]
+fn a_ledger_that_others_hold_is_closed_and_records_nothing_after_that() {
+    let folder = folder("closed-in-arc");
+    let ledger = Arc::new(Ledger::open(&folder, Settings::default()).unwrap());
+    let other = Arc::clone(&ledger);
+    record(&ledger, 0..3);
+    ledger.close().unwrap();
+    let (batch, outcome) = judge(&plain(9));
+    assert!(matches!(other.record(&batch, &outcome), Err(LedgerError::Stopped { .. })));
+    other.close().unwrap();
+    assert_eq!(found(&folder, &Query::default()).len(), 3);
     assert_eq!(findings(&folder), Vec::<String>::new());
 }
