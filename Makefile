@@ -11,6 +11,9 @@ WEAK ?=
 # The weakened host has a folder of its own, since everything is compiled with other flags.
 HOSTILE_TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)$(if $(WEAK),/weakened)
 
+# What `make demo` runs: an example, so that the tests need no dependency compiled again.
+DEMO := $(or $(CARGO_TARGET_DIR),target)/debug/examples/demo
+
 # Of `make faults`: how large each part is.
 FLIPS ?= 1000
 KILLS ?= 200
@@ -24,14 +27,18 @@ BENCH_TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 CARGO_TOOL := CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install --quiet --locked
 CARGO_DENY := 0.20.2
 
-.PHONY: help demo story test lint deny bench instructions fuel hostile faults golden trial docs package target
+.PHONY: help demo install story test lint deny bench instructions fuel hostile faults golden trial docs target
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 demo: target ## Judge the scenes that the project carries, for a person to read
-	@cargo build --quiet --locked --workspace --bin normgate
-	@$(or $(CARGO_TARGET_DIR),target)/debug/normgate demo
+	@test -x $(DEMO) || echo "The first time, this compiles the sandbox and the modules of the law: about MINUTES minutes on two cores. Later it takes a second."
+	@cargo build --locked --workspace --example demo
+	@$(DEMO)
+
+install: target ## Put the optimised command on the PATH, in cargo's folder of programs
+	cargo install --locked --path host/cli
 
 story: target ## Tell a rule's way from its author to a platform under load, and back, by what happens
 	cargo test --quiet --locked --workspace --test story -- --nocapture

@@ -55,6 +55,9 @@ impl std::fmt::Debug for Artifact {
     }
 }
 
+/// Names the variable of the environment that switches the user's cache off.
+const CACHE: &str = "NORMGATE_CACHE";
+
 /// Bytes of a tag.
 const TAG: usize = 32;
 
@@ -82,6 +85,22 @@ impl Artifacts {
             None => make_key(&folder)?,
         };
         Ok(Self { folder, key })
+    }
+
+    /// Opens the folder `normgate` in this user's cache. Returns `None` where the user has no cache folder, and where the
+    /// environment says `NORMGATE_CACHE=off`.
+    ///
+    /// # Errors
+    /// As [`Artifacts::open`]; when the variable has another value; when the cache folder belongs to another user, in which a
+    /// root that kept its environment would leave a folder of its own. The error names its folder.
+    pub fn of_user() -> io::Result<Option<Self>> {
+        if let Some(value) = std::env::var_os(CACHE) {
+            let invalid = || format!("invalid {CACHE} `{}`: expected off", value.display());
+            return if value == "off" { Ok(None) } else { Err(io::Error::other(invalid())) };
+        }
+        let Some(path) = dirs::cache_dir().map(|folder| folder.join("normgate")) else { return Ok(None) };
+        let opened = own_home(&path).and_then(|()| Self::open(&path));
+        opened.map(Some).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
 
     pub(crate) fn load(&self, engine: &Engine, module: &Module) -> Option<Component> {
@@ -175,6 +194,21 @@ fn replace(folder: &PrivateFolder, name: &str, parts: &[&[u8]]) -> io::Result<()
     write().inspect_err(|_| {
         let _ = folder.remove_file(&beside);
     })
+}
+
+/// Refuses the cache folder of somebody else, in which a root that kept its environment would leave a folder of its own.
+fn own_home(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let there = path.ancestors().find_map(|folder| folder.metadata().ok());
+        let us = rustix::process::geteuid().as_raw();
+        if let Some(owner) =
+            there.map(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata)).filter(|owner| *owner != us)
+        {
+            return Err(io::Error::other(format!("it belongs to user {owner}, and this program runs as user {us}")));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

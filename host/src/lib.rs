@@ -81,6 +81,7 @@ mod stats;
 mod trial;
 mod verdict;
 mod wire;
+mod words;
 
 pub use arrange::{Slate, Unmet};
 pub use artifacts::{Artifact, Artifacts};
@@ -121,3 +122,4 @@ pub use stats::{InputStats, ModuleStats, ShadowStats, Stats};
 pub use trial::{Bounds, Ruling, Tally, Trial};
 pub use verdict::{Action, FULL_WEIGHT, Judgement};
 pub use wire::{Detail, Explanation, Language};
+pub use words::Words;

@@ -3,11 +3,12 @@
 //! An override never lasts: it ends by itself, a day from now at the latest. It is written to a file that only grows, so that
 //! there is a record of who opened the glass and why.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use normgate_contract::{Manifest, now_ms};
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use crate::config::is_required;
 use crate::notice::Notice;
@@ -67,10 +68,18 @@ impl Override {
             let bound = format!("the reason stands in every outcome; say it in at most {LONGEST_REASON} characters");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, bound));
         }
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+        let mut file = std::fs::OpenOptions::new().create(true).read(true).append(true).open(path)?;
+        file.lock()?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
+        // What a crash or a full disk left of a line is none; a whole one that lacks its end gets it.
+        let torn = text.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        let whole = serde_json::from_slice::<Self>(torn).is_ok();
+        let length = if whole { text.len() } else { text.len() - torn.len() } as u64;
+        file.set_len(length)?;
         let line = serde_json::to_string(self).map_err(io::Error::other)?;
-        file.write_all(format!("{line}\n").as_bytes())?;
-        file.sync_all()
+        let written = file.write_all(format!("{}{line}\n", if whole { "\n" } else { "" }).as_bytes());
+        written.and_then(|()| file.sync_all()).inspect_err(|_| drop(file.set_len(length)))
     }
 
     /// Reads the overrides of a file, the last of each module; none when there is no file.
@@ -85,7 +94,14 @@ impl Override {
         let mut overrides: Vec<Override> = Vec::new();
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let wrong = |message: String| io::Error::other(format!("{} line {}: {message}", path.display(), index + 1));
-            let read: Override = serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
+            let read: Override = match serde_json::from_str(line) {
+                Ok(read) => read,
+                Err(error) if error.is_eof() && text.ends_with(line) => {
+                    warn!(path = %path.display(), line = index + 1, "the last line was never finished, and overrides nothing");
+                    break;
+                }
+                Err(error) => return Err(wrong(error.to_string())),
+            };
             if !read.is_brief(now_ms()) {
                 let bound = format!("an override lasts at most {MAX_OVERRIDE_S} s, from its beginning and from now");
                 return Err(wrong(format!("{bound}; change the configuration")));
@@ -122,6 +138,27 @@ impl Override {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_was_never_finished_overrides_nothing_and_stops_nothing() {
+        let path = std::env::temp_dir().join(format!("normgate-override-torn-{}.jsonl", std::process::id()));
+        let saying = |module: &str| Override::starting_now(module, 60, "why".into(), "tests".into());
+        saying("art18").append(&path).expect("an override");
+        let whole = std::fs::read_to_string(&path).expect("its file");
+        for torn in [r#"{"module":"art"#, "{", r#"{"module":"art06","at_ms":1"#] {
+            std::fs::write(&path, format!("{whole}{torn}")).expect("its file");
+            assert_eq!(Override::read(&path).expect("what came before").len(), 1, "{torn}");
+            saying("art06").append(&path).expect("an override");
+            assert_eq!(Override::read(&path).expect("both").len(), 2, "{torn}");
+        }
+        // A whole line that somebody wrote by hand counts without its end.
+        std::fs::write(&path, whole.trim_end()).expect("its file");
+        saying("art06").append(&path).expect("an override");
+        assert_eq!(Override::read(&path).expect("both").len(), 2);
+        std::fs::write(&path, format!("{{\n{whole}")).expect("its file");
+        assert!(Override::read(&path).is_err(), "what is wrong before the end is refused");
+        std::fs::remove_file(path).expect("its own file");
+    }
 
     #[test]
     fn a_reason_is_short() {

@@ -180,7 +180,11 @@ proptest! {
         scene.publisher().delegate("ministry", &[], &[key], &[], 1).unwrap();
         scene.publisher().publish(&scene.all()).unwrap();
         let grant = if replaces { "[authorities.other]\neffect = \"label\"" } else { "[authorities.other]" };
-        let config = scene.config().replace("\"other\"]", "\"other\", \"ministry\"]").replace("[authorities.other]", grant)
+        // Who comes first keeps a prefix that nobody is said to have, so the club is said to have its own.
+        let club = "[authorities.film-club]\nprefixes = [\"films\", \"reel\"]";
+        let config = (scene.config().replace("\"other\"]", "\"other\", \"ministry\"]"))
+            .replace("[authorities.film-club]", club)
+            .replace("[authorities.other]", grant)
             + "\n[authorities.ministry]\nbase = \"full\"\n";
         for (count, step) in steps.iter().enumerate() {
             let (bytes, cases) = step.made(count + 2);

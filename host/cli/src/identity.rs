@@ -1,6 +1,22 @@
 //! Who runs the command, as the system knows them: what stands in records of access and of overrides. The environment, which
 //! anybody sets as they like, names nobody.
 
+use anyhow::{Result, bail};
+
+/// Longest name of somebody, in characters.
+const LONGEST_NAME: usize = 100;
+
+/// Who does something: whom the caller names, and the account that runs the command.
+pub(crate) fn who(by: Option<&str>) -> Result<String> {
+    match by.map(str::trim) {
+        None => Ok(caller()),
+        Some(name) if name.is_empty() || name.chars().count() > LONGEST_NAME => {
+            bail!("--by: say who in 1 to {LONGEST_NAME} characters; it stands on the record")
+        }
+        Some(name) => Ok(format!("{name}, as {}", caller())),
+    }
+}
+
 /// The account that this process runs as, by name and number; beside it who logged in, and who called sudo, where that is somebody
 /// else: `root (uid 0, login alice uid 1000, sudo from alice uid 1000)`.
 #[cfg(unix)]

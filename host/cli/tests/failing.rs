@@ -7,7 +7,7 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -176,12 +176,25 @@ fn a_file_is_judged_the_same_every_time_and_failures_are_counted() {
     assert_eq!(text(&output.stdout).matches("not asked").count(), 98);
 }
 
+/// A shell starts what runs beside it with signals ignored, and the command leaves these so.
+#[allow(unsafe_code, reason = "the default action of a signal is set through libc")]
+fn heed(command: &mut Command, signal: i32) {
+    // SAFETY: between fork and exec nothing is called but `signal`, which may be.
+    unsafe {
+        command.pre_exec(move || {
+            libc::signal(signal, libc::SIG_DFL);
+            Ok(())
+        });
+    }
+}
+
 #[test]
 fn a_signal_ends_it_in_order() {
     let dir = folder("failing/signals");
     for (signal, number) in [(Signal::TERM, 15), (Signal::INT, 2), (Signal::HUP, 1)] {
         let [ledger, stats, diff] = ["ledger", "stats", "diff"].map(|name| dir.join(format!("{name}-{number}")));
-        let mut child = Command::new(env!("CARGO_BIN_EXE_normgate"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_normgate"));
+        command
             .args(["eval", "--only", "art09", "--ledger"])
             .arg(&ledger)
             .arg("--stats")
@@ -190,9 +203,9 @@ fn a_signal_ends_it_in_order() {
             .arg(&diff)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        heed(&mut command, number);
+        let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
         stdin.write_all(request(0).as_bytes()).unwrap();

@@ -21,7 +21,7 @@ fn said(args: &[&str]) -> String {
 /// An empty folder of this test.
 fn request(number: usize) -> String {
     format!(
-        r#"{{"id":"r{number}","ctx":{{"now_ms":1767225600000,"local_min":600,"can_render_labels":true}},"user":{{"ref":"u{number}","personalization":"on"}},"candidates":[{{"id":"c{number}","aigc":{{"meta_label":"1"}}}}]}}"#
+        r#"{{"id":"r{number}","ctx":{{"now_ms":1767225600000,"local_min":600,"can_render_labels":false}},"user":{{"ref":"u{number}","personalization":"on"}},"candidates":[{{"id":"c{number}","aigc":{{"meta_label":"1"}}}}]}}"#
     )
 }
 
@@ -53,6 +53,23 @@ fn from_recording_to_purging() {
     assert!(said(&["ledger", "show", ledger, &ids[3], "--personal"]).contains("request.user.personalization"));
     assert_eq!(said(&["ledger", "find", ledger, "--user", "u4"]).lines().count(), 1);
     assert_eq!(said(&["ledger", "find", ledger, "--item", "c2", "--from", "2026-01-01"]).lines().count(), 1);
+    // What is printed is short, and is what other commands take.
+    let hit = said(&["ledger", "find", "--ledger", ledger, "--ledger", ledger, "--item", "c2", "--by", "an officer"]);
+    assert!(hit.lines().count() == 2 && hit.len() < 1_000, "{hit}");
+    let hit: Value = serde_json::from_str(hit.lines().next().unwrap()).unwrap();
+    assert_eq!(hit["ledger"], ledger);
+    for which in [hit["id"].as_str().unwrap().to_owned(), hit["record"].to_string()] {
+        let by_it: [&[&str]; 4] = [
+            &["ledger", "show", ledger, &which],
+            &["ledger", "prove", ledger, &which],
+            &["replay", "--ledger", ledger, &which],
+            &["explain", &which, "--ledger", ledger],
+        ];
+        by_it.iter().for_each(|args| drop(said(args)));
+    }
+    assert!(fs::read_to_string(Path::new(ledger).join("access.jsonl")).unwrap().contains("\"by\":\"an officer, as "));
+    let zero = ["ledger", "anchor", ledger, "--witness", ".", "--cosigner", "none", "--every", "0s"];
+    assert!(text(&normgate(&zero).stderr).contains("expected 1s at least"));
     assert_eq!(said(&["ledger", "export", ledger, "--to", "2020-01-01"]), "");
     assert_eq!(said(&["ledger", "export", ledger]).lines().count(), 5);
     assert!(said(&["replay", "--ledger", ledger]).starts_with("5 lists judged again, 0 different"));
@@ -292,4 +309,33 @@ fn a_full_disk_is_said_and_what_was_written_stays() {
     said(&["eval", "-i", &requests(&dir, 1), "--only", "art09", "--ledger", ledger.to_str().unwrap()]);
     let again = History::open(&ledger).unwrap().verify(&Against::default()).unwrap();
     assert_eq!((again.findings.len(), again.full), (0, verified.full + 1));
+}
+
+#[test]
+fn what_is_confirmed_of_nothing_is_refused_by_name() {
+    let dir = folder("ledger/confirmed-of-nothing");
+    let ledger = dir.join("ledger");
+    let ledger = ledger.to_str().unwrap();
+    let answer = said(&["eval", "-i", &requests(&dir, 1), "--only", "art09", "--ledger", ledger]);
+    let id = serde_json::from_str::<Value>(&answer).unwrap()["decision_id"].as_str().unwrap().to_owned();
+    let none = "0".repeat(32);
+    let lines = [
+        format!(r#"{{"decision_id":"{id}","shown":["c0"]}}"#),
+        format!(r#"{{"decision_id":"{none}","shown":["c0"]}}"#),
+        format!(r#"{{"decision_id":"{id}","labels_rendered":[{{"candidate":"c0","label":"no.label"}}]}}"#),
+        format!(r#"{{"decision_id":"{id}","discharged":[{{"code":"no.duty","target":null}}]}}"#),
+    ];
+    let input = dir.join("confirmations.jsonl");
+    fs::write(&input, lines.join("\n")).unwrap();
+    let output = normgate(&["ledger", "confirm", ledger, "-i", input.to_str().unwrap()]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for what in [
+        format!("line 2: no decision {none} is in this ledger"),
+        "line 3: no label is called `no.label`".into(),
+        "line 4: no duty is called `no.duty`".into(),
+        "1 confirmations recorded, 3 lines refused".into(),
+    ] {
+        assert!(said.contains(&what), "{what}: {said}");
+    }
 }

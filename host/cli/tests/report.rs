@@ -86,7 +86,7 @@ fn a_ledger_is_assessed_and_compared() {
     let input = requests(&dir, 8);
     let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
     let (ledger, only) = (path("ledger"), ["--only", "art09,art18"]);
-    let answers = said(&[&["eval", "-i", &input, "--ledger", &ledger], &only[..]].concat());
+    let answers = said(&[&["eval", "-i", &input, "--ledger", &ledger, "--sample-ppm", "1000000"], &only[..]].concat());
     let confirmed: String = (answers.lines().take(5))
         .map(|line| {
             let answer: Value = serde_json::from_str(line).unwrap();

@@ -15,6 +15,9 @@ pub(crate) const FILE: &str = "access.jsonl";
 /// Bytes after which the file is put aside under the number of its last line: appending reads it whole. Engineering default.
 const MAX_BYTES: usize = 256 << 10;
 
+/// What the file begins with that keeps lines which do not follow.
+const ALTERED: &str = "access.altered.";
+
 /// One look-up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,14 +83,13 @@ pub(crate) fn append(home: &Home, access: &Access) -> Result<(), LedgerError> {
         End::Whole if length < MAX_BYTES => {}
         // What was altered stays to be seen, and look-ups go on from the last line that follows.
         End::Whole | End::Altered => {
-            let name = aside_file(&before);
-            if home.exists(&name) {
-                return Err(LedgerError::altered(
-                    home.of(FILE),
-                    "its first line does not follow from the file before it",
-                ));
+            if !heads.is_empty() {
+                home.write(&aside_file(&before), &text.as_bytes()[..length])?;
             }
-            home.write(&name, text.as_bytes())?;
+            if end == End::Altered {
+                let rest = &text.as_bytes()[length..];
+                home.write(&format!("{ALTERED}{}.jsonl", sha256(rest)), rest)?;
+            }
             file.set_len(0).map_err(home.io(FILE))?;
         }
     }
@@ -135,6 +137,10 @@ pub(crate) fn check(home: &Home) -> Result<(BTreeMap<u64, String>, Vec<String>, 
         }
         all.extend(heads.into_iter().map(|AccessHead { lines, head }| (lines, head)));
     }
+    for name in home.names(".")?.iter().filter(|name| name.starts_with(ALTERED)) {
+        findings
+            .push(format!("{}: it was found in the log and does not follow from what was before it", home.of(name)));
+    }
     Ok((all, findings, notes))
 }
 
@@ -143,8 +149,13 @@ fn aside_file(AccessHead { lines, head }: &AccessHead) -> String {
     format!("access.{lines:012}.{head}.jsonl")
 }
 
+/// Whether a file of the ledger's folder is of the log.
+pub(crate) fn is_part(name: &str) -> bool {
+    name == FILE || name.starts_with(ALTERED) || of_aside(name).is_some()
+}
+
 /// Where the log stands at the end of a part that was put aside; none where no part is called so.
-pub(crate) fn of_aside(name: &str) -> Option<AccessHead> {
+fn of_aside(name: &str) -> Option<AccessHead> {
     let (lines, head) = name.strip_prefix("access.")?.strip_suffix(".jsonl")?.split_once('.')?;
     let at = AccessHead { lines: lines.parse().ok()?, head: head.to_owned() };
     (aside_file(&at) == name).then_some(at)
@@ -175,11 +186,15 @@ fn read(home: &Home, name: &str) -> Result<String, LedgerError> {
 fn lines(text: &str, mut before: AccessHead) -> Lines {
     let mut read = Lines { heads: Vec::new(), length: 0, end: End::Whole };
     for line in text.split_inclusive('\n') {
+        let follows = |(body, hash): &(&str, &str)| sha256(format!("{}{body}", before.head).as_bytes()) == *hash;
         let Some(whole) = line.strip_suffix('\n') else {
-            read.end = End::Torn;
+            // A crash leaves a line short, and never longer than it was.
+            let mut shorter = line.chars();
+            shorter.next_back();
+            let longer = shorter.as_str().rsplit_once(' ').is_some_and(|parts| follows(&parts));
+            read.end = if longer { End::Altered } else { End::Torn };
             break;
         };
-        let follows = |(body, hash): &(&str, &str)| sha256(format!("{}{body}", before.head).as_bytes()) == *hash;
         let Some((_, hash)) = whole.rsplit_once(' ').filter(follows) else {
             read.end = End::Altered;
             break;

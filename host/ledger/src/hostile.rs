@@ -517,3 +517,37 @@ fn what_is_held_for_a_case_is_what_was_recorded() {
     }
     fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn a_witness_that_cosigned_an_empty_log_goes_on() {
+    let folder = folder("empty-cosigned");
+    copy(&HONEST, &folder);
+    let home = Home::open(&folder, None).unwrap();
+    let signer = Signer::read(&home).unwrap().unwrap();
+    let verifier = Verifier::of(&signer);
+    let empty = Checkpoint { origin: verifier.name().to_owned(), size: 0, root: Edge::default().root() };
+    let last = json!({"key": verifier.text(), "note": empty.sign(&signer, &verifier)});
+    let regulator = Regulator::new(&folder, 8);
+    fs::write(&regulator.state, json!({"logs": {verifier.name(): last}}).to_string()).unwrap();
+    regulator.anchor(&folder, now_s());
+    assert_eq!(findings(&folder), Vec::<String>::new());
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn calls_that_are_recorded_as_disturbed_are_counted_by_module_and_kind() {
+    let (folder, _) = altered("disturbed", |written, home| {
+        let module = described(written).policies[0].digest.clone();
+        for number in 0..2 {
+            let place = written.list(number);
+            let call = json!({"module": module, "stage": "candidate", "kind": "deadline", "message": "", "fuel": 1});
+            written.about(home, place, |about| {
+                about.circumstances.disturbed.push(serde_json::from_value(call).unwrap());
+            });
+        }
+    });
+    let verified = History::open(&folder).unwrap().verify(&Against::default()).unwrap();
+    let counted: Vec<_> = verified.disturbed.into_values().flatten().collect();
+    assert_eq!(counted, [("deadline".to_owned(), 2)]);
+    fs::remove_dir_all(folder).unwrap();
+}

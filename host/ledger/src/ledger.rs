@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Once, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
+use std::thread::{self, JoinHandle, Thread};
 
 use normgate::contract::{Day, now_ms};
 use normgate::{Batch, Confirmation, NotRecorded, Outcome, Recorder};
@@ -18,8 +18,11 @@ use crate::writer::{Command, Writer};
 
 /// A ledger that is open for writing. `Send + Sync`: every judging thread records through it.
 pub struct Ledger {
-    queue: Option<SyncSender<Command>>,
-    worker: Option<JoinHandle<Result<(), LedgerError>>>,
+    queue: SyncSender<Command>,
+    worker: Mutex<Option<JoinHandle<Result<(), LedgerError>>>>,
+    thread: Thread,
+    /// Whether it was closed; held while something is put into the queue, so that nothing comes after the end.
+    closed: RwLock<bool>,
     settings: Settings,
     tally: Arc<Tally>,
     /// Past it, the record that it was opened is on the disk, or could not be written.
@@ -37,8 +40,9 @@ impl Ledger {
         let (queue, commands) = sync_channel(settings.queue.max(1));
         let place = path.display().to_string();
         let worker = thread::Builder::new().name("normgate-ledger".into()).spawn(move || writer.run(&commands));
-        let worker = Some(worker.map_err(LedgerError::io(place))?);
-        Ok(Self { queue: Some(queue), worker, settings, tally, opening: Once::new() })
+        let worker = worker.map_err(LedgerError::io(place))?;
+        let (thread, worker) = (worker.thread().clone(), Mutex::new(Some(worker)));
+        Ok(Self { queue, worker, thread, closed: RwLock::new(false), settings, tally, opening: Once::new() })
     }
 
     /// Records one judged list.
@@ -138,22 +142,18 @@ impl Ledger {
         Counts { full: read(full), commit: read(commit), lost: read(lost), bytes: read(bytes), busy_us: read(busy_us) }
     }
 
-    /// Commits what waits, signs a checkpoint and closes the ledger.
+    /// Commits what waits, signs a checkpoint and closes the ledger, whoever else holds it: what is recorded from then on is refused.
+    /// Closing again does nothing.
     ///
     /// # Errors
     /// When something could not be written, also if that was noticed before.
-    pub fn close(mut self) -> Result<(), LedgerError> {
-        self.end()
-    }
-
-    fn end(&mut self) -> Result<(), LedgerError> {
-        drop(self.queue.take());
+    pub fn close(&self) -> Result<(), LedgerError> {
+        *self.closed.write().unwrap_or_else(PoisonError::into_inner) = true;
+        let Some(worker) = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
         self.hurry();
-        match self.worker.take().map(JoinHandle::join) {
-            Some(Ok(result)) => result,
-            Some(Err(_)) => Err(self.stopped()),
-            None => Ok(()),
-        }
+        // A writer that has ended by itself hears nothing any more.
+        drop(self.queue.send(Command::End));
+        worker.join().unwrap_or_else(|_| Err(self.stopped()))
     }
 
     fn ask<T: Send + 'static>(
@@ -167,9 +167,12 @@ impl Ledger {
     }
 
     fn send(&self, command: Command) -> Result<(), LedgerError> {
-        let Some(queue) = &self.queue else { return Err(self.stopped()) };
+        let (queue, closed) = (&self.queue, self.closed.read().unwrap_or_else(PoisonError::into_inner));
+        if *closed {
+            return Err(LedgerError::Stopped { message: "it was closed".into() });
+        }
         match command {
-            Command::Ask(_) => {
+            Command::Ask(_) | Command::End => {
                 self.hurry();
                 queue.send(command).map_err(|_| self.stopped())
             }
@@ -199,9 +202,7 @@ impl Ledger {
     }
 
     fn wake(&self) {
-        if let Some(worker) = &self.worker {
-            worker.thread().unpark();
-        }
+        self.thread.unpark();
     }
 
     fn stopped(&self) -> LedgerError {
@@ -222,7 +223,7 @@ impl Recorder for Ledger {
 
 impl Drop for Ledger {
     fn drop(&mut self) {
-        if let Err(error) = self.end() {
+        if let Err(error) = self.close() {
             error!(%error, "the ledger was not closed in order");
         }
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::facets::Facets;
-use crate::record::{Decision, Event, Level};
+use crate::record::{Decision, Event, Level, Why};
 
 /// What is looked for. What is left out fits everything.
 #[derive(Clone, Debug, Default)]
@@ -123,6 +123,39 @@ impl Recorded {
             (Level::Full, Some(personal)) if self.outcome.is_some() => Some([&self.columns[..], personal].concat()),
             _ => None,
         }
+    }
+
+    /// What a record is, as one JSON line: what to ask for, and how much came of the list. `ledger` is said where it is given.
+    pub fn to_brief(&self, ledger: Option<&str>) -> String {
+        #[derive(Serialize)]
+        struct Brief<'r> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            ledger: Option<&'r str>,
+            record: u64,
+            ms: i64,
+            id: Option<&'r str>,
+            level: Level,
+            #[serde(skip_serializing_if = "<[Why]>::is_empty")]
+            why: &'r [Why],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            surface: Option<&'r str>,
+            rows: Option<usize>,
+            shown: Option<usize>,
+        }
+        let answer = self.answer().ok().flatten();
+        let Decision { id, level, why, .. } = &self.decision;
+        let brief = Brief {
+            ledger,
+            record: self.record,
+            ms: self.ms,
+            id: id.as_deref(),
+            level: *level,
+            why,
+            surface: self.facets.as_ref().and_then(|facets| facets.surface.as_deref()),
+            rows: answer.as_ref().map(|answer| answer.verdicts.len()),
+            shown: answer.as_ref().map(|answer| answer.shown),
+        };
+        serde_json::to_string(&brief).unwrap_or_default()
     }
 
     /// The record as one JSON line.

@@ -184,9 +184,8 @@ impl History {
         }
         let trusted = key.cloned().or(said).or(own);
         for name in self.home.names(".")? {
-            let known =
-                [PUBLIC, WITNESSES, access::FILE, "lock", SEGMENTS, KEYS, CHECKPOINTS, HOLDS].contains(&name.as_str());
-            if !known && access::of_aside(&name).is_none() && !name.ends_with(".part") {
+            let known = [PUBLIC, WITNESSES, "lock", SEGMENTS, KEYS, CHECKPOINTS, HOLDS].contains(&name.as_str());
+            if !known && !access::is_part(&name) && !name.ends_with(".part") {
                 out.findings.push(format!("{}: it is none of the ledger's files", self.home.of(&name)));
             }
         }

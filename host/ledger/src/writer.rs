@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Record(Box<Waiting>),
     /// Anything else: it is done once all that waited before it is written.
     Ask(Box<dyn FnOnce(&mut Writer) + Send>),
+    /// Nothing follows: the ledger is closed.
+    End,
 }
 
 /// Whether a purge may be, by a clock that stands at `now_ms`, after what was recorded last; a sentence on why not otherwise.
@@ -308,6 +310,7 @@ impl Writer {
             let (lists, then) = self.gather(first, commands);
             let begin = Instant::now();
             let committed = self.commit(lists).and_then(|()| self.sign_now_and_then());
+            let ends = matches!(then, Some(Command::End));
             let done = committed.map(|()| {
                 if let Some(Command::Ask(work)) = then {
                     work(&mut self);
@@ -320,6 +323,9 @@ impl Writer {
                 error!(%error, "the ledger stopped writing");
                 *self.tally.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
                 return Err(error);
+            }
+            if ends {
+                break;
             }
         }
         self.close()

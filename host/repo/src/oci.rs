@@ -6,13 +6,23 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use normgate::MAX_MODULE_BYTES;
-use oci_client::client::{ClientConfig, ClientProtocol};
+use normgate::contract::hex;
+use oci_client::client::{ClientConfig, ClientProtocol, Config, ImageLayer};
+use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciImageManifest};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
-use oci_wasm::{WASM_LAYER_MEDIA_TYPE, WasmClient, WasmConfig};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use wasmparser::{Encoding, Parser, Payload};
 
 use crate::error::{Place, Result, at};
+
+// The names of the CNCF's guidance for Wasm artifacts in OCI registries.
+const LAYER: &str = "application/wasm";
+const CONFIG: &str = "application/vnd.wasm.config.v0+json";
+const COMPONENT_OS: &str = "wasip2";
 
 /// Whom the registry takes us for.
 #[derive(Clone, Default)]
@@ -48,13 +58,14 @@ impl FromStr for Location {
 /// # Errors
 /// When it is no component, or the registry does not take it.
 pub fn push(place: &Location, bytes: &[u8], login: &Login) -> Result<String> {
-    let (config, layer) = WasmConfig::from_raw_component(bytes.to_vec(), None).place(&place.text)?;
-    let client = WasmClient::new(client(place));
+    let config = config_of(place, bytes)?;
+    let layer = ImageLayer::new(bytes.to_vec(), LAYER.to_owned(), None);
+    let mut manifest = OciImageManifest::build(std::slice::from_ref(&layer), &config, None);
+    manifest.media_type = Some(OCI_IMAGE_MEDIA_TYPE.to_owned());
+    let client = client(place);
     run(async {
-        let pushed = client
-            .push(&place.reference, &auth(login), layer, config, None)
-            .await
-            .map_err(|error| at(&place.text, format!("{error:#}")))?;
+        let pushed =
+            client.push(&place.reference, &[layer], config, &auth(login), Some(manifest)).await.place(&place.text)?;
         let digest = pushed.manifest_url.rsplit('/').next().filter(|digest| digest.starts_with("sha256:"));
         let digest = match digest {
             Some(digest) => digest.to_owned(),
@@ -81,11 +92,8 @@ pub fn pull(place: &Location, login: &Login) -> Result<Vec<u8>> {
         let [layer] = &manifest.layers[..] else {
             return Err(at(&place.text, format!("it has {} layers, and a module has one", manifest.layers.len())));
         };
-        if layer.media_type != WASM_LAYER_MEDIA_TYPE {
-            return Err(at(
-                &place.text,
-                format!("it holds {}, and a module is {WASM_LAYER_MEDIA_TYPE}", layer.media_type),
-            ));
+        if layer.media_type != LAYER {
+            return Err(at(&place.text, format!("it holds {}, and a module is {LAYER}", layer.media_type)));
         }
         let mut stream = client.pull_blob_stream(&place.reference, layer).await.place(&place.text)?.stream;
         let mut bytes = Vec::new();
@@ -100,6 +108,37 @@ pub fn pull(place: &Location, login: &Login) -> Result<Vec<u8>> {
         }
         Ok(bytes)
     })
+}
+
+/// Describes a component as the guidance asks: the worlds that it imports and exports, and the digest of its one layer.
+fn config_of(place: &Location, bytes: &[u8]) -> Result<Config> {
+    let (mut imports, mut exports, mut depth) = (Vec::new(), Vec::new(), 0);
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.place(&place.text)? {
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                return Err(at(&place.text, "this is a core module: `normgate build` makes a component of it"));
+            }
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::ComponentImportSection(section) if depth == 1 => {
+                for import in section {
+                    imports.push(import.place(&place.text)?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 1 => {
+                for export in section {
+                    exports.push(export.place(&place.text)?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    let config = json!({
+        "created": Timestamp::now().to_string(), "architecture": "wasm", "os": COMPONENT_OS,
+        "layerDigests": [format!("sha256:{}", hex(&Sha256::digest(bytes)))],
+        "component": { "exports": exports, "imports": imports },
+    });
+    Ok(Config::new(config.to_string(), CONFIG.to_owned(), None))
 }
 
 fn client(place: &Location) -> Client {

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use normgate::Language;
 use normgate::contract::{Day, Manifest};
+use normgate::{Language, Words};
 use normgate_ledger::{Anchorage, Group};
 use serde_json::Value;
 
 use crate::assessment::{Assessment, Effects, NO_SURFACE, Shares};
 use crate::page::{Cell, Page, Plot, Shape, Table, count, grouped, percent, share};
 use crate::profile::{Problem, Profile, SYSTEMS, choice};
-use crate::words::Words;
 
 impl Assessment {
     /// The figures as a page; of a provider, where its profile is given, with its register of management systems (Art 7). Rules are

@@ -3,14 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use normgate::Language;
 use normgate::contract::Manifest;
+use normgate::{Language, Words};
 
 use crate::assessment::NO_SURFACE;
 use crate::assessment_page::{anchored, disturbed, group_name};
 use crate::diff::{Change, Difference, Example, SideName};
 use crate::page::{Cell, Page, Plot, Shape, Table, clean, count, grouped, percent, share};
-use crate::words::Words;
 
 impl Difference {
     /// The difference as a page. Rules are told in the words of these manifests, as far as they have them.

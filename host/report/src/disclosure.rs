@@ -4,13 +4,12 @@
 use std::collections::BTreeSet;
 
 use normgate::contract::{Day, Manifest, Rule, Standing, Vocabulary, Wording};
-use normgate::{Language, Mode, PolicySet, RuleRef};
+use normgate::{Language, Mode, PolicySet, RuleRef, Words};
 use serde_json::Value;
 
 use crate::page::{Cell, Page, Table, count};
 use crate::phrases::{self, Phrases};
 use crate::profile::{CATEGORIES, Problem, Profile, SYSTEMS, choice, text};
-use crate::words::Words;
 
 /// The page on a provider's algorithm and on the rules of a policy set, as they are on a day, under the sector norms that the
 /// provider adopted.

@@ -26,7 +26,6 @@ mod phrases;
 mod plot;
 mod profile;
 mod statement;
-mod words;
 
 pub use assessment::{
     Assessment, Causes, Confirmations, Effects, Failed, Fired, InShadow, Labelled, Ledger, Lists, NO_SURFACE, Owed,
@@ -43,4 +42,3 @@ pub use page::{Cell, Page, Plot, Shape, Table, count, share};
 pub use parquet::Parquet;
 pub use profile::{Problem, Profile};
 pub use statement::{Dossier, statement};
-pub use words::Words;

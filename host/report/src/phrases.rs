@@ -1,12 +1,10 @@
 //! What a manifest says, in words: effects, values, standings, owners, kinds.
 
-use normgate::Language;
 use normgate::contract::{
     Argument, Block, Day, Effect, Level, Manifest, Obligation, Owner, Parameter, ParameterType, Provenance, Quantity,
     Standing, TagAction, Value, Weight,
 };
-
-use crate::words::Words;
+use normgate::{Language, Words};
 
 /// Sentences in one language, with the values of parameters.
 pub(crate) struct Phrases<'m> {

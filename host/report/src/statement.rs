@@ -4,13 +4,12 @@
 use std::collections::HashMap;
 
 use normgate::contract::{Audience, Block, ColumnType, Manifest, Rule, TagAction, Vocabulary};
-use normgate::{Action, Cause, Language, Module, Outcome, RuleRef, SetDescription, Target};
+use normgate::{Action, Cause, Language, Module, Outcome, RuleRef, SetDescription, Target, Words};
 use normgate_ledger::{Answer, Because, Recorded, RowAnswer};
 use serde_json::{Map, Value};
 
 use crate::page::{Cell, Page};
 use crate::phrases::{self, moment};
-use crate::words::Words;
 
 /// A recorded decision with all that explaining it takes.
 pub struct Dossier<'t> {

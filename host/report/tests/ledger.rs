@@ -57,9 +57,18 @@ fn judge(request: &Value, ago_ms: i64) -> (Batch, Arc<Outcome>) {
     (batch, Arc::new(outcome))
 }
 
-/// Records lists; their decision ids.
+/// Records lists, all of them in full; their decision ids.
 fn record(folder: &Path, lists: &[(Batch, Arc<Outcome>)], confirmations: &[Value]) -> Vec<String> {
-    let ledger = Ledger::open(folder, Settings { sample_ppm: 0, ..Settings::default() }).unwrap();
+    record_sampled(folder, 1_000_000, lists, confirmations)
+}
+
+fn record_sampled(
+    folder: &Path,
+    sample_ppm: u32,
+    lists: &[(Batch, Arc<Outcome>)],
+    confirmations: &[Value],
+) -> Vec<String> {
+    let ledger = Ledger::open(folder, Settings { sample_ppm, ..Settings::default() }).unwrap();
     lists.iter().for_each(|(batch, outcome)| ledger.record(batch, outcome).unwrap());
     confirmations
         .iter()
@@ -304,7 +313,7 @@ fn two_sets_differ_over_requests_and_commitments_are_said() {
     let mut plain = request(1, "a18_60", "feed");
     let rows = plain["candidates"].as_array_mut().unwrap();
     rows.drain(..2);
-    record(&folder, &[judge(&plain, 0), judge(&request(2, "a12_16", "feed"), 0)], &[]);
+    record_sampled(&folder, 0, &[judge(&plain, 0), judge(&request(2, "a12_16", "feed"), 0)], &[]);
     let change = compare(&folder, Side::Recorded, with(""), 2, false);
     assert_eq!((change.commitments, change.total().lists), (1, 1));
     assert_eq!((assess(&folder).lists.full, assess(&folder).lists.commit), (1, 1));

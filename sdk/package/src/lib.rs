@@ -254,7 +254,7 @@ fn sections(component: &[u8], name: &str) -> Vec<Range<usize>> {
     const HEADER: usize = 8;
     const CUSTOM: u8 = 0;
     let mut found = Vec::new();
-    let mut reader = BinaryReader::new(component.get(HEADER..).unwrap_or_default(), HEADER as u64);
+    let mut reader = BinaryReader::new(component.get(HEADER..).unwrap_or_default(), HEADER);
     loop {
         let from = reader.original_position() as usize;
         let (Ok(id), Ok(mut content)) = (reader.read_u8(), reader.read_reader()) else { return found };

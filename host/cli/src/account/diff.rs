@@ -11,7 +11,7 @@ use normgate::{Backend, Circumstances, Config, Module, SetDescription, embedded}
 use normgate_ledger::{Facets, LedgerError, Parts};
 use normgate_report::{Comparison, Difference, List, Request, Side, SideName};
 
-use crate::account::lookup::{Range, note_access};
+use crate::account::lookup::{Range, Who, note_access};
 use crate::account::opened::history;
 use crate::account::private;
 use crate::judge::eval::Lang;
@@ -144,7 +144,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 /// Compares over what a ledger kept in full, after putting that on the record.
 fn over_ledger(args: &Args, ledger: &std::path::Path, other: &Source, threads: usize) -> Result<Difference> {
     let history = history(ledger)?;
-    note_access(&history, "diff", &args.range.words(), 0, args.personal)?;
+    note_access(&history, "diff", &args.range.words(), 0, args.personal, &Who { by: None })?;
     let sides = match is_recorded(&args.base) {
         true => ((Side::Recorded, None), (recorded_but_for(&args.other, other)?, args.other.to_as_of)),
         false => (side(&args.base)?, side(other)?),

@@ -13,7 +13,7 @@ use normgate::contract::Day;
 use normgate_ledger::{Case, History, LedgerError, Query, Recipient, Recorded, Redaction, Replay};
 use normgate_report::{Parquet, statements};
 
-use crate::account::lookup::{Range, View, note_access, show, unwritten_line};
+use crate::account::lookup::{Form, Range, View, note_access, show, unwritten_line};
 use crate::account::opened::history;
 use crate::account::private;
 use crate::judge::source::{at_hand, judging_again};
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Some(file) => parquet(args, &query, &asked, file),
         None if args.dsa => dsa(args, &query, &asked),
         None => {
-            let found = show(&args.ledger, &query, "export", &asked, &args.view)?;
+            let found = show(&args.ledger, &query, "export", &asked, &args.view, Form::Whole)?;
             remark!("{found} decisions");
             Ok(ExitCode::SUCCESS)
         }
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 fn seal(args: &Args, id: &str, recipient: &Path, output: &Path) -> Result<ExitCode> {
     let recipient = Recipient::read(recipient)?;
     let history = history(&args.ledger)?;
-    note_access(&history, "export", &format!("{id}, sealed to {}", recipient.id()), 1, true)?;
+    note_access(&history, "export", &format!("{id}, sealed to {}", recipient.id()), 1, true, &args.view.who)?;
     let sealed =
         Case::export(&history, id, &at_hand(&args.policies)?, judging_again(Backend::Native))?.seal(&recipient)?;
     private::write(output, &sealed)?;
@@ -86,7 +86,7 @@ fn seal(args: &Args, id: &str, recipient: &Path, output: &Path) -> Result<ExitCo
 }
 
 /// Counts what will be shown, and puts the look-up on the record before any of it is.
-fn announce(history: &History, query: &Query, asked: &str, personal: bool) -> Result<()> {
+fn announce(history: &History, query: &Query, asked: &str, view: &View) -> Result<()> {
     let mut count = 0;
     history.lists(
         query,
@@ -96,12 +96,12 @@ fn announce(history: &History, query: &Query, asked: &str, personal: bool) -> Re
             Ok(())
         },
     )?;
-    note_access(history, "export", asked, count, personal)
+    note_access(history, "export", asked, count, view.personal, &view.who)
 }
 
 fn parquet(args: &Args, query: &Query, asked: &str, file: &Path) -> Result<ExitCode> {
     let history = history(&args.ledger)?;
-    announce(&history, query, asked, args.view.personal)?;
+    announce(&history, query, asked, &args.view)?;
     let redaction = if args.view.personal { Redaction::Nothing } else { Redaction::Personal };
     let output = BufWriter::new(private::create(file)?);
     let mut table = Parquet::new(output, redaction)?;
@@ -138,7 +138,7 @@ fn dsa(args: &Args, query: &Query, asked: &str) -> Result<ExitCode> {
         bail!("`{strange}` is no country code; write two capital letters, for example DE");
     }
     let history = history(&args.ledger)?;
-    announce(&history, query, asked, false)?;
+    announce(&history, query, asked, &args.view)?;
     let modules = at_hand(&args.policies)?;
     let mut replay = Replay::new(&modules, || judging_again(Backend::Native), 1);
     let sets = RefCell::new(HashMap::new());

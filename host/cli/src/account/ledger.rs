@@ -1,5 +1,6 @@
 //! `normgate ledger`: check, search, prove and purge what a gate recorded. And the options under which `eval` records.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -8,16 +9,16 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use normgate::Confirmation;
-use normgate::contract::{Day, now_ms};
+use normgate::contract::{Day, Vocabulary, now_ms};
 use normgate_ledger::{
-    Against, Anchorage, Breach, Durability, DutyCounts, Ledger, LedgerError, Purge, Query, Settings, Subject, WhenFull,
-    check, expired,
+    Against, Anchorage, Breach, Durability, DutyCounts, Ledger, LedgerError, Purge, Query, Recorded, Settings, Subject,
+    WhenFull, check, expired,
 };
 
-use crate::account::lookup::{Range, View, note_access, read, show, verifier};
+use crate::account::lookup::{Form, Range, View, Who, note_access, read, show, verifier};
 use crate::account::opened::{history, settings};
 use crate::account::{anchor, cosign, export};
-use crate::identity::caller;
+use crate::identity::{self, caller};
 use crate::judge::source::at_hand;
 use crate::screen;
 
@@ -50,19 +51,27 @@ pub(crate) enum Command {
         #[arg(short = 'p', long = "policy", value_name = "MODULE.wasm|DIR")]
         policies: Vec<PathBuf>,
     },
-    /// Show one decision
+    /// Show one decision, with everything that is kept of it
     Show {
         /// The ledger
         ledger: PathBuf,
-        /// Decision id
+        /// Decision id, or the number of its record
         id: String,
         #[command(flatten)]
         view: View,
     },
-    /// List decisions by user, item and time
+    /// List decisions by user, item and time, a short line each: what `show`, `explain`, `replay` and `prove` take is its `id`, or
+    /// its `record` where several have that id
     Find {
         /// The ledger
-        ledger: PathBuf,
+        #[arg(value_name = "LEDGER", required_unless_present = "more")]
+        ledger: Option<PathBuf>,
+        /// Another ledger to look in; may be given again. Each line says which ledger it is of, then
+        #[arg(long = "ledger", value_name = "DIR")]
+        more: Vec<PathBuf>,
+        /// Print records whole, as `show` does
+        #[arg(long)]
+        whole: bool,
         /// User, as `user.ref` in the request has it
         #[arg(long, value_name = "REF")]
         user: Option<String>,
@@ -91,6 +100,8 @@ pub(crate) enum Command {
         ledger: PathBuf,
         #[command(flatten)]
         range: Range,
+        #[command(flatten)]
+        who: Who,
         /// Write everything as one JSON object, users by name
         #[arg(long)]
         json: bool,
@@ -99,9 +110,11 @@ pub(crate) enum Command {
     Prove {
         /// The ledger
         ledger: PathBuf,
-        /// Decision id
+        /// Decision id, or the number of its record
         #[arg(required_unless_present = "since")]
         id: Option<String>,
+        #[command(flatten)]
+        who: Who,
         /// Prove instead that this older checkpoint is a beginning of the log
         #[arg(long, value_name = "NOTE", conflicts_with = "id")]
         since: Option<PathBuf>,
@@ -131,11 +144,13 @@ pub(crate) enum Command {
     Hold {
         /// The ledger
         ledger: PathBuf,
-        /// Decision id
+        /// Decision id, or the number of its record
         id: String,
         /// Name of the case: lower-case letters, digits, hyphens
         #[arg(long, value_name = "NAME")]
         case: String,
+        #[command(flatten)]
+        who: Who,
     },
     /// End a case: what was held for it lives as long as any other record
     Release {
@@ -236,26 +251,39 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             let known = checkpoint.as_deref().or(cosigned.as_deref());
             verify(ledger, known, key.as_deref(), cosigner.as_deref(), policies)
         }
-        Command::Show { ledger, id, view } => {
-            let query = Query { decision: Some(id.clone()), ..Query::default() };
-            match show(ledger, &query, "show", id, view)? {
-                0 => bail!("no decision {id} is in {}, or its key is gone", ledger.display()),
-                _ => Ok(ExitCode::SUCCESS),
-            }
-        }
-        Command::Find { ledger, user, item, range, view } => {
+        Command::Show { ledger, id, view } => match show(ledger, &Query::of(id), "show", id, view, Form::Whole)? {
+            0 => bail!("no decision {id} is in {}, or its key is gone", ledger.display()),
+            _ => Ok(ExitCode::SUCCESS),
+        },
+        Command::Find { ledger, more, whole, user, item, range, view } => {
             let query = Query { user: user.clone(), item: item.clone(), ..range.query() };
             let whose = if user.is_some() { "a user, " } else { "" };
             let which = if item.is_some() { "an item, " } else { "" };
             let asked = format!("{whose}{which}{}", range.words());
-            let found = show(ledger, &query, "find", &asked, view)?;
+            let (mut found, mut damaged) = (0, None);
+            for place in ledger.iter().chain(more) {
+                let name = place.display().to_string();
+                let form = match *whole || view.personal {
+                    true => Form::Whole,
+                    false => Form::Brief((!more.is_empty()).then_some(&name)),
+                };
+                match show(place, &query, "find", &asked, view, form) {
+                    Ok(count) => found += count,
+                    // What is wrong with one ledger hides nothing of the others.
+                    Err(error) if !more.is_empty() => {
+                        remark!("{name}: {error:#}");
+                        damaged.get_or_insert(ExitCode::from(1));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
             remark!("{found} decisions");
-            Ok(ExitCode::SUCCESS)
+            Ok(damaged.unwrap_or(ExitCode::SUCCESS))
         }
         Command::Export(args) => export::run(args),
         Command::Confirm { ledger, input } => confirm(ledger, input),
-        Command::Fulfilment { ledger, range, json } => fulfilment(ledger, range, *json),
-        Command::Prove { ledger, id, since } => prove(ledger, id.as_deref(), since.as_deref()),
+        Command::Fulfilment { ledger, range, who, json } => fulfilment(ledger, range, who, *json),
+        Command::Prove { ledger, id, who, since } => prove(ledger, id.as_deref(), who, since.as_deref()),
         Command::CheckProof { proof, key } => {
             let text = read(proof)?;
             let key = key.as_deref().map(verifier).transpose()?;
@@ -290,11 +318,11 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             screen::page(&history(ledger)?.anchorage(now_ms())?.to_prometheus());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Hold { ledger, id, case } => {
+        Command::Hold { ledger, id, case, who } => {
             let history = history(ledger)?;
             let writer = Ledger::open(ledger, settings()?)?;
-            note_access(&history, "hold", id, 1, false)?;
-            writer.hold(id, case, &caller())?;
+            note_access(&history, "hold", id, 1, false, who)?;
+            writer.hold(id, case, &identity::who(who.by.as_deref())?)?;
             writer.close()?;
             say!("{}: {id} is held for case {case}, until it is released", ledger.display());
             Ok(ExitCode::SUCCESS)
@@ -390,24 +418,40 @@ fn verify(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Records confirmations; a line that is none is refused in its place, and those around it are recorded.
+/// Records confirmations; a line that is none, or is about what this ledger or the vocabulary does not have, is refused in its place, and
+/// those around it are recorded.
 fn confirm(ledger: &Path, input: &Path) -> Result<ExitCode> {
-    history(ledger)?;
+    let history = history(ledger)?;
     let lines: Box<dyn BufRead> = match input.as_os_str() == "-" {
         true => Box::new(std::io::stdin().lock()),
         false => Box::new(BufReader::new(File::open(input).with_context(|| input.display().to_string())?)),
     };
+    let mut said: Vec<(u64, Result<Confirmation, String>)> = Vec::new();
+    for (number, line) in (1..).zip(lines.lines()) {
+        let read = serde_json::from_str::<Confirmation>(&line?);
+        said.push((number, read.map_err(|error| format!("no confirmation: {error}"))));
+    }
+    let mut unknown: HashSet<String> =
+        said.iter().filter_map(|(_, said)| Some(said.as_ref().ok()?.decision_id.clone())).collect();
+    let known = |recorded: Recorded| {
+        recorded.decision.id.iter().for_each(|id| drop(unknown.remove(id)));
+        Ok(())
+    };
+    history.lists(&Query::default(), |_| Ok(()), known)?;
     let ledger = Ledger::open(ledger, settings()?)?;
     let (mut recorded, mut refused) = (0u64, 0u64);
-    for (number, line) in (1..).zip(lines.lines()) {
-        let line = line?;
-        match serde_json::from_str::<Confirmation>(&line) {
+    for (number, said) in said {
+        let checked = said.and_then(|said| match unconfirmable(&said, &unknown) {
+            None => Ok(said),
+            Some(what) => Err(what),
+        });
+        match checked {
             Ok(confirmation) => {
                 ledger.confirm(&confirmation)?;
                 recorded += 1;
             }
-            Err(error) => {
-                remark!("{} line {number}: no confirmation: {error}", input.display());
+            Err(what) => {
+                remark!("{} line {number}: {what}", input.display());
                 refused += 1;
             }
         }
@@ -417,11 +461,23 @@ fn confirm(ledger: &Path, input: &Path) -> Result<ExitCode> {
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+/// What a confirmation is about that does not exist.
+fn unconfirmable(said: &Confirmation, unknown: &HashSet<String>) -> Option<String> {
+    let vocabulary = Vocabulary::shipped();
+    if unknown.contains(&said.decision_id) {
+        return Some(format!("no decision {} is in this ledger, or its key is gone", said.decision_id));
+    }
+    let label = said.labels_rendered.iter().find(|rendered| !vocabulary.labels.contains(&rendered.label));
+    let duty = said.discharged.iter().find(|discharge| !vocabulary.obligations.contains(&discharge.code));
+    let label = label.map(|rendered| format!("no label is called `{}`", rendered.label));
+    label.or_else(|| duty.map(|discharge| format!("no duty is called `{}`", discharge.code)))
+}
+
 /// Prints what was done against decisions and what is overdue; without names of users unless all of it is asked for as JSON.
-fn fulfilment(ledger: &Path, range: &Range, json: bool) -> Result<ExitCode> {
+fn fulfilment(ledger: &Path, range: &Range, who: &Who, json: bool) -> Result<ExitCode> {
     let history = history(ledger)?;
     let found = history.fulfilment(&range.query(), now_ms())?;
-    note_access(&history, "fulfilment", &range.words(), found.decisions, json)?;
+    note_access(&history, "fulfilment", &range.words(), found.decisions, json, who)?;
     if json {
         screen::json(&serde_json::to_string(&found)?);
     } else {
@@ -456,11 +512,11 @@ fn fulfilment(ledger: &Path, range: &Range, json: bool) -> Result<ExitCode> {
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn prove(ledger: &Path, id: Option<&str>, since: Option<&Path>) -> Result<ExitCode> {
+fn prove(ledger: &Path, id: Option<&str>, who: &Who, since: Option<&Path>) -> Result<ExitCode> {
     let history = history(ledger)?;
     let proof = match (id, since) {
         (Some(id), _) => {
-            note_access(&history, "prove", id, 1, false)?;
+            note_access(&history, "prove", id, 1, false, who)?;
             history.prove(id)?
         }
         (None, Some(since)) => history.prove_since(&read(since)?)?,

@@ -9,7 +9,7 @@ use clap::Args as ClapArgs;
 use normgate::Backend;
 use normgate_ledger::{Query, Replay};
 
-use crate::account::lookup::{Range, note_access};
+use crate::account::lookup::{Range, Who, note_access};
 use crate::account::opened::history;
 use crate::account::sealed;
 use crate::judge::source::{at_hand, judging_again};
@@ -52,6 +52,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     range: Range,
 
+    #[command(flatten)]
+    who: Who,
+
     /// Module file or folder to look for recorded modules in, beside those that this program carries; may be given again
     #[arg(short = 'p', long = "policy", value_name = "MODULE.wasm|DIR")]
     policies: Vec<PathBuf>,
@@ -89,9 +92,10 @@ fn of_ledger(args: &Args, ledger: &Path, id: Option<&str>, backend: Backend) -> 
     let modules = at_hand(&args.policies)?;
     let history = history(ledger)?;
     let threads = args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let query = Query { decision: id.map(str::to_owned), ..args.range.query() };
+    let Query { decision, record, .. } = id.map(Query::of).unwrap_or_default();
+    let query = Query { decision, record, ..args.range.query() };
     let asked = id.map_or_else(|| args.range.words(), str::to_owned);
-    note_access(&history, "replay", &asked, 0, false)?;
+    note_access(&history, "replay", &asked, 0, false, &args.who)?;
     let progress = Progress::new();
     let replay = Replay::new(&modules, || judging_again(backend), threads);
     let replayed = replay.given(args.requests.as_deref().map(lines).transpose()?.unwrap_or_default()).run(

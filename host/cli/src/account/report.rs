@@ -9,7 +9,7 @@ use normgate::Config;
 use normgate::contract::Day;
 use normgate_report::{Assessment, Badge, Calendar, Event, Filing, FilingError, Page, Problem, Profile, disclosure};
 
-use crate::account::lookup::{Range, note_access, read};
+use crate::account::lookup::{Range, Who, note_access, read};
 use crate::account::opened::history;
 use crate::judge::eval::Lang;
 use crate::judge::source::{Source, at_hand};
@@ -209,7 +209,7 @@ fn profile(path: &Path) -> Result<Profile> {
 /// Counts what a ledger has on some days, after putting that on the record.
 fn figures(ledger: &Path, range: &Range) -> Result<Assessment> {
     let history = history(ledger)?;
-    note_access(&history, "report", &range.words(), 0, false)?;
+    note_access(&history, "report", &range.words(), 0, false, &Who { by: None })?;
     let progress = Progress::new();
     Ok(Assessment::of(&history, range.from, range.to, |lists| progress.show(format_args!("{lists} lists counted")))?)
 }

@@ -11,7 +11,7 @@ use normgate::{Action, Backend, HOST_FAILURE, Language, Outcome, RuleRef, Verdic
 use normgate_ledger::Replay;
 use normgate_report::{Dossier, statement};
 
-use crate::account::lookup::note_access;
+use crate::account::lookup::{Who, note_access};
 use crate::account::opened::history;
 use crate::account::report::Format;
 use crate::judge::codes;
@@ -125,8 +125,8 @@ fn recorded(args: &Args, ledger: &Path) -> Result<ExitCode> {
         bail!("no candidate `{id}` is in this decision");
     }
     let outcome = Replay::new(&modules, || judging_again(Backend::Native), 1).outcome(&recorded, &set)?;
-    let leaf = history.receipt(id)?;
-    note_access(&history, "explain", id, 1, true)?;
+    let leaf = history.receipt(&recorded.record.to_string())?;
+    note_access(&history, "explain", id, 1, true, &Who { by: None })?;
     let outcome = outcome.as_ref().map(|(_, outcome)| outcome);
     let dossier = Dossier { recorded: &recorded, answer: &answer, set: &set, modules: &modules, outcome, leaf: &leaf };
     let page = statement(&dossier, args.to.into(), args.candidate.as_deref(), args.lang.into());

@@ -9,10 +9,7 @@ use clap::Args as ClapArgs;
 use normgate::contract::nearest;
 use normgate::{MAX_OVERRIDE_S, Override, embedded};
 
-use crate::identity::caller;
-
-/// Longest name of who overrides, in characters.
-const LONGEST_NAME: usize = 100;
+use crate::identity::who;
 
 /// Put one module into shadow for a while, or switch it off, on the record
 ///
@@ -112,24 +109,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
              nothing is overridden: check the spelling, and take it back with `normgate override {module} --end`"
         );
     }
-    let entry = Override { off: args.off, ..Override::starting_now(module, seconds, reason, by(args)?) };
+    let entry = Override { off: args.off, ..Override::starting_now(module, seconds, reason, who(args.by.as_deref())?) };
     entry.append(&path).with_context(|| path.display().to_string())?;
     match seconds {
         0 => say!("{module}: the override ends ({})", path.display()),
         seconds => say!("{module}: {} for {seconds} s ({})", said(args.off), path.display()),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Who overrides: whom the caller names, and the account that runs the command.
-fn by(args: &Args) -> Result<String> {
-    match args.by.as_deref().map(str::trim) {
-        None => Ok(caller()),
-        Some(name) if name.is_empty() || name.chars().count() > LONGEST_NAME => {
-            bail!("--by: say who in 1 to {LONGEST_NAME} characters; it stands in every outcome")
-        }
-        Some(name) => Ok(format!("{name}, as {}", caller())),
-    }
 }
 
 /// What an override does to its module.

@@ -1,8 +1,5 @@
 //! Where modules and configuration come from: files, folders, or the set that this program carries.
 
-use std::io;
-#[cfg(unix)]
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -183,39 +180,12 @@ pub(crate) fn allocation() -> Result<()> {
     Ok(())
 }
 
-/// Name of the variable that says whether compiled modules are kept.
-const CACHE: &str = "NORMGATE_CACHE";
-
-/// The store of compiled modules under the user's cache folder; none where it cannot be had, which only costs time, or where the
-/// environment says `NORMGATE_CACHE=off`.
+/// Opens the user's cache of compiled modules. A cache that cannot be used only costs time, so the reason is a remark.
 pub(crate) fn artifacts() -> Option<Artifacts> {
-    if let Some(value) = std::env::var_os(CACHE) {
-        if value != "off" {
-            remark!("compiling without a cache: invalid {CACHE} `{}`: expected off", value.display());
-        }
-        return None;
-    }
-    let path = dirs::cache_dir()?.join("normgate");
-    match own_home(&path).and_then(|()| Artifacts::open(&path)) {
-        Ok(artifacts) => Some(artifacts),
-        Err(error) => {
-            remark!("compiling without a cache: {}: {error}", path.display());
-            None
-        }
-    }
-}
-
-/// Refuses the cache folder of somebody else, in which a root that kept its environment would leave a folder of its own.
-fn own_home(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        let there = path.ancestors().find_map(|folder| folder.metadata().ok());
-        let us = rustix::process::geteuid().as_raw();
-        if let Some(owner) = there.map(|metadata| metadata.uid()).filter(|owner| *owner != us) {
-            return Err(io::Error::other(format!("it belongs to user {owner}, and this program runs as user {us}")));
-        }
-    }
-    Ok(())
+    Artifacts::of_user().unwrap_or_else(|error| {
+        remark!("compiling without a cache: {error}");
+        None
+    })
 }
 
 /// The file, or all `.wasm` files of a folder, by name.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use normgate::Language;
-use normgate::contract::Text;
+use normgate_contract::Text;
 use serde::Deserialize;
+
+use crate::wire::Language;
 
 static SHIPPED: LazyLock<Words> =
     LazyLock::new(|| serde_json::from_str(include_str!("words.json")).unwrap_or_default());
@@ -61,7 +62,7 @@ fn word<'w>(words: &'w BTreeMap<String, Text>, term: &'w str, language: Language
 mod tests {
     use std::collections::BTreeSet;
 
-    use normgate::contract::Vocabulary;
+    use normgate_contract::Vocabulary;
 
     use super::*;
 
