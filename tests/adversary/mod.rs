@@ -59,7 +59,7 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn make(&mut self, most: u64) -> Value {
         self.now_ms =
-            *self.numbers.pick(&[1_767_225_600_000, 1_767_225_600_000, 1_767_225_600_000, 0, MICROSECONDS_FROM - 1]);
+            *self.numbers.pick(&[1_767_225_600_000, 1_767_225_600_000, 1_767_225_600_000, 0, MICROSECONDS_FROM - 2]);
         let mut request = self.object("request", 0);
         let rows = if self.numbers.below(30) == 0 { 0 } else { 1 + self.numbers.below(most) };
         let mut candidates: Vec<Map<String, Value>> = (0..rows).map(|row| self.object("candidates", row)).collect();

@@ -89,7 +89,7 @@ fn what_is_broken_never_loses_the_good_request_after_it() {
         (format!("{wrong}\n{b}\n"), vec!["!w", "b"]),
         (
             format!("{c}\n{}\n{b}\n{c}", c.replacen("\"local_min\": 600", "\"local_min\" 600", 1)),
-            vec!["c", "!c", "b", "c"],
+            vec!["c", "!-", "b", "c"],
         ),
         (format!("{a} }}\n{b}"), vec!["a", "!-", "b"]),
         (format!("{a} nonsense {b}\n{b}"), vec!["a", "!-", "b"]),
@@ -182,8 +182,8 @@ fn a_converter_of_a_foreign_feed_is_told_every_mistake_in_one_run() {
     }
     assert_eq!(answers[1]["error"]["more"].as_array().unwrap().len(), 4);
     let stats = std::fs::read_to_string(stats).unwrap();
-    assert!(stats.contains("normgate_input_refused_total{policy_set="), "{stats}");
-    assert!(stats.contains(",field=\"user.age\",nearest=\"user.age_band\"} 3"), "{stats}");
+    assert!(stats.contains("normgate_input_refused_total 2"), "{stats}");
+    assert!(stats.contains("{field=\"user.age\",nearest=\"user.age_band\"} 3"), "{stats}");
     // And `check` names them too, each once.
     let path = folder.join("requests.jsonl");
     let output = normgate(&["check", "--readiness", "-i", path.to_str().unwrap()]);
