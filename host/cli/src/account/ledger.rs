@@ -434,7 +434,9 @@ fn confirm(ledger: &Path, input: &Path) -> Result<ExitCode> {
     let mut unknown: HashSet<String> =
         said.iter().filter_map(|(_, said)| Some(said.as_ref().ok()?.decision_id.clone())).collect();
     let known = |recorded: Recorded| {
-        recorded.decision.id.iter().for_each(|id| drop(unknown.remove(id)));
+        recorded.decision.id.iter().for_each(|id| {
+            unknown.remove(id);
+        });
         Ok(())
     };
     history.lists(&Query::default(), |_| Ok(()), known)?;
