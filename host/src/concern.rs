@@ -1,5 +1,7 @@
 //! Which rows a module may withhold or demote, tested without the module: all that its failure may reach.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use normgate_contract::{ColumnType, Concern, MINOR, Manifest, UNLISTED, Vocabulary, most_specific_entry};
 
 use crate::batch::{Batch, Column};
@@ -43,7 +45,9 @@ impl Concerns {
     /// Whether the module might have withheld or demoted a row.
     pub(crate) fn reach(&self, batch: &Batch, row: u32) -> bool {
         let row = row as usize;
-        self.0.is_empty() || self.0.iter().any(|all| all.iter().all(|condition| condition.holds(batch, row)))
+        let reaches = || self.0.iter().any(|all| all.iter().all(|condition| condition.holds(batch, row)));
+        // A request on which the host panics is one that cannot be looked at here either: then the failure reaches every row.
+        self.0.is_empty() || catch_unwind(AssertUnwindSafe(reaches)).unwrap_or(true)
     }
 }
 
