@@ -29,7 +29,7 @@ fn request(number: usize) -> Value {
         "session": {"continuous_s": 600, "today_s": 1_200},
         "candidates": [{"id": format!("secret-item-{number:03}"), "kind": "article", "scan_state": "done", "score": 437_219,
                         "retrieval_basis": "personal", "matched_tags": [tag], "commercial": false, "age_rating": "all",
-                        "news": {"is_news": false}, "signals": [{"code": "L8", "source": "classifier", "score_ppm": 123_457}],
+                        "news": {"is_news": false}, "signals": [{"code": "L8", "source": "classifier", "conf_ppm": 1_000_000, "score_ppm": 123_457}],
                         "aigc": {"meta_label": if number % 4 < 2 { "1" } else { "none" }}}],
     })
 }
