@@ -144,7 +144,7 @@ fn a_module_that_answers_too_slowly_is_left_out_as_if_it_had_failed() {
 #[test]
 fn associations_together_take_no_time_from_the_law() {
     // Fuel ends nothing here, so that time does: three authorities whose modules go on for ever.
-    let limits = Limits { fuel: 1 << 50, budget: 1 << 52, deadline_ticks: 20, request_ticks: 300, ..Limits::default() };
+    let limits = Limits { fuel: 1 << 50, budget: 1 << 52, deadline_ticks: 20, request_ticks: 200, ..Limits::default() };
     let names = ["aa0", "aa1", "bb0", "bb1", "cc0", "cc1"];
     let grants = "[authorities.aa]\neffect = \"demote\"\n[authorities.bb]\neffect = \"demote\"\n[authorities.cc]\neffect = \"demote\"\n";
     let burners = names.map(|name| of(&name[..2], name, "(loop (br 0))"));
@@ -155,7 +155,7 @@ fn associations_together_take_no_time_from_the_law() {
     assert!(!outcome.failures.iter().any(|failure| of_the_law(&failure)), "{:?}", outcome.failures);
     let kinds: Vec<FailureKind> = outcome.failures.iter().map(|failure| failure.kind).collect();
     assert_eq!(kinds, [FailureKind::Deadline; 6]);
-    // 200 ms a call and 1.2 s for all of them: the last ones are not asked.
+    // 200 ms a call and 0.8 s for all of them: the last ones are not asked.
     let unasked = outcome.failures.iter().filter(|failure| failure.message.starts_with("not asked")).count();
     assert!((1..6).contains(&unasked), "{unasked}");
 }

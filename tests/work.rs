@@ -29,7 +29,7 @@ fn request(tags: Vec<Value>, candidates: Vec<Value>) -> Batch {
 fn signals(count: usize, codes: usize) -> Value {
     let signal = |n: usize| {
         let (code, letter) = (n % codes, ["L", "H", "M", "E"][n % codes % 4]);
-        json!({"code": format!("{letter}{}.c{code}", code % 9 + 1), "source": SOURCES[n % 6], "conf_ppm": 450_000})
+        json!({"code": format!("{letter}{}.c{code}", code % 4 + 1), "source": SOURCES[n % 6], "conf_ppm": 450_000})
     };
     (0..count).map(signal).collect()
 }
