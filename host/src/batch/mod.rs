@@ -626,7 +626,7 @@ impl Draft {
         let mut wrong: Vec<(&'static str, Clause)> = Vec::new();
         let known = &self.vocabulary.signals;
         let sources = &known.sources;
-        if !known.accepts(code) && !(self.recorded && known.is_well_formed(code)) {
+        if !(known.accepts(code) || self.recorded && known.is_well_formed(code)) {
             let codes: Vec<&str> = known.codes.iter().map(String::as_str).filter(|code| !code.contains('.')).collect();
             let clause = format!("code {} is none of {}, nor below one", shorten(code), codes.join(", "));
             wrong.push(("", clause));

@@ -256,10 +256,10 @@ fn sections(component: &[u8], name: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut reader = BinaryReader::new(component.get(HEADER..).unwrap_or_default(), HEADER);
     loop {
-        let from = reader.original_position() as usize;
+        let from = reader.original_position();
         let (Ok(id), Ok(mut content)) = (reader.read_u8(), reader.read_reader()) else { return found };
         if id == CUSTOM && content.read_string().is_ok_and(|known| known == name) {
-            found.push(from..reader.original_position() as usize);
+            found.push(from..reader.original_position());
         }
     }
 }
@@ -285,7 +285,7 @@ fn take_manifest(module: &[u8]) -> Result<(Vec<u8>, Vec<u8>), String> {
             continue;
         }
         if let Some((id, range)) = payload.as_section() {
-            core.section(&wasm_encoder::RawSection { id, data: &module[range.start as usize..range.end as usize] });
+            core.section(&wasm_encoder::RawSection { id, data: &module[range.start..range.end] });
         }
     }
     let manifest = manifest.ok_or("the module carries no manifest; does it call normgate_sdk::policy!()?")?;
