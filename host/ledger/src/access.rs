@@ -111,9 +111,18 @@ pub(crate) fn head(home: &Home) -> AccessHead {
     lines(&text, before.clone()).heads.pop().unwrap_or(before)
 }
 
-/// Where the log stands after each of its lines, by their number, with findings and notes on it.
-pub(crate) fn check(home: &Home) -> Result<(BTreeMap<u64, String>, Vec<String>, Vec<String>), LedgerError> {
-    let (mut all, mut findings, mut notes) = (BTreeMap::new(), Vec::new(), Vec::new());
+/// What a check of the whole log found.
+#[derive(Default)]
+pub(crate) struct Checked {
+    /// Where the log stands after each of its lines, by their number.
+    pub(crate) heads: BTreeMap<u64, String>,
+    pub(crate) findings: Vec<String>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Reads the whole log, and says what does not follow.
+pub(crate) fn check(home: &Home) -> Result<Checked, LedgerError> {
+    let Checked { heads: mut all, mut findings, mut notes } = Checked::default();
     let mut before = AccessHead::default();
     for name in asides(home)?.iter().map(aside_file).chain([FILE.to_owned()]) {
         let text = match read(home, &name) {
@@ -141,7 +150,7 @@ pub(crate) fn check(home: &Home) -> Result<(BTreeMap<u64, String>, Vec<String>, 
         findings
             .push(format!("{}: it was found in the log and does not follow from what was before it", home.of(name)));
     }
-    Ok((all, findings, notes))
+    Ok(Checked { heads: all, findings, notes })
 }
 
 /// The file of a part of the log that was put aside, by where the log stands at its end.

@@ -349,7 +349,8 @@ impl History {
     }
 
     fn check_access(&self, walk: &mut Walk<'_>) {
-        let Some((heads, findings, notes)) = walk.out.seen(access::check(&self.home)) else { return };
+        let Some(checked) = walk.out.seen(access::check(&self.home)) else { return };
+        let access::Checked { heads, findings, notes } = checked;
         walk.out.findings.extend(findings);
         walk.out.notes.extend(notes);
         for AccessHead { lines, head } in walk.access.iter().filter(|said| said.lines > 0) {
