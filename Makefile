@@ -33,7 +33,7 @@ help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 demo: target ## Judge the scenes that the project carries, for a person to read
-	@test -x $(DEMO) || echo "The first time, this compiles the sandbox and the modules of the law: about MINUTES minutes on two cores. Later it takes a second."
+	@test -x $(DEMO) || echo "The first time, this compiles the sandbox and the modules of the law: about five minutes on two cores. Later it takes a second."
 	@cargo build --locked --workspace --example demo
 	@$(DEMO)
 

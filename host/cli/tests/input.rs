@@ -141,6 +141,11 @@ fn a_client_that_waits_for_every_answer_gets_one() {
         // What was begun is ended by an empty line.
         ("{\"id\":\"c\",\"candidates\":[\n", json!("c"), true),
         (good("d").as_str(), json!("d"), false),
+        // One that goes over several lines has one answer.
+        (pretty("e").as_str(), json!("e"), false),
+        ("", Value::Null, true),
+        (pretty("f").as_str(), json!("f"), false),
+        (good("g").as_str(), json!("g"), false),
     ] {
         let answer = client.ask(line);
         assert_eq!((&answer["id"], answer["error"].is_object()), (&id, is_error), "{line}");

@@ -200,6 +200,13 @@ impl Statement<'_> {
     /// One reason: its sentence, the data, the article, since when, and what the addressee can do.
     fn reason<E>(&self, page: &mut Page, reason: &Because<'_, E>, target: Option<&str>) {
         let Some((manifest, rule)) = self.rule(&reason.policy, &reason.rule) else {
+            if reason.rule == "host.input" {
+                page.paragraph(self.say(
+                    "平台提交的该内容数据有误，无法判定，故不予展示；并未认定其存在问题。",
+                    "What the platform sent of this item is not legal, so it was not judged and is not shown; nobody found anything wrong with it.",
+                ));
+                return;
+            }
             page.paragraph(self.say(
                 "负责判定的模块暂时无法运行,该内容暂缓展示;并未认定其存在问题。",
                 "The module that judges this could not be asked, so the item waits; nobody found anything wrong with it.",

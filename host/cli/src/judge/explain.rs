@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::{Args as ClapArgs, ValueEnum};
 use normgate::contract::{Audience, Block, Rule, Vocabulary};
-use normgate::{Action, Backend, HOST_FAILURE, Language, Outcome, RuleRef, Verdict};
+use normgate::{Action, Backend, HOST_FAILURE, HOST_INPUT, Language, Outcome, RuleRef, Verdict};
 
 use normgate_ledger::Replay;
 use normgate_report::{Dossier, statement};
@@ -209,7 +209,9 @@ impl Words {
 
     fn reason(&self, outcome: &Outcome, rule: RuleRef) {
         let set = outcome.policy_set();
-        say!("  {}  ({})", set.rule_id(rule), set.policy_reference(rule.policy));
+        let policy = set.policy_reference(rule.policy);
+        let of = if policy.is_empty() { String::new() } else { format!("  ({policy})") };
+        say!("  {}{of}", set.rule_id(rule));
         match set.rule(rule) {
             Some(rule) => self.rule(rule, "    "),
             None if rule.rule == HOST_FAILURE => say!(
@@ -217,6 +219,13 @@ impl Words {
                 self.say(
                     "The module that judges this could not be asked, so the item waits; nobody found anything wrong with it.",
                     "负责判定的模块暂时无法运行，该内容暂缓展示；并未认定其存在问题。"
+                )
+            ),
+            None if rule.rule == HOST_INPUT => say!(
+                "    {}",
+                self.say(
+                    "What the platform sent of this item is not legal, so it was not judged and is not shown; the notices say what is wrong.",
+                    "平台提交的该内容数据有误，无法判定，故不予展示；具体错误见通知。"
                 )
             ),
             None => {}

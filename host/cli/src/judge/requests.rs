@@ -83,7 +83,9 @@ impl Requests {
             let text = self.lines.trimmed(line.clone());
             let goes_with_it = self.lines.text[line.start..].first().is_some_and(|byte| b" \t}],\"".contains(byte));
             self.broken &= goes_with_it && !text.is_empty();
-            if text.is_empty() && self.answering {
+            // What a request leaves of its last line is no empty line.
+            let is_whole = line.start == 0 || self.lines.text[line.start - 1] == b'\n';
+            if text.is_empty() && self.answering && is_whole {
                 return Ok(Some(self.refuse(line, "an empty line is no request".into())));
             }
             if text.is_empty() || self.broken {
