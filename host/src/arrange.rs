@@ -5,7 +5,7 @@ use normgate_contract::{UNLISTED, most_specific_entry};
 use crate::batch::{Batch, Column, Signal};
 use crate::notice::Notice;
 use crate::notices;
-use crate::order::Pins;
+use crate::order::{Pins, around};
 use crate::outcome::{ConstraintItem, Outcome, Target, Verdict};
 
 /// A slate after constraints and hints.
@@ -125,9 +125,8 @@ impl Outcome {
                 unmet.push(Unmet { constraint: constraint.clone(), found: found as i64 });
             }
         }
-        let mut moving = rows.into_iter();
-        let rows = ranking.iter().filter_map(|verdict| if held(verdict) { Some(verdict.row) } else { moving.next() });
-        Slate { rows: rows.collect(), unmet }
+        let places = ranking.iter().map(|verdict| (verdict.row, held(verdict)));
+        Slate { rows: around(places, rows.into_iter()), unmet }
     }
 
     /// Which candidates satisfy a constraint: those with a confirmed signal of one of its codes.

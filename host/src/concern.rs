@@ -115,7 +115,9 @@ impl Condition {
                 _ => *unknown,
             },
             Self::List(name, counts) => counts[listed(batch.column(name), place(name))],
-            Self::Known(name, counts) => counts[usize::from(is_known(batch.column(name), place(name)))],
+            Self::Known(name, counts) => {
+                counts[usize::from(batch.column(name).is_some_and(|column| column.knows(place(name))))]
+            }
             Self::Withheld(unknown) => *unknown,
         }
     }
@@ -129,14 +131,6 @@ fn listed(column: Option<&Column>, row: usize) -> usize {
         _ => None,
     };
     length.map_or(0, |length| 1 + usize::from(length > 0))
-}
-
-fn is_known(column: Option<&Column>, row: usize) -> bool {
-    match column {
-        Some(Column::Id(ids)) => ids.get(row).is_some_and(|id| *id > 0),
-        Some(column) => column.integer(row).is_some(),
-        None => false,
-    }
 }
 
 /// Whether the user is a minor, as Art 18 counts: a minor's band at any assurance, minor mode, the minors' zone or an age below

@@ -12,6 +12,11 @@ pub(crate) fn sorted(batch: &Batch, judgements: &[Judgement], by: OrderBy) -> (V
     Order::of(batch, judgements, by).rows()
 }
 
+/// Returns rows of which those that are held keep their places, and `others` stand around them in the order given.
+pub(crate) fn around(places: impl Iterator<Item = (u32, bool)>, mut others: impl Iterator<Item = u32>) -> Vec<u32> {
+    places.filter_map(|(row, held)| if held { Some(row) } else { others.next() }).collect()
+}
+
 /// Rows that are pinned.
 #[derive(Clone, Copy)]
 pub(crate) struct Pins<'b>(Option<&'b Column>);
@@ -72,9 +77,8 @@ impl<'b> Order<'b> {
     /// Returns rows in final order, and how many of them may be shown.
     pub(crate) fn rows(&self) -> (Vec<u32>, usize) {
         let held = |row: u32| self.pins.hold(row, self.judgements[row as usize]);
-        let mut others = self.bent.iter().copied().filter(|row| !held(*row));
-        let mut rows: Vec<u32> =
-            self.base.iter().filter_map(|row| if held(*row) { Some(*row) } else { others.next() }).collect();
+        let others = self.bent.iter().copied().filter(|row| !held(*row));
+        let mut rows = around(self.base.iter().map(|row| (*row, held(*row))), others);
         let shown = rows.len();
         rows.extend(&self.withheld);
         (rows, shown)

@@ -90,17 +90,7 @@ impl Column {
 
     /// Whether some row has a value that is known.
     pub(crate) fn is_known(&self) -> bool {
-        match self {
-            Self::Tri(codes) => codes.iter().any(|code| *code != 0),
-            Self::Integer { known, .. } => known.contains(&1),
-            Self::Integers(lists) => lists.known.contains(&1),
-            Self::Term(codes) => codes.iter().any(|code| *code != 0),
-            Self::Terms(lists) | Self::Ids(lists) => lists.known.contains(&1),
-            Self::Id(ids) => ids.iter().any(|id| *id != 0),
-            Self::Signals(lists) => lists.known.contains(&1),
-            Self::Number(values) => values.iter().any(Option::is_some),
-            Self::Text(values) => values.iter().any(Option::is_some),
-        }
+        (0..self.len()).any(|row| self.knows(row))
     }
 
     pub(crate) fn empty(kind: normgate_contract::ColumnType) -> Self {

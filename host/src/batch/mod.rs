@@ -33,8 +33,7 @@ pub use typed::{
 pub const MAX_ROWS: usize = 65_536;
 /// Most values in all lists of a request: eight a row of the longest list. The shipped modules judge such a list within their limits.
 pub const MAX_LISTED: usize = 8 * MAX_ROWS;
-/// Most values in one list of a row, such as its signals. An engineering default: ten times what is said of one
-/// thing. Work on a row may grow with the square of it.
+/// Most values in one list of a row, such as its signals. An engineering default: ten times what is said of one thing.
 pub const MAX_VALUES: usize = 64;
 /// Longest identifier, in bytes.
 const MAX_ID_BYTES: usize = 1_024;

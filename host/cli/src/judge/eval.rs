@@ -106,9 +106,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
     })?;
     let ledger = args.recording.open()?;
-    let waited_for = args.input.as_os_str() == "-";
     let mut requests = Requests::open(&args.input, gate.reader().strict(args.strict))?;
-    if waited_for {
+    if args.input.as_os_str() == "-" {
         requests = requests.answering();
     }
     ending::watch()?;
@@ -153,7 +152,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 fn judge(args: &Args, gate: &Gate, ledger: Option<&Ledger>, requests: &mut Requests, tally: &mut Tally) -> Result<()> {
     let detail = Detail { explain: args.explain.map(Language::from), evidence: args.evidence };
     let (mut output, progress) = (JsonLines::new(), Progress::beside_output());
-    let flush_each = screen::is_terminal() || args.input.as_os_str() == "-";
+    let flush_each = screen::is_terminal() || requests.answering;
     while !ending::came()
         && let Some(request) = requests.next().with_context(|| args.input.display().to_string())?
     {

@@ -28,7 +28,7 @@ pub(crate) struct Requests {
     /// The same reader, for what may be none yet: its refusals do not count.
     trying: Reader,
     /// Whether somebody waits for an answer to every line: then an empty one is refused, and ends what was begun.
-    answering: bool,
+    pub(crate) answering: bool,
     /// Whether what comes next may be the rest of a request that was broken.
     broken: bool,
     /// Where the request read last stands among the lines.
